@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# make          build everything into build/          make demo     show the main job on real programs
+# make check    run all tests                         make bench    print the figures of docs/performance.md
+# make lint     format, spelling, shell, licence      make install  PREFIX=/usr/local DESTDIR=
+# SAN=1 address and undefined-behaviour sanitizers · TSAN=1 thread sanitizer · COV=1 coverage · WERROR=1
+# Missing packages are installed by demo, check, bench and lint themselves (scripts/setup).
+
+VERSION := 0.1.0
+PREFIX ?= /usr/local
+CC ?= gcc
+CLANG ?= clang-14
+BPFTOOL ?= $(or $(shell command -v bpftool 2>/dev/null),/usr/sbin/bpftool)
+ARCH := $(subst aarch64,arm64,$(subst x86_64,x86,$(shell uname -m)))
+
+B := build
+ifdef SAN
+B := build/san
+EXTRA := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+endif
+ifdef TSAN
+B := build/tsan
+EXTRA := -fsanitize=thread
+endif
+ifdef COV
+B := build/cov
+EXTRA := --coverage
+endif
+ifdef WERROR
+EXTRA += -Werror
+endif
+
+CFLAGS ?= -O2 -g
+CPPFLAGS += -Iinclude -Icore -I$(B)/gen -D_GNU_SOURCE -DTLOB_VERSION='"$(VERSION)"'
+ALL_CFLAGS = -std=gnu11 -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wpointer-arith \
+	-fvisibility=hidden -fPIC $(CFLAGS) $(EXTRA) -MMD -MP
+ALL_LDFLAGS = $(LDFLAGS) $(EXTRA)
+
+CORE := $(patsubst core/%.c,$(B)/core/%.o,$(wildcard core/*.c))
+LIB := $(patsubst lib/%.c,$(B)/lib/%.o,$(wildcard lib/*.c))
+CTL := $(patsubst ctl/%.c,$(B)/ctl/%.o,$(wildcard ctl/*.c))
+CLI := $(patsubst cli/%.c,$(B)/cli/%.o,$(wildcard cli/*.c))
+SKEL := $(patsubst bpf/%.bpf.c,$(B)/gen/%.skel.h,$(wildcard bpf/*.bpf.c))
+GEN := $(B)/gen/tlob_model.h $(SKEL)
+UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c))
+CONFORMANCE := $(patsubst tests/conformance/%.c,$(B)/tests/conformance/%,$(wildcard tests/conformance/*.c))
+FUZZ := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+BENCH := $(patsubst tests/bench/%.c,$(B)/tests/bench/%,$(wildcard tests/bench/bench_*.c))
+EXAMPLES := $(patsubst examples/%.c,$(B)/examples/%,$(wildcard examples/*.c))
+
+CTL_LIBS := -lbpf -ldw -lelf -lz
+.DEFAULT_GOAL := all
+.PHONY: all
+all: $(B)/tlob $(B)/libtlob.so.0 $(B)/libtlob.a $(B)/libtlobctl.so.0 $(B)/libtlobctl.a $(EXAMPLES)
+
+# ---- the model: DOT in, C table out
+$(B)/gen/model-gen: model/gen.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -Wall -Wextra $(CFLAGS) $< -o $@ $(shell pkg-config --cflags --libs libcgraph 2>/dev/null || echo -lcgraph)
+
+$(B)/gen/tlob_model.h: model/tlob.dot $(B)/gen/model-gen
+	$(B)/gen/model-gen $< > $@.tmp && mv $@.tmp $@
+
+# ---- BPF
+$(B)/gen/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h core/*.h include/tlob/abi.h) $(B)/gen/tlob_model.h
+	@mkdir -p $(@D)
+	$(CLANG) -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -D__TARGET_ARCH_$(ARCH) -Ibpf -Iinclude -Icore -I$(B)/gen -c $< -o $@
+
+$(B)/gen/%.skel.h: $(B)/gen/%.bpf.o
+	$(BPFTOOL) gen skeleton $< name $(subst -,_,$*) > $@.tmp && mv $@.tmp $@
+
+# ---- objects
+$(B)/%.o: %.c | $(GEN)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -c $< -o $@
+
+$(B)/libtlob.a: $(LIB) $(CORE)
+	rm -f $@ && ar rcs $@ $^
+$(B)/libtlob.so.0: $(LIB) $(CORE) lib/libtlob.map
+	$(CC) -shared -Wl,-soname,libtlob.so.0 -Wl,--version-script=lib/libtlob.map $(ALL_LDFLAGS) $(LIB) $(CORE) -o $@ -lpthread
+	ln -sf libtlob.so.0 $(B)/libtlob.so
+$(B)/libtlobctl.a: $(CTL) $(CORE)
+	rm -f $@ && ar rcs $@ $^
+$(B)/libtlobctl.so.0: $(CTL) $(CORE) ctl/libtlobctl.map
+	$(CC) -shared -Wl,-soname,libtlobctl.so.0 -Wl,--version-script=ctl/libtlobctl.map $(ALL_LDFLAGS) $(CTL) $(CORE) -o $@ $(CTL_LIBS)
+	ln -sf libtlobctl.so.0 $(B)/libtlobctl.so
+$(B)/tlob: $(CLI) $(B)/libtlobctl.a
+	$(CC) $(ALL_LDFLAGS) $^ -o $@ $(CTL_LIBS)
+
+# ---- examples and tests: one program per file
+$(B)/examples/%: examples/%.c $(B)/libtlob.a | $(GEN)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) $< -o $@ $(B)/libtlob.a -lpthread -lm
+$(B)/tests/unit/%: tests/unit/%.c $(B)/libtlobctl.a $(B)/libtlob.a | $(GEN)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -I. $(ALL_CFLAGS) $(ALL_LDFLAGS) $< -o $@ $(B)/libtlobctl.a $(B)/libtlob.a -lcmocka -lpthread -lm $(CTL_LIBS)
+$(B)/tests/conformance/%: tests/conformance/%.c $(B)/libtlob.a $(B)/libtlobctl.a | $(GEN)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -I. $(ALL_CFLAGS) $(ALL_LDFLAGS) $< -o $@ $(B)/libtlobctl.a $(B)/libtlob.a -lpthread -lm $(CTL_LIBS) -ldl
+$(B)/tests/bench/%: tests/bench/%.c $(B)/libtlob.a $(B)/libtlobctl.a | $(GEN)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -I. $(ALL_CFLAGS) $(ALL_LDFLAGS) $< -o $@ $(B)/libtlobctl.a $(B)/libtlob.a -lpthread -lm $(CTL_LIBS) -ldl
+$(B)/tests/fuzz/%: tests/fuzz/%.c $(wildcard core/*.c core/*.h) | $(GEN)
+	@mkdir -p $(@D)
+	$(CLANG) $(CPPFLAGS) -I. -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined $< $(wildcard core/*.c) -o $@
+
+.PHONY: clean setup
+clean:
+	rm -rf build
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * libtlobctl: host an engine, add regions from outside, read records and statistics. The tlob command uses nothing else.
+ *
+ * Calls return 0 or a positive count, or a negative errno with errno set; tlobctl_error() then says in one or two
+ * sentences what was tried, on what, why it failed and what to do. Outputs are untouched on failure. A session is
+ * used from one thread.
+ */
+#ifndef TLOB_CTL_H
+#define TLOB_CTL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <tlob/abi.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct tlobctl;
+
+enum tlobctl_engine {
+	TLOBCTL_ENGINE_AUTO = 0,
+	TLOBCTL_ENGINE_USER = TLOB_ENGINE_USER,
+	TLOBCTL_ENGINE_BPF = TLOB_ENGINE_BPF,
+	TLOBCTL_ENGINE_KERNEL = TLOB_ENGINE_KERNEL,
+};
+
+struct tlobctl_opts {
+	size_t size; /* of this struct; the rest may be zero */
+	enum tlobctl_engine engine;
+	const char *socket; /* where programs find this session; "@name": abstract; NULL: programs cannot join */
+	uint32_t ring_bytes; /* bpf: record ring, power of two; 0: 1 MiB */
+	uint32_t max_threads; /* bpf: threads watched through probes at once; 0: 16,384 */
+	uint64_t cgroup_id; /* probes only fire for this cgroup (v2); 0: all */
+	pid_t pid; /* probes only fire for this process; 0: all */
+	bool children; /* with pid: and for its descendants */
+};
+
+/* Text of the last failure in this thread; "" if none. */
+const char *tlobctl_error(void);
+
+int tlobctl_open(const struct tlobctl_opts *opts, struct tlobctl **out);
+/* Detaches everything; open windows end as cancelled. NULL is fine. */
+void tlobctl_close(struct tlobctl *ctl);
+/* "bpf", "user" or "kernel". */
+const char *tlobctl_engine_name(const struct tlobctl *ctl);
+
+/* What the first instruction of a probed address makes a hit cost. */
+enum tlobctl_probe_kind {
+	TLOBCTL_PROBE_NONE, /* region of a linked program: no probe */
+	TLOBCTL_PROBE_NOP5, /* 5-byte nop: becomes a call where the kernel can */
+	TLOBCTL_PROBE_EMULATED, /* nop, push, jmp, call: the kernel emulates it */
+	TLOBCTL_PROBE_STEPPED, /* anything else is single-stepped out of line */
+};
+
+struct tlobctl_region {
+	uint32_t id; /* binding: what a record's region means when TLOB_F_PROBE is set */
+	const char *name;
+	uint64_t budget_ns;
+	const char *path; /* binary; NULL for a region of a linked program */
+	const char *start; /* symbol or 0xOFFSET as resolved, with +offset */
+	const char *stop; /* NULL: function return */
+	enum tlobctl_probe_kind start_kind;
+	enum tlobctl_probe_kind stop_kind;
+	double cost_ns; /* measured here, one start and stop */
+};
+typedef int tlobctl_region_fn(const struct tlobctl_region *region, void *arg);
+
+/*
+ * Add the region(s) of one specification:
+ *	NAME@BUDGET				a region of linked programs: overrides its budget
+ *	[NAME=]BINARY:START..STOP@BUDGET	two addresses
+ *	[NAME=]BINARY:FUNCTION@BUDGET		entry to return; FUNCTION may be a glob
+ * Attaches all or nothing. Calls @fn, if given, for each region added. Returns how many.
+ */
+int tlobctl_add(struct tlobctl *ctl, const char *spec, tlobctl_region_fn *fn, void *arg);
+
+struct tlobctl_event {
+	const struct tlob_record *record;
+	const char *region; /* name */
+	const char *program; /* of the process; "" if it could not be found out */
+	const char *file; /* where the region is defined, or the binary; "" unknown */
+	uint32_t line;
+};
+typedef void tlobctl_event_fn(const struct tlobctl_event *event, void *arg);
+
+/* One descriptor that becomes readable when tlobctl_poll() has something to do. */
+int tlobctl_fd(const struct tlobctl *ctl);
+/* Serve programs that join and hand out records. @timeout_ms as poll(2). Returns the records handed out, or -EINTR. */
+int tlobctl_poll(struct tlobctl *ctl, int timeout_ms, tlobctl_event_fn *fn, void *arg);
+
+struct tlobctl_stat {
+	const char *region;
+	const char *program;
+	uint64_t budget_ns;
+	uint64_t windows; /* that ended by their stop */
+	uint64_t overruns; /* as counted where they happened */
+	uint64_t records; /* overrun records handed out; the rest were lost */
+	uint64_t lost; /* overruns - records */
+	uint64_t refused; /* starts beyond the nesting depth, or no slot left */
+	uint64_t abandoned;
+	uint64_t cancelled;
+	uint64_t max_ns;
+	uint64_t cost_ns; /* windows x measured cost */
+	const struct tlob_hist *hist; /* of all windows; valid during the call */
+};
+typedef int tlobctl_stat_fn(const struct tlobctl_stat *stat, void *arg);
+
+/* One call per region and program, those that have gone included; regions never entered too. */
+int tlobctl_stats(struct tlobctl *ctl, tlobctl_stat_fn *fn, void *arg);
+
+/* What is usable on this machine. */
+struct tlobctl_check {
+	const char *engine; /* "bpf", ... */
+	const char *what; /* "BTF", "CAP_BPF", ... */
+	bool ok;
+	const char *found; /* what was seen */
+	const char *remedy; /* "" if ok */
+};
+typedef int tlobctl_check_fn(const struct tlobctl_check *check, void *arg);
+int tlobctl_doctor(tlobctl_check_fn *fn, void *arg);
+
+/* Histogram arithmetic for those who read statistics; @percent 0..100. */
+uint64_t tlobctl_hist_percentile(const struct tlob_hist *hist, double percent);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
