@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Conformance harness: a test hosts an engine in this process, starts itself again as the instrumented subject,
+ * and compares the records it gets with the truth the subject tells over a pipe. Prints TAP.
+ *
+ * A test program is a table of subjects and one function conf_main(); every case runs on the engine that is
+ * named on the command line.
+ */
+#ifndef TLOB_TESTS_HARNESS_H
+#define TLOB_TESTS_HARNESS_H
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/types.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <tlob/ctl.h>
+#include <tlob/tlob.h>
+
+/* ---- TAP */
+void tap_plan(int count);
+bool tap_ok(bool passed, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void tap_skip(int count, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void tap_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* The exit status: 0 if all planned tests ran and passed. */
+int tap_done(void);
+
+/* ---- what the subject tells */
+struct truth {
+	uint64_t tag;
+	int64_t result; /* of tlob_stop(), or whatever the subject wants to tell */
+	uint64_t start_ns; /* just before tlob_start() */
+	uint64_t stop_ns; /* just after tlob_stop() */
+	uint64_t run_ns; /* from /proc/thread-self/schedstat over that time */
+	uint64_t wait_ns;
+	uint64_t tid;
+};
+
+struct conf_event {
+	struct tlob_record record;
+	uint64_t seen_ns; /* when this process got it */
+	char region[TLOB_NAME_BYTES];
+	char program[64];
+};
+
+struct conf {
+	const char *engine;
+	bool bpf;
+	struct tlobctl *ctl;
+	char socket[64];
+	struct conf_event *events;
+	size_t nevents, events_room;
+	struct truth *truths;
+	size_t ntruths, truths_room;
+	pid_t pid; /* subject */
+	int truth_fd, command_fd;
+	int status; /* of the subject, from waitpid() */
+};
+
+typedef int conf_subject_fn(int argc, char **argv);
+struct conf_subject {
+	const char *name;
+	conf_subject_fn *fn;
+};
+
+/* The test program provides these two. */
+extern const struct conf_subject conf_subjects[];
+int conf_main(struct conf *c);
+
+/* ---- parent side */
+/* Opens a session on the engine under test; exits with a TAP bail-out when that fails. */
+void conf_open(struct conf *c);
+void conf_close(struct conf *c);
+/* Drops what has been collected. */
+void conf_reset(struct conf *c);
+/* Starts subject @argv[0] with arguments, NULL-terminated, joined to the session. */
+void conf_spawn(struct conf *c, const char *const *argv);
+/* Serves the session for @ms, or until @until(c) is true, or the subject has gone and all is drained. */
+bool conf_pump(struct conf *c, int ms, bool (*until)(struct conf *c));
+/* Spawn, pump to the end (at most 60 s), collect truths. */
+void conf_run(struct conf *c, const char *const *argv);
+#define CONF_RUN(c, ...) conf_run(c, (const char *const[]){__VA_ARGS__, NULL})
+#define CONF_SPAWN(c, ...) conf_spawn(c, (const char *const[]){__VA_ARGS__, NULL})
+/* Lets the subject go on from told_to_go(). */
+void conf_go(struct conf *c);
+
+size_t conf_count(const struct conf *c, int type, const char *region);
+const struct conf_event *conf_find(const struct conf *c, int type, const char *region, uint64_t tag);
+const struct truth *conf_truth(const struct conf *c, uint64_t tag);
+/* Statistics of one region, summed over programs; false if there is none. */
+bool conf_stat(struct conf *c, const char *region, struct tlobctl_stat *out);
+/* The checks that every pair of overrun and closing record must pass. NULL or what is wrong. */
+const char *conf_pairs_wrong(const struct conf *c);
+
+/* ---- subject side */
+void told_to_go(void); /* wait for conf_go(); exits after 10 s */
+void tell(const struct truth *t);
+uint64_t now_ns(void);
+void spin_ns(uint64_t ns);
+void sleep_ns(uint64_t ns);
+void pin_to(int cpu);
+/* Fills run_ns and wait_ns with the books of the calling thread as of now. */
+void books(struct truth *t);
+/* One whole window on @region around @work(@ns): tells the truth and returns what stop returned. */
+int one_window(struct tlob_region *region, uint64_t tag, void (*work)(uint64_t), uint64_t ns);
+
+#endif
