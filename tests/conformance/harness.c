@@ -169,7 +169,7 @@ static bool read_truths(struct conf *c)
 /* Everything that stands in the rings now. */
 static void drain(struct conf *c)
 {
-	for (int quiet = 0; quiet < 5;)
+	for (int quiet = 0; c->ctl && quiet < 5;)
 		quiet = tlobctl_poll(c->ctl, 10, on_event, c) > 0 ? 0 : quiet + 1;
 }
 
@@ -179,7 +179,10 @@ bool conf_pump(struct conf *c, int ms, bool (*until)(struct conf *c))
 	bool open = c->truth_fd >= 0;
 
 	while (now_ns() < end) {
-		tlobctl_poll(c->ctl, 10, on_event, c);
+		if (c->ctl)
+			tlobctl_poll(c->ctl, 10, on_event, c);
+		else
+			usleep(10000);
 		if (open)
 			open = read_truths(c);
 		if (until && until(c))

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* One window: within, over, while what; what the record says against the kernel's own books. */
+#include "harness.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+
+TLOB_REGION(within, "within", TLOB_S(2));
+TLOB_REGION(over, "over", TLOB_MS(20));
+TLOB_REGION(live, "live", TLOB_MS(5));
+TLOB_REGION(never, "never-entered", TLOB_MS(5));
+
+#define WORK_NS 60000000u /* three budgets */
+
+static int subject_within(int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	for (uint64_t tag = 1; tag <= 100; tag++)
+		one_window(&within, tag, spin_ns, 1000);
+	return 7;
+}
+
+static int subject_over(int argc, char **argv)
+{
+	bool sleeping = argc > 1 && !strcmp(argv[1], "sleep");
+
+	for (uint64_t tag = 1; tag <= 5; tag++)
+		one_window(&over, 0xfeed0000u + tag, sleeping ? sleep_ns : spin_ns, WORK_NS);
+	return 0;
+}
+
+/* A child that spins on the same CPU takes about half of it. */
+static int subject_hog(int argc, char **argv)
+{
+	pid_t hog;
+
+	(void)argc;
+	(void)argv;
+	pin_to(0);
+	hog = fork();
+	if (!hog) {
+		spin_ns(20000000000u);
+		_exit(0);
+	}
+	sleep_ns(20000000u);
+	for (uint64_t tag = 1; tag <= 5; tag++)
+		one_window(&over, tag, spin_ns, 200000000u);
+	kill(hog, SIGKILL);
+	waitpid(hog, NULL, 0);
+	return 0;
+}
+
+/* Does not leave the window before the parent has seen the record. */
+static int subject_live(int argc, char **argv)
+{
+	struct truth t = {.tag = 42};
+	tlob_window_t w;
+
+	(void)argc;
+	(void)argv;
+	w = tlob_start(&live, 42);
+	told_to_go();
+	t.result = tlob_stop(w);
+	tell(&t);
+	return 0;
+}
+
+/* Errors of the call itself. */
+static int subject_misuse(int argc, char **argv)
+{
+	tlob_window_t w = tlob_start(&within, 1);
+	struct truth t = {.tag = 1};
+
+	(void)argc;
+	(void)argv;
+	t.result = tlob_stop(w);
+	tell(&t);
+	t.tag = 2;
+	t.result = tlob_stop(w); /* again */
+	tell(&t);
+	t.tag = 3;
+	t.result = tlob_stop(TLOB_NO_WINDOW);
+	tell(&t);
+	t.tag = 4;
+	t.result = tlob_stop((tlob_window_t)0xdeadbeefdeadbeefu);
+	tell(&t);
+	return 0;
+}
+
+const struct conf_subject conf_subjects[] = {
+	{"within", subject_within}, {"over", subject_over},	{"hog", subject_hog},
+	{"live", subject_live},	    {"misuse", subject_misuse}, {NULL, NULL},
+};
+
+static void check_within(struct conf *c)
+{
+	struct tlobctl_stat s = {0};
+	bool zero = true;
+
+	CONF_RUN(c, "within");
+	tap_ok(WIFEXITED(c->status) && WEXITSTATUS(c->status) == 7, "subject ends with its own status");
+	for (size_t i = 0; i < c->ntruths; i++)
+		zero &= c->truths[i].result == 0;
+	tap_ok(zero && c->ntruths == 100, "within budget: stop returns 0, 100 times");
+	tap_ok(c->nevents == 0, "within budget: no record");
+	tap_ok(conf_stat(c, "within", &s) && s.windows == 100 && !s.overruns && !s.lost,
+	       "statistics: 100 windows, none over, none lost");
+}
+
+static uint64_t part(const struct tlob_record *r, enum tlob_state state)
+{
+	return state == TLOB_RUNNING ? r->running_ns :
+	       state == TLOB_WAITING ? r->waiting_ns :
+				       r->sleeping_ns;
+}
+
+/* The closing record's split against schedstat over the same time: within 10 ms or a quarter, whatever is more. */
+static bool agrees(const struct truth *t, const struct tlob_record *r)
+{
+	uint64_t wall = t->stop_ns - t->start_ns, slack = wall / 4 > 10000000u ? wall / 4 : 10000000u;
+	uint64_t books[3] = {t->run_ns, t->wait_ns, wall - t->run_ns - t->wait_ns};
+
+	for (int s = TLOB_RUNNING; s <= TLOB_SLEEPING; s++) {
+		uint64_t ours = part(r, s), diff = ours > books[s] ? ours - books[s] : books[s] - ours;
+
+		if (diff > slack) {
+			tap_note("state %d: record says %lu ns, schedstat %lu ns of %lu", s, ours, books[s],
+				 wall);
+			return false;
+		}
+	}
+	return true;
+}
+
+static void check_over(struct conf *c, const char *how, enum tlob_state state, uint64_t first_tag)
+{
+	bool result = true, tags = true, states = true, dominant = true, split = true, early = true;
+	const char *wrong;
+
+	for (uint64_t tag = first_tag; tag < first_tag + 5; tag++) {
+		const struct conf_event *o = conf_find(c, TLOB_REC_OVERRUN, "over", tag);
+		const struct conf_event *e = conf_find(c, TLOB_REC_CLOSE, "over", tag);
+		const struct truth *t = conf_truth(c, tag);
+
+		if (!o || !e || !t) {
+			tags = false;
+			continue;
+		}
+		result &= t->result == -EOVERFLOW;
+		/* beside a hog it takes turns: either may have the CPU at that moment */
+		states &= state == TLOB_WAITING ? o->record.state != TLOB_SLEEPING :
+						  o->record.state == (uint32_t)state;
+		split &= agrees(t, &e->record);
+		early &= o->record.time_ns < e->record.time_ns;
+		dominant &= part(&e->record, state) >= e->record.elapsed_ns / 3;
+		tags &= o->record.budget_ns == 20000000u && e->record.tid == o->record.tid;
+	}
+	tap_ok(result, "over while %s: stop returns -EOVERFLOW", how);
+	tap_ok(tags && conf_count(c, TLOB_REC_OVERRUN, NULL) == 5 && conf_count(c, TLOB_REC_CLOSE, NULL) == 5,
+	       "over while %s: one record and one closing record each, tag and budget echoed", how);
+	wrong = conf_pairs_wrong(c);
+	tap_ok(!wrong, "over while %s: pairs and sums (%s)", how, wrong ? wrong : "hold");
+	tap_ok(early, "over while %s: the record is older than the end", how);
+	tap_ok(states, "over while %s: state at expiry", how);
+	tap_ok(dominant, "over while %s: the dominant part is named", how);
+	tap_ok(split, "over while %s: split agrees with schedstat", how);
+}
+
+static bool got_live(struct conf *c)
+{
+	return conf_find(c, TLOB_REC_OVERRUN, "live", 42) != NULL;
+}
+
+static void check_live(struct conf *c)
+{
+	const struct truth *t;
+	bool in_time;
+
+	conf_reset(c);
+	CONF_SPAWN(c, "live");
+	in_time = conf_pump(c, 8000, got_live);
+	tap_ok(in_time, "the overrun record arrives while the window is still open");
+	tap_ok(conf_count(c, TLOB_REC_CLOSE, "live") == 0, "and no closing record yet");
+	conf_go(c);
+	conf_pump(c, 20000, NULL);
+	t = conf_truth(c, 42);
+	tap_ok(t && t->result == -EOVERFLOW && conf_count(c, TLOB_REC_CLOSE, "live") == 1,
+	       "the closing record follows the stop");
+}
+
+static void check_misuse(struct conf *c)
+{
+	const struct truth *t;
+
+	CONF_RUN(c, "misuse");
+	t = conf_truth(c, 1);
+	tap_ok(t && t->result == 0, "stop returns 0");
+	t = conf_truth(c, 2);
+	tap_ok(t && t->result == -EINVAL, "a second stop is -EINVAL");
+	t = conf_truth(c, 3);
+	tap_ok(t && t->result == -ECANCELED, "stop of no window is -ECANCELED");
+	t = conf_truth(c, 4);
+	tap_ok(t && t->result == -EINVAL, "stop of nonsense is -EINVAL");
+}
+
+int conf_main(struct conf *c)
+{
+	(void)never;
+	tap_plan(4 + 3 * 7 + 3 + 4);
+	conf_open(c);
+	check_within(c);
+	CONF_RUN(c, "over", "spin");
+	check_over(c, "spinning", TLOB_RUNNING, 0xfeed0001u);
+	CONF_RUN(c, "over", "sleep");
+	check_over(c, "sleeping", TLOB_SLEEPING, 0xfeed0001u);
+	CONF_RUN(c, "hog");
+	check_over(c, "preempted by a hog", TLOB_WAITING, 1);
+	check_live(c);
+	check_misuse(c);
+	conf_close(c);
+	return tap_done();
+}
