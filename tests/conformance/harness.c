@@ -211,6 +211,11 @@ void conf_run(struct conf *c, const char *const *argv)
 	}
 }
 
+bool conf_alive(struct conf *c)
+{
+	return waitpid(c->pid, &c->status, WNOHANG) == 0;
+}
+
 void conf_go(struct conf *c)
 {
 	if (write(c->command_fd, "g", 1) != 1)

@@ -87,6 +87,8 @@ bool conf_pump(struct conf *c, int ms, bool (*until)(struct conf *c));
 void conf_run(struct conf *c, const char *const *argv);
 #define CONF_RUN(c, ...) conf_run(c, (const char *const[]){__VA_ARGS__, NULL})
 #define CONF_SPAWN(c, ...) conf_spawn(c, (const char *const[]){__VA_ARGS__, NULL})
+/* False once the subject has ended; its status is then known. For those who poll the session themselves. */
+bool conf_alive(struct conf *c);
 /* Lets the subject go on from told_to_go(). */
 void conf_go(struct conf *c);
 
