@@ -8,7 +8,8 @@
 
 #include "clock.h"
 
-#define TLOB_STALL_NS 100000000ULL /* next_wake_ns so far in the past: nobody serves this arena any more */
+#define TLOB_STALL_NS \
+	100000000ULL /* next_wake_ns so far in the past: nobody serves this arena any more */
 
 /* Thread: publish window @w, whose other fields are filled in. Full barrier: next_wake_ns is read after. */
 tlob_inline __u64 tlob_window_arm(struct tlob_window *w)
@@ -51,22 +52,31 @@ tlob_inline int tlob_window_take(struct tlob_window *w, __u64 word, __u32 to)
 	return tlob_cmpxchg(&w->state, word, (word & ~3ULL) | to) == word;
 }
 
-#define TLOB_SPLIT_SLACK_NS 1000ULL /* the kernel's fast clock and the vDSO's may differ by this much */
+#define TLOB_SPLIT_SLACK_NS \
+	1000ULL /* the kernel's fast clock and the vDSO's may differ by this much */
+
+/* What a clock gained, kept within 0 .. @limit_ns. */
+tlob_inline __u64 tlob_gain(__u64 now_ns, __u64 then_ns, __u64 limit_ns)
+{
+	__u64 gain = now_ns - then_ns;
+
+	if ((__s64)gain < 0)
+		return 0;
+	return gain < limit_ns ? gain : limit_ns;
+}
 
 /*
  * The split of a window: clock now minus clock at start. Both may have been written by a hostile program:
  * running is what waiting and sleeping leave of @elapsed_ns, so the sum always holds. Returns TLOB_F_SPOILED if
  * that is not what the clock says.
  */
-tlob_inline __u16 tlob_window_split(const struct tlob_window *w, const struct tlob_split *now, __u64 elapsed_ns,
-				    struct tlob_record *r)
+tlob_inline __u16 tlob_window_split(const struct tlob_window *w, const struct tlob_split *now,
+				    __u64 elapsed_ns, struct tlob_record *r)
 {
 	__u64 running = now->running_ns - w->running_ns;
-	__u64 waiting = now->waiting_ns - w->waiting_ns;
-	__u64 sleeping = now->sleeping_ns - w->sleeping_ns;
 
-	r->waiting_ns = waiting < elapsed_ns ? waiting : elapsed_ns;
-	r->sleeping_ns = sleeping < elapsed_ns - r->waiting_ns ? sleeping : elapsed_ns - r->waiting_ns;
+	r->waiting_ns = tlob_gain(now->waiting_ns, w->waiting_ns, elapsed_ns);
+	r->sleeping_ns = tlob_gain(now->sleeping_ns, w->sleeping_ns, elapsed_ns - r->waiting_ns);
 	r->running_ns = elapsed_ns - r->waiting_ns - r->sleeping_ns;
 	r->switches = now->switches - w->switches;
 	r->state = now->state <= TLOB_SLEEPING ? now->state : TLOB_RUNNING;
