@@ -25,8 +25,9 @@ ifdef COV
 B := build/cov
 EXTRA := --coverage
 endif
-ifdef WERROR
-EXTRA += -Werror
+ifdef WERROR # apart, so that nothing built before hides a warning
+B := build/werror
+EXTRA := -Werror
 endif
 
 CFLAGS ?= -O2 -g
@@ -41,12 +42,7 @@ CTL := $(patsubst ctl/%.c,$(B)/ctl/%.o,$(wildcard ctl/*.c))
 CLI := $(patsubst cli/%.c,$(B)/cli/%.o,$(wildcard cli/*.c))
 SKEL := $(patsubst bpf/%.bpf.c,$(B)/gen/%.skel.h,$(wildcard bpf/*.bpf.c))
 GEN := $(B)/gen/tlob_model.h $(SKEL)
-UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c))
-CONFORMANCE := $(patsubst tests/conformance/%.c,$(B)/tests/conformance/%,$(wildcard tests/conformance/conf_*.c))
-HARNESS := $(B)/tests/conformance/harness.o $(B)/tests/conformance/subject.o
-FUZZ := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
-BENCH := $(patsubst tests/bench/%.c,$(B)/tests/bench/%,$(wildcard tests/bench/bench_*.c))
-EXAMPLES := $(patsubst examples/%.c,$(B)/examples/%,$(wildcard examples/*.c))
+EXAMPLES := $(patsubst examples/%,$(B)/examples/%,$(basename $(wildcard examples/*.c examples/*.cpp)))
 
 CTL_LIBS := -lbpf -ldw -lelf -lz
 .DEFAULT_GOAL := all
@@ -87,25 +83,29 @@ $(B)/libtlobctl.so.0: $(CTL) $(CORE) ctl/libtlobctl.map
 $(B)/tlob: $(CLI) $(B)/libtlobctl.a
 	$(CC) $(ALL_LDFLAGS) $^ -o $@ $(CTL_LIBS)
 
-# ---- examples and tests: one program per file
+# ---- examples: one program per file
 $(B)/examples/%: examples/%.c $(B)/libtlob.a | $(GEN)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) $< -o $@ $(B)/libtlob.a -lpthread -lm
-$(B)/tests/unit/%: tests/unit/%.c $(B)/libtlobctl.a $(B)/libtlob.a | $(GEN)
+$(B)/examples/%: examples/%.cpp $(B)/libtlob.a
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -I. $(ALL_CFLAGS) $(ALL_LDFLAGS) $< -o $@ $(B)/libtlobctl.a $(B)/libtlob.a -lcmocka -lpthread -lm $(CTL_LIBS)
-$(B)/tests/conformance/conf_%: tests/conformance/conf_%.c $(HARNESS) $(B)/libtlob.a $(B)/libtlobctl.a | $(GEN)
-	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -I. $(ALL_CFLAGS) $(ALL_LDFLAGS) $< $(HARNESS) -o $@ $(B)/libtlobctl.a $(B)/libtlob.a -lpthread -lm $(CTL_LIBS) -ldl
-$(B)/tests/bench/%: tests/bench/%.c $(B)/libtlob.a $(B)/libtlobctl.a | $(GEN)
-	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -I. $(ALL_CFLAGS) $(ALL_LDFLAGS) $< -o $@ $(B)/libtlobctl.a $(B)/libtlob.a -lpthread -lm $(CTL_LIBS) -ldl
-$(B)/tests/fuzz/%: tests/fuzz/%.c $(wildcard core/*.c core/*.h) | $(GEN)
-	@mkdir -p $(@D)
-	$(CLANG) $(CPPFLAGS) -I. -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined $< $(wildcard core/*.c) -o $@
+	$(CXX) -Iinclude -std=c++17 -Wall -Wextra -pedantic $(CFLAGS) $(EXTRA) -MMD -MP $(LDFLAGS) $< -o $@ $(B)/libtlob.a -lpthread
 
-.PHONY: clean setup
+# ---- what people type; these fetch missing packages first
+PARALLEL = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
+
+.PHONY: demo lint clean
+demo:
+	@scripts/setup --need demo
+	@$(MAKE) --no-print-directory $(PARALLEL) all
+	@scripts/demo $(B)
+lint:
+	@scripts/setup --need lint
+	@scripts/lint
 clean:
 	rm -rf build
+
+include tests/tests.mk
+include scripts/install.mk
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
