@@ -12,10 +12,9 @@
 
 #include "atomic.h"
 
-/* Position of the highest set bit; @v is not 0. */
-tlob_inline __u32 tlob_log2(__u64 v)
+/* Position of the highest set bit of @v, which is not 0: by halves, where the machine has no such instruction. */
+tlob_inline __u32 tlob_log2_by_halves(__u64 v)
 {
-#if defined(__bpf__) /* no such instruction; each step is one compare and two adds */
 	__u32 n = 0;
 
 	if (v >> 32) {
@@ -38,11 +37,14 @@ tlob_inline __u32 tlob_log2(__u64 v)
 		v >>= 2;
 		n += 2;
 	}
-	return n + (v >> 1);
-#else
-	return 63 - (__u32)__builtin_clzll(v);
-#endif
+	return n + (__u32)(v >> 1);
 }
+
+#if defined(__bpf__)
+#define tlob_log2(v) tlob_log2_by_halves(v)
+#else
+#define tlob_log2(v) (63 - (__u32)__builtin_clzll(v))
+#endif
 
 /* Bucket of @ns, below TLOB_HIST_BUCKETS for any value. */
 tlob_inline __u32 tlob_hist_index(__u64 ns)
