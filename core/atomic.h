@@ -3,6 +3,8 @@
  * The few atomic operations the protocol needs, for user space, BPF and kernel. Words are naturally aligned
  * and shared between them, so each form must be the same machine operation in the end.
  *
+ * tlob_xchg() is a full barrier everywhere.
+ *
  * BPF has no barrier instructions before 6.12: there a store-release is a plain store where the machine
  * keeps stores in order (x86), and an exchange, which is a full barrier, elsewhere.
  */
@@ -48,7 +50,16 @@
 #define tlob_load_acquire(p) __atomic_load_n((p), __ATOMIC_ACQUIRE)
 #define tlob_store(p, v) __atomic_store_n((p), (v), __ATOMIC_RELAXED)
 #define tlob_store_release(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
+#if defined(__x86_64__) || defined(__i386__)
 #define tlob_xchg(p, v) __atomic_exchange_n((p), (v), __ATOMIC_SEQ_CST)
+#else /* C orders it only against other SEQ_CST operations, so a load behind it could still be early */
+#define tlob_xchg(p, v) \
+	({ \
+		__typeof__(*(p)) tlob_was_ = __atomic_exchange_n((p), (v), __ATOMIC_SEQ_CST); \
+		__atomic_thread_fence(__ATOMIC_SEQ_CST); \
+		tlob_was_; \
+	})
+#endif
 #define tlob_cmpxchg(p, old, new) \
 	({ \
 		__typeof__(*(p)) tlob_old_ = (old); \

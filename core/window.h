@@ -20,12 +20,14 @@ tlob_inline __u64 tlob_window_arm(struct tlob_window *w)
 	return gen;
 }
 
-/* Thread: must the engine be told of a deadline? Also true when the engine seems to be gone. */
+/* Thread, after arming: must the engine be called? For an earlier deadline than the one it waits for; and, as it will
+ * not look by itself, when the arena is closed or its engine seems to be gone: then the call fails and says so. */
 tlob_inline int tlob_window_wants_kick(struct tlob_arena_head *h, __u64 now_ns, __u64 deadline_ns)
 {
 	__u64 next = tlob_load(&h->next_wake_ns);
 
-	return deadline_ns < next || (next < now_ns && now_ns - next > TLOB_STALL_NS);
+	return deadline_ns < next || (next < now_ns && now_ns - next > TLOB_STALL_NS) ||
+	       tlob_load(&h->closed);
 }
 
 /* Thread: end generation @gen of @w. Returns what it was: ARMED (stopped in time or won the race),
@@ -50,6 +52,51 @@ tlob_inline __u32 tlob_window_end(struct tlob_window *w, __u64 gen)
 tlob_inline int tlob_window_take(struct tlob_window *w, __u64 word, __u32 to)
 {
 	return tlob_cmpxchg(&w->state, word, (word & ~3ULL) | to) == word;
+}
+
+/*
+ * Engine: the one lazy wake-up of an arena. A scan first clears it, then looks at the windows, then lowers it to the
+ * earliest deadline still open: a thread that arms meanwhile is either seen by the scan or finds NEVER and kicks. A kick
+ * lowers it to its deadline. Scans and kicks run beside each other, so both end in the same loop, which leaves the
+ * timer no later than next_wake_ns whoever comes last:
+ *
+ *	next = tlob_wake_lower(head, deadline);
+ *	do {
+ *		wake = next;
+ *		set the timer to wake, unless that is NEVER: then leave it
+ *		next = tlob_load(&head->next_wake_ns);
+ *	} while (next < wake);
+ */
+tlob_inline void tlob_wake_clear(struct tlob_arena_head *h)
+{
+	tlob_xchg(&h->next_wake_ns, TLOB_NEVER);
+}
+
+#define TLOB_WAKE_TRIES 16 /* each failed try means that another CPU has succeeded */
+
+/* Returns what to set the timer to: @deadline_ns or the earlier wake-up that is already there. */
+tlob_inline __u64 tlob_wake_lower(struct tlob_arena_head *h, __u64 deadline_ns)
+{
+	__u64 next = tlob_load(&h->next_wake_ns);
+
+	for (int i = 0; i < TLOB_WAKE_TRIES && deadline_ns < next; i++) {
+		__u64 was = tlob_cmpxchg(&h->next_wake_ns, next, deadline_ns);
+
+		if (was == next)
+			return deadline_ns;
+		next = was;
+	}
+	return deadline_ns < next ? deadline_ns : next;
+}
+
+/*
+ * Engine: nothing is to start in this arena any more. Call it before the walk that takes the ARMED windows to CANCELLED:
+ * a thread that arms meanwhile is either seen by that walk or finds the arena closed and kicks, which must fail;
+ * it then takes its own window to CANCELLED. Windows that are EXPIRED stay so: their overrun has been reported.
+ */
+tlob_inline void tlob_arena_close(struct tlob_arena_head *h)
+{
+	(void)tlob_xchg(&h->closed, 1u);
 }
 
 #define TLOB_SPLIT_SLACK_NS \
