@@ -4,7 +4,7 @@
  * a full ring drops the new record and counts it. Layout and turns: struct tlob_ring in abi.h.
  *
  * The memory is shared with an instrumented program, so neither side reads back what it can know by itself:
- * both bring the capacity (a power of two), every index is masked, every call does bounded work and copies a
+ * both bring the capacity (a power of two, not 1), every index is masked, every call does bounded work and copies a
  * record once. Positions that somebody scribbled over lose records of that program, nothing else. A
  * consumer that serves several rings takes at most @capacity records in a row, or one program that
  * writes without end keeps it from the others.
