@@ -14,6 +14,9 @@ $(B)/tests/unit/%: tests/unit/%.c $(B)/libtlobctl.a $(B)/libtlob.a | $(GEN)
 $(B)/tests/conformance/conf_%: tests/conformance/conf_%.c $(HARNESS) $(B)/libtlob.a $(B)/libtlobctl.a | $(GEN)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) -I. $(ALL_CFLAGS) $(ALL_LDFLAGS) $< $(HARNESS) -o $@ $(B)/libtlobctl.a $(B)/libtlob.a -lpthread -lm $(CTL_LIBS) -ldl
+$(B)/tests/conformance/probee: tests/conformance/probee.c # knows nothing of tlob
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -Wall -Wextra $(CFLAGS) $< -o $@ -lpthread
 $(B)/tests/bench/%: tests/bench/%.c $(B)/libtlob.a $(B)/libtlobctl.a | $(GEN)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) -I. $(ALL_CFLAGS) $(ALL_LDFLAGS) $< -o $@ $(B)/libtlobctl.a $(B)/libtlob.a -lpthread -lm $(CTL_LIBS) -ldl
@@ -22,7 +25,7 @@ $(B)/tests/fuzz/%: tests/fuzz/%.c $(wildcard core/*.c core/*.h) | $(GEN)
 	$(CLANG) $(CPPFLAGS) -I. -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined $< $(wildcard core/*.c) -o $@
 
 .PHONY: tests check bench
-tests: $(UNIT) $(CONFORMANCE) $(FUZZ)
+tests: $(UNIT) $(CONFORMANCE) $(B)/tests/conformance/probee $(FUZZ)
 
 check:
 	@scripts/setup --need check
