@@ -30,7 +30,7 @@
 #define WIDTH 160
 #define HEIGHT 120
 #define QUEUE_FRAMES 4
-#define TROUBLE_NS TLOB_MS(14) /* longer than any budget here */
+#define TROUBLE_NS TLOB_MS(20) /* longer than any budget here */
 #define HOG_NICE 15
 
 TLOB_REGION(capture_region, "capture", TLOB_MS(5));
