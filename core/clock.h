@@ -73,9 +73,9 @@ tlob_inline __u64 tlob_take_back(__u64 *total_ns, __u64 ns)
 }
 
 /*
- * The thread was switched between a read of the time and the read of its clock, which is @ns ahead: take that
- * back from what the thread did last. Before it ran it waited, or slept and had not to wait; before it
- * left the CPU it ran.
+ * The thread was switched between a read of the time and the read of its clock, which is @ns ahead:
+ * take that back from what the thread did last. Before it ran it waited, or slept and had not to
+ * wait; before it left the CPU it ran.
  */
 tlob_inline void tlob_split_take_back(struct tlob_split *s, __u64 ns)
 {

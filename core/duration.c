@@ -47,8 +47,9 @@ static uint64_t unit_ns(const char *name)
 }
 
 /*
- * Decimals [first, end) of @unit. From the last digit on: f = (f + digit * unit) / 10. A division with a
- * remainder anywhere means that the sum is not whole either, so any number of digits is exact.
+ * Decimals [first, end) of @unit. From the last digit on: f = (f + digit * unit) / 10. A division
+ * with a remainder anywhere means that the sum is not whole either, so any number of digits is
+ * exact.
  */
 static bool add_decimals(const char *first, const char *end, uint64_t unit, uint64_t *ns)
 {

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A histogram as HdrHistogram's percentile text. User space only: mean and deviation take floating point.
+ * A histogram as HdrHistogram's percentile text. User space only: mean and deviation take floating
+ * point.
  *
- * The percentiles listed climb towards 100 in steps that halve with each halving of the distance left, five
- * steps to a halving. So after k halvings and j steps exactly (10 - j) / (10 * 2^k) is left above the
- * percentile, and the whole table is integers.
+ * The percentiles listed climb towards 100 in steps that halve with each halving of the distance
+ * left, five steps to a halving. So after k halvings and j steps exactly (10 - j) / (10 * 2^k) is
+ * left above the percentile, and the whole table is integers.
  */
 #include "hist.h"
 #include "text.h"

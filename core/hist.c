@@ -2,7 +2,7 @@
 /* What is asked of a histogram once it is complete. See hist.h; the text form is in hgrm.c. */
 #include "hist.h"
 
-/* More than any program can count (a window each ns takes 104 days), and still room to multiply by 1000. */
+/* A window each ns takes 104 days to get here, and there is still room to multiply by 1000. */
 #define COUNT_MAX (1ULL << 53)
 
 void tlob_hist_merge(struct tlob_hist *into, const struct tlob_hist *from)

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Log-linear histogram: below 64 ns each value has its bucket, above it each power of two is cut into 64.
- * A bucket's mid-point is within 0.8 % of every value in it. What lies past the last bucket (73 min) is
- * counted there; max_ns stays exact.
+ * Log-linear histogram: below 64 ns each value has its bucket, above it each power of two is cut
+ * into 64. A bucket's mid-point is within 0.8 % of every value in it. What lies past the last
+ * bucket (73 min) is counted there; max_ns stays exact.
  *
- * Adding is lock-free and may happen in several threads at once. Everything else is for a histogram that
- * nobody writes any more: merge live ones into a private one first.
+ * Adding is lock-free and may happen in several threads at once. Everything else is for a histogram
+ * that nobody writes any more: merge live ones into a private one first.
  */
 #ifndef TLOB_CORE_HIST_H
 #define TLOB_CORE_HIST_H
 
 #include "atomic.h"
 
-/* Position of the highest set bit of @v, which is not 0: by halves, where the machine has no such instruction. */
+/* Position of the highest set bit of @v, not 0, where the machine has no instruction for it. */
 tlob_inline __u32 tlob_log2_by_halves(__u64 v)
 {
 	__u32 n = 0;
@@ -104,8 +104,8 @@ __u64 tlob_hist_count(const struct tlob_hist *h);
 #define TLOB_HIST_PPB 1000000000ULL
 
 /*
- * Smallest value such that at least @ppb parts per billion of all are at or below it: mid-point of its
- * bucket, never above max_ns; from TLOB_HIST_PPB on max_ns itself. 0 when empty.
+ * Smallest value such that at least @ppb parts per billion of all are at or below it: mid-point of
+ * its bucket, never above max_ns; from TLOB_HIST_PPB on max_ns itself. 0 when empty.
  */
 __u64 tlob_hist_quantile(const struct tlob_hist *h, __u64 ppb);
 

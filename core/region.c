@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Region specifications. The text is taken apart from the right, because only the binary's path, on the
- * left, may hold anything: budget, then points, then name and path. A part is a span of the text, so that
- * every error can say at which byte.
+ * Region specifications. The text is taken apart from the right, because only the binary's path, on
+ * the left, may hold anything: budget, then points, then name and path. A part is a span of the
+ * text, so that every error can say at which byte.
  */
 #include <errno.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The histogram: no bucket off by one, percentiles as counted by hand, and what HdrHistogram's tools read. */
+/* The histogram: no bucket off by one, percentiles as counted by hand, HdrHistogram's text. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -38,7 +38,7 @@ static uint64_t random_ns(uint64_t *x)
 	return ns > TLOB_BUDGET_MAX_NS ? TLOB_BUDGET_MAX_NS : ns ? ns : 1;
 }
 
-/* ---- buckets ------------------------------------------------------------------------------------------ */
+/* ---- buckets --------------------------------------------------------------------------------- */
 
 static void test_buckets_join_without_gap(void **state)
 {
@@ -100,7 +100,7 @@ static void test_log2_by_halves(void **state)
 	}
 }
 
-/* ---- counting ----------------------------------------------------------------------------------------- */
+/* ---- counting -------------------------------------------------------------------------------- */
 
 static void test_empty(void **state)
 {
@@ -259,7 +259,7 @@ static void test_threads_lose_nothing(void **state)
 	assert_int_equal(hist.max_ns, max);
 }
 
-/* ---- percentile text ---------------------------------------------------------------------------------- */
+/* ---- percentile text ------------------------------------------------------------------------- */
 
 struct output {
 	char text[65536];

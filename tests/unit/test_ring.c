@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The record ring: nothing lost uncounted, nothing torn, and nothing that hostile memory can make it do. */
+/* The record ring: nothing lost uncounted, nothing torn, no harm from hostile memory. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -63,7 +63,7 @@ static int pop(struct tlob_record *r)
 	return tlob_ring_pop(&ring, cells, CAPACITY, r);
 }
 
-/* ---- alone -------------------------------------------------------------------------------------------- */
+/* ---- alone ----------------------------------------------------------------------------------- */
 
 static void test_in_order_over_many_rounds(void **state)
 {
@@ -148,7 +148,7 @@ static void test_smallest_capacity(void **state)
 	assert_int_equal(tlob_ring_pop(&ring, cells, 2, &r), 0);
 }
 
-/* ---- several producers -------------------------------------------------------------------------------- */
+/* ---- several producers ----------------------------------------------------------------------- */
 
 #define PRODUCERS 4
 #define PUSHES 50000
@@ -226,7 +226,7 @@ static void test_producers_and_consumer_add_up(void **state)
 	assert_true(taken > CAPACITY);
 }
 
-/* ---- signals ------------------------------------------------------------------------------------------ */
+/* ---- signals --------------------------------------------------------------------------------- */
 
 static uint64_t from_signal;
 
@@ -266,7 +266,7 @@ static void test_push_interrupts_push(void **state)
 	assert_int_equal(taken + ring.dropped, i + from_signal);
 }
 
-/* ---- a producer that died, and memory that lies ------------------------------------------------------- */
+/* ---- a producer that died, and memory that lies ---------------------------------------------- */
 
 static void test_skip_what_a_dead_producer_claimed(void **state)
 {
