@@ -60,10 +60,13 @@ $(B)/gen/tlob_model.h: model/tlob.dot $(B)/gen/model-gen
 # ---- BPF
 $(B)/gen/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h core/*.h include/tlob/abi.h) $(B)/gen/tlob_model.h
 	@mkdir -p $(@D)
-	$(CLANG) -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -D__TARGET_ARCH_$(ARCH) -Ibpf -Iinclude -Icore -I$(B)/gen -c $< -o $@
+	$(CLANG) -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -D__TARGET_ARCH_$(ARCH) -Ibpf -Iinclude -Icore -I$(B)/gen \
+		-idirafter /usr/include/$(shell $(CC) -print-multiarch) -c $< -o $@
 
 $(B)/gen/%.skel.h: $(B)/gen/%.bpf.o
 	$(BPFTOOL) gen skeleton $< name $(subst -,_,$*) > $@.tmp && mv $@.tmp $@
+
+.SECONDARY: $(SKEL:.skel.h=.bpf.o)
 
 # ---- objects
 $(B)/%.o: %.c | $(GEN)

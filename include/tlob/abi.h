@@ -58,8 +58,9 @@ struct tlob_clock {
 	__u64 sleeping_ns;
 	__u32 switches; /* times switched out */
 	__u32 cpu;
-	__u64 queue_skew_ns; /* engine bpf: clock minus run-queue clock at the last switch-out */
-	__u64 reserved;
+	/* engine bpf, at the last switch-out: this clock minus the run queue's; waiting by the kernel's books */
+	__u64 queue_skew_ns;
+	__u64 queue_delay_ns;
 };
 TLOB_ASSERT(sizeof(struct tlob_clock) == 64, "thread clock is one cache line");
 
