@@ -20,7 +20,7 @@ INSTALLED = $(BINDIR)/tlob $(COMPLETIONDIR)/tlob \
 install: all
 	install -d $(addprefix $(DESTDIR),$(sort $(dir $(INSTALLED))))
 	install -m 755 $(B)/tlob $(DESTDIR)$(BINDIR)
-	install -m 644 cli/tlob.bash $(DESTDIR)$(COMPLETIONDIR)/tlob
+	install -m 644 completions/tlob.bash $(DESTDIR)$(COMPLETIONDIR)/tlob
 	install -m 644 $(HEADERS) $(DESTDIR)$(INCLUDEDIR)/tlob
 	install -m 644 $(LIBRARIES:%=$(B)/%.a) $(DESTDIR)$(LIBDIR)
 	install -m 755 $(LIBRARIES:%=$(B)/%.so.0) $(DESTDIR)$(LIBDIR)
