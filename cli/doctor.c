@@ -7,12 +7,14 @@
 #include <tlob/ctl.h>
 
 #include "json.h"
+#include "nearest.h"
 #include "options.h"
 #include "terminal.h"
 #include "text.h"
 
 struct doctor_settings {
 	bool json;
+	const char *usable; /* engine to ask about; NULL: all */
 	enum cli_color color;
 };
 
@@ -23,6 +25,12 @@ static int set_json(void *settings, const char *value)
 	return 0;
 }
 
+static int set_usable(void *settings, const char *value)
+{
+	((struct doctor_settings *)settings)->usable = value;
+	return 0;
+}
+
 static int set_color(void *settings, const char *value)
 {
 	return cli_color_parse(value, &((struct doctor_settings *)settings)->color);
@@ -30,6 +38,11 @@ static int set_color(void *settings, const char *value)
 
 static const struct cli_option option_json = {'j', "json", NULL, "print one JSON object per check",
 					      set_json};
+static const struct cli_option option_usable = {
+	'u', "usable", "ENGINE",
+	"only say why this engine is not usable, and exit with 1;\n"
+	"say nothing and exit with 0 if it is",
+	set_usable};
 static const struct cli_option option_color = {0, "color", "WHEN",
 					       "auto (default), always or never", set_color};
 
@@ -159,6 +172,32 @@ static void write_checks(struct cli_json *j, const struct checks *c)
 	}
 }
 
+/* ---- one engine, for scripts ---- */
+
+static int report_usable(const struct checks *c, const char *engine)
+{
+	struct cli_nearest near;
+	bool known = false;
+
+	cli_nearest_init(&near, engine);
+	for (size_t i = 0; i < c->count; i++) {
+		const struct tlobctl_check *check = &c->list[i];
+
+		cli_nearest_offer(&near, check->engine);
+		if (strcmp(check->engine, engine))
+			continue;
+		known = true;
+		if (!check->ok)
+			printf("%s: %s%s%s\n", check->what, check->found,
+			       *check->remedy ? "; " : "", check->remedy);
+	}
+	if (!known && near.word)
+		return cli_usage("unknown engine '%s'; did you mean %s?", engine, near.word);
+	if (!known)
+		return cli_usage("unknown engine '%s'", engine);
+	return is_usable(c, engine) ? CLI_OK : CLI_ERROR;
+}
+
 static int report(const struct doctor_settings *settings, const struct checks *c)
 {
 	struct cli_terminal term = {0};
@@ -192,6 +231,8 @@ static int doctor_main(const struct cli_command *self, int argc, char **argv)
 		return cli_usage("unexpected '%s'", argv[first]);
 	if (tlobctl_doctor(keep, &checks) < 0)
 		status = cli_error(CLI_ERROR, "cannot examine this machine: %s", tlobctl_error());
+	else if (settings.usable)
+		status = report_usable(&checks, settings.usable);
 	else
 		status = report(&settings, &checks);
 	checks_deinit(&checks);

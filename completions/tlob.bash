@@ -5,7 +5,7 @@
 declare -gA _tlob_options=(
 	[run]='-r --region -e --engine -j --json --hgrm --fail -q --quiet --color -h --help'
 	[watch]='-r --region -p --pid -c --cgroup -d --duration -e --engine -j --json --hgrm --fail -q --quiet --color -h --help'
-	[doctor]='-j --json --color -h --help'
+	[doctor]='-j --json -u --usable --color -h --help'
 	[help]='-h --help'
 	[version]='-h --help'
 )
@@ -41,7 +41,7 @@ _tlob_region() {
 _tlob_value() {
 	case $2:$1 in
 	*:-r | *:--region) _tlob_region ;;
-	*:-e | *:--engine) _tlob_words auto bpf kernel user ;;
+	*:-e | *:--engine | *:-u | *:--usable) _tlob_words auto bpf kernel user ;;
 	*:--color) _tlob_words auto always never ;;
 	run:-j | run:--json | watch:-j | watch:--json) _tlob_files -f ;;
 	*:--hgrm) _tlob_files -d ;;
