@@ -246,7 +246,7 @@ const struct cli_command cli_doctor = {
 	.about =
 		"Checks what each engine needs on this machine and says how to get what is missing.\n"
 		"Exits with 0 if at least one engine is usable, else with 1.",
-	.options = (const struct cli_option *const[]){&option_json, &option_color, &cli_option_help,
-						      NULL},
+	.options = (const struct cli_option *const[]){&option_json, &option_usable, &option_color,
+						      &cli_option_help, NULL},
 	.main = doctor_main,
 };
