@@ -283,6 +283,9 @@ static void test_skip_what_a_dead_producer_claimed(void **state)
 	assert_int_equal(r.tag, 2);
 	assert_int_equal(pop(&r), 0);
 	assert_int_equal(tlob_ring_skip(&ring, cells, CAPACITY), 0);
+	ring.head += CAPACITY + 1; /* no honest producer gets there: do not follow */
+	assert_int_equal(tlob_ring_skip(&ring, cells, CAPACITY), 0);
+	ring.head -= CAPACITY + 1;
 	/* and the ring is as good as new */
 	assert_int_equal(push(1, 3), 0);
 	assert_int_equal(pop(&r), 1);
