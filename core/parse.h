@@ -37,7 +37,7 @@ struct tlob_point {
 
 struct tlob_region_spec {
 	char name[TLOB_NAME_BYTES]; /* "": none was given, to be named after its symbols */
-	char path[TLOB_PATH_BYTES]; /* absolute, or a bare file name to look up; "": linked programs */
+	char path[TLOB_PATH_BYTES]; /* absolute, or a bare file name; "": of linked programs */
 	bool to_return; /* from the entry of @start to its return; @stop is empty */
 	struct tlob_point start, stop;
 	uint64_t budget_ns;

@@ -66,7 +66,7 @@ tlob_inline int tlob_ring_push(struct tlob_ring *ring, struct tlob_ring_cell *ce
 	return -TLOB_RING_ENOSPC;
 }
 
-/* Consumer: take the oldest record; 1, or 0 when there is none. @record: the caller's own memory. */
+/* Consumer: take the oldest record; 1, or 0 if there is none. @record: the caller's own memory. */
 tlob_inline int tlob_ring_pop(struct tlob_ring *ring, struct tlob_ring_cell *cells, __u32 capacity,
 			      struct tlob_record *record)
 {

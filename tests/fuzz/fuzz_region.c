@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Region specifications: refused with a place and a reason, or a specification that keeps every promise of
- * parse.h and, written out, reads as the same one.
+ * Region specifications: refused with a place and a reason, or a specification that keeps every
+ * promise of parse.h and, written out, reads as the same one.
  */
 #include <errno.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Durations: read to the nanosecond or refused with a reason, and printed as a person reads them. */
+/* Durations: read to the nanosecond or refused with a reason, printed as a person reads them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

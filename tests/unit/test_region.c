@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Region specifications: each form taken apart as meant, each mistake with its place and its reason. */
+/* Region specifications: each form taken apart as meant, each mistake with its place and reason. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
