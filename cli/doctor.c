@@ -38,11 +38,10 @@ static int set_color(void *settings, const char *value)
 
 static const struct cli_option option_json = {'j', "json", NULL, "print one JSON object per check",
 					      set_json};
-static const struct cli_option option_usable = {
-	'u', "usable", "ENGINE",
-	"only say why this engine is not usable, and exit with 1;\n"
-	"say nothing and exit with 0 if it is",
-	set_usable};
+static const struct cli_option option_usable = {'u', "usable", "ENGINE",
+						"only say why this engine is not usable, and exit\n"
+						"with 1; say nothing and exit with 0 if it is",
+						set_usable};
 static const struct cli_option option_color = {0, "color", "WHEN",
 					       "auto (default), always or never", set_color};
 
@@ -243,9 +242,8 @@ const struct cli_command cli_doctor = {
 	.name = "doctor",
 	.synopsis = "[OPTION]...",
 	.summary = "say which engines work here, and why others do not",
-	.about =
-		"Checks what each engine needs on this machine and says how to get what is missing.\n"
-		"Exits with 0 if at least one engine is usable, else with 1.",
+	.about = "Checks what each engine needs on this machine and says how to get what is\n"
+		 "missing. Exits with 0 if at least one engine is usable, else with 1.",
 	.options = (const struct cli_option *const[]){&option_json, &option_usable, &option_color,
 						      &cli_option_help, NULL},
 	.main = doctor_main,

@@ -12,16 +12,15 @@ static void overview(FILE *out)
 		"Usage: tlob COMMAND [OPTION]...\n\nCommands:\n");
 	for (size_t i = 0; cli_commands[i]; i++)
 		fprintf(out, "  %-10s%s\n", cli_commands[i]->name, cli_commands[i]->summary);
-	fprintf(out,
-		"\nRegions:\n"
-		"  NAME@BUDGET                        marked in the program's code (libtlob)\n"
-		"  [NAME=]BINARY:FUNCTION@BUDGET      a function, from entry to return\n"
-		"  [NAME=]BINARY:START..STOP@BUDGET   between two addresses\n"
-		"\nExamples:\n"
-		"  tlob run -- ./pipeline\n"
-		"  tlob run -r '/bin/app:decode@5ms' --fail -- /bin/app input\n"
-		"  tlob watch -d 10s -r 'db=/usr/lib/x86_64-linux-gnu/libsqlite3.so.0:sqlite3_step@1ms'\n"
-		"\n'tlob help COMMAND' shows a command's options. See tlob(1), tlob(7).\n");
+	fprintf(out, "\nRegions:\n"
+		     "  NAME@BUDGET                        marked in the program's code (libtlob)\n"
+		     "  [NAME=]BINARY:FUNCTION@BUDGET      a function, from entry to return\n"
+		     "  [NAME=]BINARY:START..STOP@BUDGET   between two addresses\n"
+		     "\nExamples:\n"
+		     "  tlob run -- ./pipeline\n"
+		     "  tlob run -r '/bin/app:decode@5ms' --fail -- /bin/app input\n"
+		     "  tlob watch -d 10s -r 'step=libsqlite3.so.0:sqlite3_step@1ms'\n"
+		     "\n'tlob help COMMAND' shows a command's options. See tlob(1), tlob(7).\n");
 }
 
 static int help_main(const struct cli_command *self, int argc, char **argv)

@@ -39,7 +39,14 @@ const struct cli_command *cli_command_find(const char *name, const char **neares
 static int unknown(const char *word, const char *nearest)
 {
 	const char *what = word[0] == '-' ? "option" : "command";
+	struct cli_nearest near;
 
+	cli_nearest_init(&near, word);
+	for (size_t i = 0; i < sizeof(top_options) / sizeof(*top_options); i++)
+		if (word[0] == '-' && word[1] == '-')
+			cli_nearest_offer(&near, top_options[i].option);
+	if (near.word)
+		nearest = near.word;
 	if (nearest)
 		return cli_usage("unknown %s '%s'; did you mean %s?", what, word, nearest);
 	return cli_usage("unknown %s '%s'", what, word);

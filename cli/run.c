@@ -83,10 +83,9 @@ const struct cli_command cli_run = {
 	.name = "run",
 	.synopsis = "[OPTION]... [--] PROGRAM [ARGUMENT]...",
 	.summary = "run a program and report its overruns",
-	.about =
-		"Runs PROGRAM and prints each overrun while it happens, then a summary, to standard\n"
-		"error. Regions marked in code linked with libtlob are watched without -r. Exits with\n"
-		"the status of PROGRAM, unless --fail is given.",
+	.about = "Runs PROGRAM and prints each overrun while it happens, then a summary, to\n"
+		 "standard error. Regions marked in code linked with libtlob are watched without\n"
+		 "-r. Exits with the status of PROGRAM, unless --fail is given.",
 	.options = (const struct cli_option *const[]){&cli_option_region, &cli_option_engine,
 						      &cli_option_json, &cli_option_hgrm,
 						      &cli_option_fail, &cli_option_quiet,

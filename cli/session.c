@@ -57,8 +57,12 @@ static void announce(const struct cli_session *s, const char *program)
 {
 	FILE *out = s->term.out;
 
-	fprintf(out, "%stlob%s: engine %s, ", cli_style(&s->term, CLI_BOLD),
-		cli_style(&s->term, CLI_PLAIN), tlobctl_engine_name(s->ctl));
+	const char *engine = tlobctl_engine_name(s->ctl);
+	/* the last resort was taken without having been asked for */
+	bool resort = s->settings->engine == TLOBCTL_ENGINE_AUTO && !strcmp(engine, "user");
+
+	fprintf(out, "%stlob%s: engine %s%s, ", cli_style(&s->term, CLI_BOLD),
+		cli_style(&s->term, CLI_PLAIN), engine, resort ? " (tlob doctor says why)" : "");
 	if (program)
 		fprintf(out, "running %s; Ctrl-C to stop\n", program);
 	else

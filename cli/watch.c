@@ -41,7 +41,7 @@ static int set_duration(void *settings, const char *value)
 	uint64_t ns;
 
 	if (tlob_duration_parse(value, &ns, &err))
-		return cli_usage("--duration '%s': %s at '%s'", value, err.why, value + err.at);
+		return cli_usage("--duration '%s': %s", value, err.why);
 	if (!ns)
 		return cli_usage("--duration '%s' is no time at all", value);
 	((struct cli_settings *)settings)->duration_ns = ns;
@@ -112,9 +112,9 @@ const struct cli_command cli_watch = {
 	.name = "watch",
 	.synopsis = "[OPTION]...",
 	.summary = "watch the whole machine",
-	.about =
-		"Watches regions in whatever runs on this machine, and programs linked with libtlob\n"
-		"that join, until Ctrl-C; prints each overrun while it happens, then a summary.",
+	.about = "Watches regions in whatever runs on this machine, and programs linked with\n"
+		 "libtlob that join, until Ctrl-C; prints each overrun while it happens, then a\n"
+		 "summary.",
 	.options =
 		(const struct cli_option *const[]){
 			&cli_option_region, &option_pid, &option_cgroup, &option_duration,

@@ -45,7 +45,7 @@ _tlob_value() {
 	*:--color) _tlob_words auto always never ;;
 	run:-j | run:--json | watch:-j | watch:--json) _tlob_files -f ;;
 	*:--hgrm) _tlob_files -d ;;
-	*:-p | *:--pid) mapfile -t COMPREPLY < <(cd /proc && compgen -G "${COMP_WORDS[COMP_CWORD]}[0-9]*") ;;
+	*:-p | *:--pid) _tlob_words "$(cd /proc && echo [0-9]*)" ;;
 	*:-c | *:--cgroup) _tlob_cgroups ;;
 	*:-d | *:--duration) _tlob_words 1s 10s 1m 10m 1h ;;
 	*) return 1 ;;
