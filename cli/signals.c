@@ -16,11 +16,15 @@ int cli_signals_init(struct cli_signals *s)
 {
 	static const int wanted[] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGCHLD};
 	struct sigaction ignore = {.sa_handler = SIG_IGN};
+	struct sigaction hangup;
 	sigset_t set;
 
 	sigemptyset(&set);
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(*wanted); i++)
 		sigaddset(&set, wanted[i]);
+	sigaction(SIGHUP, NULL, &hangup);
+	if (hangup.sa_handler == SIG_IGN) /* nohup: a blocked signal would be read all the same */
+		sigdelset(&set, SIGHUP);
 	if (sigprocmask(SIG_BLOCK, &set, &s->before))
 		return -1;
 	sigaction(SIGPIPE, &ignore,

@@ -4,7 +4,7 @@
 # shellcheck disable=SC2016 # what the programs run is not for this shell
 # shellcheck source-path=SCRIPTDIR source=../tap.sh
 . "$(dirname "$0")/../tap.sh"
-plan 59
+plan 62
 tlob=$BUILD/tlob
 hello=$BUILD/examples/hello # its region "answer" is over budget in three of five windows
 
@@ -48,8 +48,9 @@ run -- sh -c 'trap - PIPE; kill -PIPE $$'
 is "SIGPIPE is not ignored in the program" 141 $status
 run -- sh -c 'grep SigBlk /proc/self/status'
 is "no signal is blocked in the program" "$(grep SigBlk /proc/self/status)" "$out"
-run -- sh -c 'ls -l /proc/self/fd' "$TMP"
-is "no descriptor leaks into the program" 4 "$(grep -c -- '->' <<<"$out")"
+list='cd /proc/$$/fd && echo *'
+run -- sh -c "$list"
+is "no descriptor leaks into the program" "$(sh -c "$list" 2>/dev/null)" "$out"
 run sh -c 'exit 5'
 is "without -- the first operand is the program" 5 $status
 
@@ -130,7 +131,8 @@ has "a second Ctrl-C quits at once" "status 130" "$out"
 verdict $? "without a summary"
 
 kill_with() { # SIGNAL PROGRAM...: to tlob alone
-	"$tlob" run -e user -- "${@:2}" >"$TMP/out" 2>"$TMP/err" &
+	# a shell without job control makes its background ignore SIGINT
+	env --default-signal=INT ${nohup:+nohup} "$tlob" run -e user -- "${@:2}" >"$TMP/out" 2>"$TMP/err" &
 	sleep 0.7
 	kill -"$1" $!
 	wait $!
@@ -141,6 +143,10 @@ is "SIGTERM is passed on" "6 told" "$status $(<"$TMP/out")"
 has "and the summary follows" "No window was measured." "$(<"$TMP/err")"
 kill_with INT sh -c 'trap "echo told; exit 7" INT; sleep 5 & wait'
 is "SIGINT that no terminal sent is passed on" "7 told" "$status $(<"$TMP/out")"
+nohup=1 kill_with HUP sh -c 'sleep 1.5; exit 8'
+is "nohup works" 8 $status
+[[ $(<"$TMP/err") != *"waiting for the program"* ]]
+verdict $? "and the signal is not even seen"
 
 # ---- nothing is left
 "$tlob" run -e user -- sleep 30 >"$TMP/out" 2>"$TMP/err" &
