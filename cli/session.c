@@ -143,6 +143,12 @@ static void tell_patience(struct ending *e)
 	cli_error(CLI_OK, "waiting for the program to end; Ctrl-C again quits at once");
 }
 
+/* "tlob watch | head": once nobody reads any more there is nothing to watch for. */
+static bool is_unread(const struct cli_session *s)
+{
+	return ferror(s->term.out) || (s->json.out && s->json.error);
+}
+
 int cli_session_loop(struct cli_session *s, struct cli_child *child, uint64_t deadline_ns)
 {
 	struct pollfd fds[] = {{.fd = tlobctl_fd(s->ctl), .events = POLLIN},
@@ -165,6 +171,8 @@ int cli_session_loop(struct cli_session *s, struct cli_child *child, uint64_t de
 		}
 		if (child)
 			tell_patience(&e);
+		else if (is_unread(s))
+			break;
 	}
 	return 0;
 }

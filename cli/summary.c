@@ -165,11 +165,19 @@ static int add_row(struct cli_table *t, const struct cli_summary_row *row)
 	return cli_table_add(t, pointers);
 }
 
+/* Regions that were never entered belong to none. */
 static bool one_program(const struct cli_summary *s)
 {
-	for (size_t i = 1; i < s->nrows; i++)
-		if (strcmp(s->rows[i].stat.program, s->rows[0].stat.program))
+	const char *program = "";
+
+	for (size_t i = 0; i < s->nrows; i++) {
+		const char *other = s->rows[i].stat.program;
+
+		if (*program && *other && strcmp(program, other))
 			return false;
+		if (*other)
+			program = other;
+	}
 	return true;
 }
 

@@ -6,7 +6,7 @@
 tlob=$BUILD/tlob
 probee=$BUILD/tests/conformance/probee # begins once a byte can be read from descriptor 4
 why=$("$tlob" doctor --usable bpf) || skip_all "engine bpf: $(head -n 1 <<<"$why")"
-plan 27
+plan 28
 
 watch() { # ARGUMENT...: in the background, text in $TMP/text, JSON in $TMP/json; returns when it watches
 	"$tlob" watch -j "$TMP/json" "$@" >"$TMP/text" 2>"$TMP/err" &
@@ -58,6 +58,15 @@ is "--fail: status after an overrun" 2 $status
 out=$("$tlob" watch -d 300ms -j - -r "late=$probee:work_sleep@5ms" 2>"$TMP/err")
 is "-j -: standard output is JSON alone" 0 "$(grep -cv '^{' <<<"$out")"
 has "-j -: text goes to standard error" "No window was measured." "$(<"$TMP/err")"
+
+begin=$SECONDS
+{
+	sleep 0.7
+	late
+} &
+"$tlob" watch -d 15s -j - -r "late=$probee:work_sleep@5ms" 2>/dev/null | head -n 1 >"$TMP/first"
+ok "it ends when nobody reads any more" test $((SECONDS - begin)) -lt 10
+wait
 
 # ---- one process of two
 mkfifo "$TMP/one" "$TMP/two"
