@@ -24,7 +24,10 @@ static int check_file(const char *path)
 	return access(path, X_OK) ? errno : 0;
 }
 
-/* The search of execvp(3): the first that can be executed; else what was wrong with the first that exists. */
+/*
+ * The search of execvp(3): the first that can be executed; else what was wrong with the first that
+ * exists.
+ */
 static int search(const char *program)
 {
 	const char *dirs = getenv("PATH");

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The program that tlob run starts: forked early, so that probes can be limited to it, let go when they are in place. */
+/*
+ * The program that tlob run starts: forked early, so that probes can be limited to it, let go when
+ * they are in place.
+ */
 #ifndef TLOB_CLI_CHILD_H
 #define TLOB_CLI_CHILD_H
 
@@ -21,7 +24,10 @@ int cli_child_check(const char *program);
 /* @socket becomes TLOB_AGENT in the child. Returns 0 or -1 with errno. */
 int cli_child_fork(struct cli_child *c, char **argv, const char *socket,
 		   const struct cli_signals *signals);
-/* Let it execute the program. Returns 0, or an errno of execvp(3); then it has ended and been reaped. */
+/*
+ * Let it execute the program. Returns 0, or an errno of execvp(3); then it has ended and been
+ * reaped.
+ */
 int cli_child_release(struct cli_child *c);
 /* Has it ended? Never blocks. */
 bool cli_child_reap(struct cli_child *c);

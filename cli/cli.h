@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What every sub-command of tlob shares: the command table's row, exit status, and the way to say what went wrong.
+ * What every sub-command of tlob shares: the command table's row, exit status, and the way to say
+ * what went wrong.
  */
 #ifndef TLOB_CLI_H
 #define TLOB_CLI_H

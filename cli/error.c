@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Messages for people, on stderr, each one write so that they do not mix with the watched program's. */
+/*
+ * Messages for people, on stderr, each one write so that they do not mix with the watched
+ * program's.
+ */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>

@@ -7,7 +7,10 @@
 
 /* Make @folder if it is missing. 0, or an exit status having said why. */
 int cli_hgrm_prepare(const char *folder);
-/* FOLDER/REGION-PROGRAM.hgrm, without -PROGRAM if it has no name. 0 or a negative errno, having said why. */
+/*
+ * FOLDER/REGION-PROGRAM.hgrm, without -PROGRAM if it has no name. 0 or a negative errno, having
+ * said why.
+ */
 int cli_hgrm_write(const char *folder, const struct tlobctl_stat *stat);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Writer of NDJSON: one object per line, each line one write, so that a reader sees whole objects at once and a
- * killed tlob leaves none cut in half.
+ * Writer of NDJSON: one object per line, each line one write, so that a reader sees whole objects
+ * at once and a killed tlob leaves none cut in half.
  */
 #ifndef TLOB_CLI_JSON_H
 #define TLOB_CLI_JSON_H

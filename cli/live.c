@@ -44,7 +44,9 @@ enum tlob_state cli_dominant(const struct tlob_record *r)
 	return r->sleeping_ns > r->running_ns ? TLOB_SLEEPING : TLOB_RUNNING;
 }
 
-/* Padding stays outside the colour, so that underlines and backgrounds of odd themes do not show. */
+/*
+ * Padding stays outside the colour, so that underlines and backgrounds of odd themes do not show.
+ */
 static void cell(const struct cli_live *live, const char *text, int width, enum cli_style style,
 		 enum cli_style back)
 {
@@ -137,7 +139,9 @@ static size_t tail_columns(const struct cli_live *live, bool wide)
 	return width > used + 12 ? width - used : 12;
 }
 
-/* "program/thread 4242", the program only if it says more and fits; then what else there is to say. */
+/*
+ * "program/thread 4242", the program only if it says more and fits; then what else there is to say.
+ */
 static void print_tail(const struct tlobctl_event *e, size_t columns, char *buf, size_t size)
 {
 	const struct tlob_record *r = e->record;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Overruns as they happen: one line when the budget expires, one when the code has returned. When they come faster
- * than anybody reads, the rest of each second is only counted, and the view says so.
+ * Overruns as they happen: one line when the budget expires, one when the code has returned. When
+ * they come faster than anybody reads, the rest of each second is only counted, and the view says
+ * so.
  */
 #ifndef TLOB_CLI_LIVE_H
 #define TLOB_CLI_LIVE_H
@@ -34,7 +35,10 @@ void cli_live_init(struct cli_live *live, const struct cli_terminal *term);
 /* Make room for a region name before it is first needed, so that columns do not shift. */
 void cli_live_expect(struct cli_live *live, const char *region);
 void cli_live_event(struct cli_live *live, const struct tlobctl_event *event);
-/* Says how many were hidden in the second that is over. Returns ms until it wants to be called again, -1: not. */
+/*
+ * Says how many were hidden in the second that is over. Returns ms until it wants to be called
+ * again, -1: not.
+ */
 int cli_live_tick(struct cli_live *live, uint64_t now_ns);
 
 /* Which of the three clocks took most of @record's time. */

@@ -52,7 +52,10 @@ static int unknown(const char *word, const char *nearest)
 	return cli_usage("unknown %s '%s'", what, word);
 }
 
-/* Output that could not be written is a failure, also for help and version: "tlob help > /dev/full". */
+/*
+ * Output that could not be written is a failure, also for help and version: "tlob help >
+ * /dev/full".
+ */
 static int finish(int status)
 {
 	if (fflush(stdout) || ferror(stdout))

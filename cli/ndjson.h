@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The objects of --json. Each field is described in tlob-json(5); scripts/check-docs holds the two together. */
+/*
+ * The objects of --json. Each field is described in tlob-json(5); scripts/check-docs holds the two
+ * together.
+ */
 #ifndef TLOB_CLI_NDJSON_H
 #define TLOB_CLI_NDJSON_H
 

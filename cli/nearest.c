@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Similarity of words by edit distance: insert, delete, replace, and swap of neighbours cost one each. */
+/*
+ * Similarity of words by edit distance: insert, delete, replace, and swap of neighbours cost one
+ * each.
+ */
 #include <string.h>
 
 #include "nearest.h"

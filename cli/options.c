@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* See options.h. getopt_long does the parsing; its messages are replaced by ones that suggest the nearest option. */
+/*
+ * See options.h. getopt_long does the parsing; its messages are replaced by ones that suggest the
+ * nearest option.
+ */
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,7 +22,10 @@ struct getopt_tables {
 
 static void tables_init(struct getopt_tables *t, const struct cli_option *const *options)
 {
-	/* '+': stop at the first operand, what follows is the program's; ':': tell a missing value apart */
+	/*
+	 * '+': stop at the first operand, what follows is the program's; ':': tell a missing value
+	 * apart
+	 */
 	char *letter = stpcpy(t->letters, "+:");
 
 	memset(t->longs, 0, sizeof(t->longs));

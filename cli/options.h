@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Options as a table: one row yields the parsing, the --help text and, through that text, what scripts/check-docs
- * demands of the man pages and of the completion.
+ * Options as a table: one row yields the parsing, the --help text and, through that text, what
+ * scripts/check-docs demands of the man pages and of the completion.
  */
 #ifndef TLOB_CLI_OPTIONS_H
 #define TLOB_CLI_OPTIONS_H

@@ -8,7 +8,10 @@
 
 #include "session.h"
 
-/* Abstract, so that nothing is left behind however tlob ends; random, so that nobody can take the name first. */
+/*
+ * Abstract, so that nothing is left behind however tlob ends; random, so that nobody can take the
+ * name first.
+ */
 static int name_socket(char *name, size_t size)
 {
 	unsigned char random[8];

@@ -7,8 +7,8 @@
 #include "when.h"
 
 /*
- * One press may arrive twice: timeout(1) signals its child and then the whole group. Nobody presses Ctrl-C twice
- * within this time.
+ * One press may arrive twice: timeout(1) signals its child and then the whole group. Nobody presses
+ * Ctrl-C twice within this time.
  */
 #define SAME_PRESS_NS 100000000ULL
 

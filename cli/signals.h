@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Signals as something to read: the first request to end stops and prints, the second quits at once. */
+/*
+ * Signals as something to read: the first request to end stops and prints, the second quits at
+ * once.
+ */
 #ifndef TLOB_CLI_SIGNALS_H
 #define TLOB_CLI_SIGNALS_H
 
@@ -27,7 +30,9 @@ void cli_signals_deinit(struct cli_signals *s);
 /* For a forked child: as if cli_signals_init() had not been. */
 void cli_signals_restore(const struct cli_signals *s);
 
-/* Read one. @forward, if not 0, is a process that gets what was meant for it and did not reach it. */
+/*
+ * Read one. @forward, if not 0, is a process that gets what was meant for it and did not reach it.
+ */
 enum cli_signal cli_signals_next(struct cli_signals *s, pid_t forward);
 
 #endif

@@ -290,7 +290,10 @@ static void print_verdict(const struct cli_summary *s, const struct cli_terminal
 	cli_wrap(term, w.text, 0);
 }
 
-/* A region that was asked for and never entered makes "all within budget" say less than it seems to. */
+/*
+ * A region that was asked for and never entered makes "all within budget" say less than it seems
+ * to.
+ */
 static void print_untouched(const struct cli_summary *s, const struct cli_terminal *term)
 {
 	struct words w = {.used = 0};

@@ -30,7 +30,10 @@ struct cli_summary {
 
 /* One overrun record was handed out. */
 void cli_summary_event(struct cli_summary *s, const struct tlobctl_event *event);
-/* Take the statistics of the session. @hgrm: folder for distributions, or NULL. Returns 0 or a negative errno, having said why. */
+/*
+ * Take the statistics of the session. @hgrm: folder for distributions, or NULL. Returns 0 or a
+ * negative errno, having said why.
+ */
 int cli_summary_collect(struct cli_summary *s, struct tlobctl *ctl, const char *hgrm);
 void cli_summary_deinit(struct cli_summary *s);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Text tables with aligned columns. A table wider than the terminal is printed as several below each other: the
- * columns of group 0 lead each of them, those of another group stay together.
+ * Text tables with aligned columns. A table wider than the terminal is printed as several below
+ * each other: the columns of group 0 lead each of them, those of another group stay together.
  */
 #ifndef TLOB_CLI_TABLE_H
 #define TLOB_CLI_TABLE_H

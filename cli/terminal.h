@@ -35,8 +35,8 @@ size_t cli_terminal_width(const struct cli_terminal *t);
 const char *cli_style(const struct cli_terminal *t, enum cli_style style);
 
 /*
- * Print @text and a newline, broken at blanks to fit the terminal. Lines after the first begin at @margin, where the first
- * already stands. Escape sequences of cli_style() take no room.
+ * Print @text and a newline, broken at blanks to fit the terminal. Lines after the first begin at
+ * @margin, where the first already stands. Escape sequences of cli_style() take no room.
  */
 void cli_wrap(const struct cli_terminal *t, const char *text, size_t margin);
 
