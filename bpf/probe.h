@@ -254,7 +254,7 @@ int probe_start(void *ctx)
 	struct tlob_slot *slot = NULL;
 	__u32 used;
 
-	if (!b || !is_chosen(task))
+	if (!b || !(b->anyone || is_chosen(task)))
 		return 0;
 	thread = settle(task);
 	if (thread)

@@ -28,6 +28,8 @@ struct tlob_bpf_owner {
 /* One pair of probes. */
 struct tlob_bpf_binding {
 	__u64 budget_ns;
+	__u32 anyone; /* filters do not apply */
+	__u32 reserved;
 };
 
 /* Statistics of one binding; an array of one per shard. */

@@ -20,6 +20,8 @@
 extern "C" {
 #endif
 
+#pragma GCC visibility push(default)
+
 struct tlobctl;
 
 enum tlobctl_engine {
@@ -48,6 +50,8 @@ int tlobctl_open(const struct tlobctl_opts *opts, struct tlobctl **out);
 void tlobctl_close(struct tlobctl *ctl);
 /* "bpf", "user" or "kernel". */
 const char *tlobctl_engine_name(const struct tlobctl *ctl);
+/* TLOBCTL_ENGINE_AUTO: why a better engine was not taken, and what to do; "" if this is the best. */
+const char *tlobctl_note(const struct tlobctl *ctl);
 
 /* What the first instruction of a probed address makes a hit cost. */
 enum tlobctl_probe_kind {
@@ -126,6 +130,8 @@ int tlobctl_doctor(tlobctl_check_fn *fn, void *arg);
 
 /* Histogram arithmetic for those who read statistics; @percent 0..100. */
 uint64_t tlobctl_hist_percentile(const struct tlob_hist *hist, double percent);
+
+#pragma GCC visibility pop
 
 #ifdef __cplusplus
 }
