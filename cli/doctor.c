@@ -65,6 +65,7 @@ static int keep(const struct tlobctl_check *check, void *arg)
 	*own = (struct tlobctl_check){.engine = strdup(check->engine),
 				      .what = strdup(check->what),
 				      .ok = check->ok,
+				      .needed = check->needed,
 				      .found = strdup(check->found ? check->found : ""),
 				      .remedy = strdup(check->remedy ? check->remedy : "")};
 	if (!own->engine || !own->what || !own->found || !own->remedy)
@@ -86,7 +87,7 @@ static void checks_deinit(struct checks *c)
 static bool is_usable(const struct checks *c, const char *engine)
 {
 	for (size_t i = 0; i < c->count; i++)
-		if (!strcmp(c->list[i].engine, engine) && !c->list[i].ok)
+		if (!strcmp(c->list[i].engine, engine) && c->list[i].needed && !c->list[i].ok)
 			return false;
 	return true;
 }
@@ -113,10 +114,11 @@ static size_t count_usable(const struct checks *c)
 
 static void print_check(const struct cli_terminal *t, const struct tlobctl_check *c, size_t column)
 {
+	const char *verdict = c->ok ? "ok" : c->needed ? "not ok" : "lacks";
 	char text[1024];
 
-	fprintf(t->out, "  %s%-6s%s  %-*s  ", cli_style(t, c->ok ? CLI_GOOD : CLI_WARN),
-		c->ok ? "ok" : "not ok", cli_style(t, CLI_PLAIN), (int)column, c->what);
+	fprintf(t->out, "  %s%-6s%s  %-*s  ", cli_style(t, c->ok ? CLI_GOOD : CLI_WARN), verdict,
+		cli_style(t, CLI_PLAIN), (int)column, c->what);
 	cli_wrap(t, cli_printable(text, sizeof(text), c->found, 0), column + 12);
 	if (c->ok || !*c->remedy)
 		return;
@@ -157,6 +159,7 @@ static void write_checks(struct cli_json *j, const struct checks *c)
 		cli_json_string(j, "engine", c->list[i].engine);
 		cli_json_string(j, "what", c->list[i].what);
 		cli_json_bool(j, "ok", c->list[i].ok);
+		cli_json_bool(j, "needed", c->list[i].needed);
 		cli_json_string(j, "found", c->list[i].found);
 		cli_json_string(j, "remedy", c->list[i].remedy);
 		cli_json_end(j);
@@ -186,7 +189,7 @@ static int report_usable(const struct checks *c, const char *engine)
 		if (strcmp(check->engine, engine))
 			continue;
 		known = true;
-		if (!check->ok)
+		if (!check->ok && check->needed)
 			printf("%s: %s%s%s\n", check->what, check->found,
 			       *check->remedy ? "; " : "", check->remedy);
 	}

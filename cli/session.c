@@ -55,18 +55,21 @@ int cli_session_open(struct cli_session *s, const struct tlobctl_opts *opts)
 
 static void announce(const struct cli_session *s, const char *program)
 {
+	const char *note = tlobctl_note(s->ctl);
 	FILE *out = s->term.out;
+	char text[1024];
 
-	const char *engine = tlobctl_engine_name(s->ctl);
-	/* the last resort was taken without having been asked for */
-	bool resort = s->settings->engine == TLOBCTL_ENGINE_AUTO && !strcmp(engine, "user");
-
-	fprintf(out, "%stlob%s: engine %s%s, ", cli_style(&s->term, CLI_BOLD),
-		cli_style(&s->term, CLI_PLAIN), engine, resort ? " (tlob doctor says why)" : "");
+	fprintf(out, "%stlob%s: engine %s, ", cli_style(&s->term, CLI_BOLD),
+		cli_style(&s->term, CLI_PLAIN), tlobctl_engine_name(s->ctl));
 	if (program)
 		fprintf(out, "running %s; Ctrl-C to stop\n", program);
 	else
 		fputs("watching; Ctrl-C to stop\n", out);
+	if (*note) {
+		snprintf(text, sizeof(text), "%sNot the best engine:%s %s",
+			 cli_style(&s->term, CLI_WARN), cli_style(&s->term, CLI_PLAIN), note);
+		cli_wrap(&s->term, text, 0);
+	}
 	cli_regions_print(&s->regions, &s->term);
 	fputc('\n', out);
 	fflush(out);

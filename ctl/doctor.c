@@ -157,27 +157,28 @@ static void check_fifo(struct answer *a)
 static const struct row {
 	const char *engine, *what;
 	void (*check)(struct answer *a);
+	bool needed;
 } rows[] = {
-	{"bpf", "kernel", check_kernel},
-	{"bpf", "BTF", check_btf},
-	{"bpf", "CAP_BPF", check_cap_bpf},
-	{"bpf", "CAP_PERFMON", check_cap_perfmon},
-	{"bpf", "lockdown", check_lockdown},
-	{"bpf", "programs", check_load},
-	{"bpf", "unprivileged programs", check_unprivileged},
-	{"bpf", "uprobes", check_uprobes},
-	{"bpf", "perf_event_paranoid", check_paranoid},
-	{"kernel", "module", check_module},
-	{"user", "engine", check_user},
-	{"user", "schedstat", check_schedstat},
-	{"user", "real-time priority", check_fifo},
+	{"bpf", "kernel", check_kernel, true},
+	{"bpf", "BTF", check_btf, true},
+	{"bpf", "CAP_BPF", check_cap_bpf, true},
+	{"bpf", "CAP_PERFMON", check_cap_perfmon, true},
+	{"bpf", "lockdown", check_lockdown, true},
+	{"bpf", "programs", check_load, true},
+	{"bpf", "unprivileged programs", check_unprivileged, false},
+	{"bpf", "uprobes", check_uprobes, false},
+	{"bpf", "perf_event_paranoid", check_paranoid, false},
+	{"kernel", "module", check_module, true},
+	{"user", "engine", check_user, true},
+	{"user", "schedstat", check_schedstat, false},
+	{"user", "real-time priority", check_fifo, false},
 };
 
 int tlobctl_doctor(tlobctl_check_fn *fn, void *arg)
 {
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
 		struct answer a = {.remedy = ""};
-		struct tlobctl_check check = {.engine = rows[i].engine, .what = rows[i].what};
+		struct tlobctl_check check = {.engine = rows[i].engine, .what = rows[i].what, .needed = rows[i].needed};
 		int r;
 
 		rows[i].check(&a);

@@ -124,6 +124,7 @@ struct tlobctl_check {
 	bool ok;
 	const char *found; /* what was seen */
 	const char *remedy; /* "" if ok */
+	bool needed; /* the engine does not work without; else it works less well */
 };
 typedef int tlobctl_check_fn(const struct tlobctl_check *check, void *arg);
 int tlobctl_doctor(tlobctl_check_fn *fn, void *arg);
