@@ -8,7 +8,7 @@
  *	spin	a cluttered frame: infer computes for long (running)
  *	sleep	decode waits for a slow exposure (sleeping)
  *	lock	plan needs the map while the loader thread holds it (sleeping)
- *	hog	a heavier thread takes detect's CPU in the middle of infer (waiting)
+ *	hog	a more urgent thread takes detect's CPU in the middle of infer (waiting)
  *
  * Try: tlob run -- build/examples/pipeline --suffer=all
  */
@@ -21,7 +21,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -31,7 +30,6 @@
 #define HEIGHT 120
 #define QUEUE_FRAMES 4
 #define TROUBLE_NS TLOB_MS(20) /* longer than any budget here */
-#define HOG_NICE 15
 
 TLOB_REGION(capture_region, "capture", TLOB_MS(5));
 TLOB_REGION(detect_region, "detect", TLOB_MS(8));
@@ -302,7 +300,7 @@ static void *loader_thread(void *arg)
 	return arg;
 }
 
-/* Has detect's CPU and more weight. Sleeps until infer is under way, so that detect is what it takes the CPU from. */
+/* Sleeps until infer is under way, so that detect is what it takes the CPU from. */
 static void *hog_thread(void *arg)
 {
 	for (;;) {
@@ -317,10 +315,11 @@ static void *hog_thread(void *arg)
 	}
 }
 
-/* Both threads on the last CPU we may use, the hog the heavier one: by its own nice value if we may lower it,
- * otherwise by raising detect's. */
-static void set_hog_on(pthread_t hog, pthread_t detect, pid_t hog_tid, pid_t detect_tid)
+/* Both threads on the last CPU we may use, the hog the more urgent one: real-time if we may, otherwise detect becomes
+ * the least urgent. Unlike a difference in nice values, both hold at once and not only at the next tick. */
+static void set_hog_on(pthread_t hog, pthread_t detect)
 {
+	struct sched_param real_time = {.sched_priority = 1}, idle = {0};
 	cpu_set_t allowed, one;
 	int cpu = CPU_SETSIZE - 1;
 
@@ -331,8 +330,8 @@ static void set_hog_on(pthread_t hog, pthread_t detect, pid_t hog_tid, pid_t det
 	CPU_SET(cpu, &one);
 	pthread_setaffinity_np(hog, sizeof(one), &one);
 	pthread_setaffinity_np(detect, sizeof(one), &one);
-	if (setpriority(PRIO_PROCESS, (id_t)hog_tid, -HOG_NICE))
-		setpriority(PRIO_PROCESS, (id_t)detect_tid, HOG_NICE);
+	if (pthread_setschedparam(hog, SCHED_FIFO, &real_time))
+		pthread_setschedparam(detect, SCHED_IDLE, &idle);
 }
 
 struct thread {
@@ -340,7 +339,6 @@ struct thread {
 	void *(*run)(void *);
 	unsigned int only_with; /* a way of suffering; 0: always */
 	pthread_t id;
-	pid_t tid; /* atomic; set by the thread itself */
 };
 
 static void *thread_main(void *arg)
@@ -348,21 +346,15 @@ static void *thread_main(void *arg)
 	struct thread *t = arg;
 
 	pthread_setname_np(pthread_self(), t->name);
-	__atomic_store_n(&t->tid, gettid(), __ATOMIC_RELEASE);
 	return t->run(NULL);
 }
 
-static pid_t thread_start(struct thread *t)
+static void thread_start(struct thread *t)
 {
-	pid_t tid;
-
 	if (pthread_create(&t->id, NULL, thread_main, t)) {
 		fprintf(stderr, "pipeline: cannot start the %s thread\n", t->name);
 		exit(1);
 	}
-	while (!(tid = __atomic_load_n(&t->tid, __ATOMIC_ACQUIRE)))
-		sched_yield();
-	return tid;
 }
 
 static int run(void)
@@ -384,7 +376,7 @@ static int run(void)
 		    (!threads[i].only_with || (suffer & threads[i].only_with)))
 			thread_start(&threads[i]);
 	if (suffer & HOG)
-		set_hog_on(hog->id, detect->id, hog->tid, detect->tid);
+		set_hog_on(hog->id, detect->id);
 	thread_start(capture);
 
 	for (int i = 2; i >= 0; i--)
