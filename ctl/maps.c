@@ -99,7 +99,7 @@ int tlobctl_maps_search(struct tlobctl_search *s, pid_t pid, const char *path)
 		if (path ? !strcmp(m.path, path) : tlobctl_search_matches(s, name))
 			hit(s, &m, name);
 		else if (!path)
-			tlobctl_suggest_offer(&s->near, name, strlen(name));
+			tlobctl_search_suggest(s, name);
 	}
 	free(line);
 	fclose(f);

@@ -55,7 +55,7 @@ static void suggest_programs(struct tlobctl_search *s, const char *folder)
 	dir = opendir(ours);
 	free(ours);
 	while (dir && (entry = readdir(dir)))
-		tlobctl_suggest_offer(&s->near, entry->d_name, strlen(entry->d_name));
+		tlobctl_search_suggest(s, entry->d_name);
 	if (dir)
 		closedir(dir);
 }

@@ -68,11 +68,18 @@ static int open_inside(const char *root, const char *path)
 	return err;
 }
 
+static void read_link(const char *path, char text[PATH_MAX])
+{
+	ssize_t n = readlink(path, text, PATH_MAX - 1);
+
+	text[n < 0 ? 0 : n] = '\0';
+}
+
 int tlobctl_root_resolve(const char *root, const char *path, char **out)
 {
-	char link[64], inner[PATH_MAX], candidate[3][2 * PATH_MAX];
-	ssize_t n;
+	char link[64], top[PATH_MAX], inner[PATH_MAX], candidate[3][2 * PATH_MAX];
 	int fd, found = -1;
+	size_t n;
 
 	if (!*root) {
 		struct stat st;
@@ -86,11 +93,13 @@ int tlobctl_root_resolve(const char *root, const char *path, char **out)
 	if (fd < 0)
 		return fd;
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	n = readlink(link, inner, sizeof(inner) - 1);
-	inner[n < 0 ? 0 : n] = '\0';
+	read_link(link, inner);
+	read_link(root, top);
 
-	/* The link's text starts at the root of the mount namespace, which need not be the process's root. */
-	snprintf(candidate[0], sizeof(candidate[0]), "%s%s", root, inner);
+	/* Both texts start at the root of the mount namespace, which need not be the process's root. */
+	n = strcmp(top, "/") ? strlen(top) : 0;
+	snprintf(candidate[0], sizeof(candidate[0]), "%s%s", root,
+		 strncmp(inner, top, n) ? "" : inner + n);
 	snprintf(candidate[1], sizeof(candidate[1]), "%s", inner);
 	snprintf(candidate[2], sizeof(candidate[2]), "%s%s", root, path);
 	for (int i = 0; i < 3 && found < 0; i++)

@@ -62,12 +62,20 @@ void tlobctl_search_hit(struct tlobctl_search *s, const char *name, const char *
 	s->count++;
 }
 
+void tlobctl_search_suggest(struct tlobctl_search *s, const char *name)
+{
+	const char *version = strstr(name, ".so.");
+
+	tlobctl_suggest_offer(&s->near, name,
+			      version ? (size_t)(version - name) + 3 : strlen(name));
+}
+
 void tlobctl_search_offer(struct tlobctl_search *s, const char *name, const char *path)
 {
 	char *ours;
 
 	if (!tlobctl_search_matches(s, name)) {
-		tlobctl_suggest_offer(&s->near, name, strlen(name));
+		tlobctl_search_suggest(s, name);
 		return;
 	}
 	if (tlobctl_root_resolve(s->root, path, &ours))

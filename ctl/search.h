@@ -38,6 +38,8 @@ void tlobctl_search_deinit(struct tlobctl_search *s);
 bool tlobctl_search_matches(const struct tlobctl_search *s, const char *name);
 /* A file called @name, at @path for us; counted once however many names it has. */
 void tlobctl_search_hit(struct tlobctl_search *s, const char *name, const char *path);
+/* A file called @name, which does not match: a suggestion, of a library without its version. */
+void tlobctl_search_suggest(struct tlobctl_search *s, const char *name);
 /* A file called @name, at @path inside the root: a hit or a suggestion. */
 void tlobctl_search_offer(struct tlobctl_search *s, const char *name, const char *path);
 

@@ -11,6 +11,7 @@
 #include "suggest.h"
 #include "symbol.h"
 
+#define MEANT 32 /* functions of one name, more is no use */
 #define LISTED 8 /* of several that are meant, name so many */
 
 /* "name@VERSION" or "name@@VERSION", split */
@@ -22,11 +23,10 @@ struct wanted {
 
 /* What the symbols of one name come to. */
 struct matches {
-	const struct tlobctl_symbol *code[LISTED]; /* different addresses */
-	size_t count;
-	bool hidden; /* the ones in code are old versions */
+	const struct tlobctl_symbol *code[MEANT]; /* different addresses */
+	size_t count; /* may be more */
 	bool ifunc, data, import;
-	bool newer_ifunc; /* the default version is one */
+	bool newer_ifunc; /* the default version is one, as with glibc's memcpy */
 };
 
 static struct wanted wanted(const char *name)
@@ -53,30 +53,33 @@ static bool is_code(const struct tlobctl_elf *elf, const struct tlobctl_symbol *
 	       tlobctl_elf_offset(elf, symbol->address, &offset);
 }
 
-static void note_code(struct matches *m, const struct tlobctl_symbol *symbol, bool want_default)
+static void note_code(struct matches *m, const struct tlobctl_symbol *symbol)
 {
-	bool hidden = symbol->hidden && want_default;
-
-	if (m->count && hidden != m->hidden) {
-		if (hidden) /* there is a default version already */
-			return;
-		m->count = 0;
+	for (size_t i = 0; i < m->count && i < MEANT; i++) {
+		if (m->code[i]->address != symbol->address)
+			continue;
+		/* the other table did not tell, or it has a second version */
+		if (symbol->version && (!m->code[i]->version || m->code[i]->hidden))
+			m->code[i] = symbol;
+		return;
 	}
-	m->hidden = hidden;
-	for (size_t i = 0; i < m->count && i < LISTED; i++)
-		if (m->code[i]->address == symbol->address)
-			return;
-	if (m->count < LISTED)
+	if (m->count < MEANT)
 		m->code[m->count] = symbol;
 	m->count++;
 }
 
-/* glibc's memcpy: the default version is indirect, the one of 2.2.5 a plain function. */
-static void note_ifunc(struct matches *m, bool hidden)
+/* Old versions are only meant if there is nothing else. */
+static void drop_hidden(struct matches *m)
 {
-	if (!hidden)
-		m->newer_ifunc = true;
-	m->ifunc = true;
+	size_t kept = 0;
+
+	if (m->count > MEANT)
+		return;
+	for (size_t i = 0; i < m->count; i++)
+		if (!m->code[i]->hidden)
+			m->code[kept++] = m->code[i];
+	if (kept || m->newer_ifunc)
+		m->count = kept;
 }
 
 static void match(const struct tlobctl_elf *elf, const struct wanted *w, struct matches *m)
@@ -92,14 +95,16 @@ static void match(const struct tlobctl_elf *elf, const struct wanted *w, struct 
 		if (!all[i].defined)
 			m->import = true;
 		else if (is_code(elf, &all[i]))
-			note_code(m, &all[i], !w->version);
-		else if (all[i].type == STT_GNU_IFUNC)
-			note_ifunc(m, all[i].hidden && !w->version);
-		else
+			note_code(m, &all[i]);
+		else if (all[i].type != STT_GNU_IFUNC)
 			m->data = true;
+		else if (!all[i].hidden)
+			m->newer_ifunc = m->ifunc = true;
+		else
+			m->ifunc = true;
 	}
-	if (m->hidden && m->newer_ifunc)
-		m->count = 0;
+	if (!w->version)
+		drop_hidden(m);
 }
 
 const char *tlobctl_symbol_name(const struct tlobctl_symbol *symbol, char buf[TLOBCTL_SYMBOL_TEXT])

@@ -116,8 +116,9 @@ static void read_version_names(struct exported *x, Elf_Scn *section, const GElf_
 		if (!gelf_getverdef(data, (int)at, &def) ||
 		    !gelf_getverdaux(data, (int)(at + def.vd_aux), &name))
 			return;
-		x->versions[def.vd_ndx & VERSION_INDEX] =
-			elf_strptr(x->elf, header->sh_link, name.vda_name);
+		if (!(def.vd_flags & VER_FLG_BASE)) /* that is the library's own name */
+			x->versions[def.vd_ndx & VERSION_INDEX] =
+				elf_strptr(x->elf, header->sh_link, name.vda_name);
 		if (!def.vd_next)
 			return;
 		at += def.vd_next;
