@@ -158,6 +158,7 @@ static double measure(struct tlobctl *ctl, enum tlobctl_probe_kind kind, bool to
 				    .start = "start",
 				    .stop = to_return ? NULL : "stop",
 				    .anyone = true,
+				    .multi_fds = {-1, -1},
 				    .tally_fd = -1};
 	struct tlobctl_binding *list = &b;
 	double cost = -1;

@@ -19,6 +19,7 @@ struct tlobctl_bpf_features {
 	bool task_from_pid; /* Linux 6.2 */
 	bool softirq_raise; /* tracepoints */
 	bool irq_work;
+	int uprobe_multi; /* attach type: many addresses with one link; 0: not here. Linux 6.6 */
 };
 void tlobctl_bpf_features(struct tlobctl_bpf_features *out);
 
@@ -40,6 +41,7 @@ struct tlobctl_bpf {
 	size_t nready, batch;
 	uint32_t pieces; /* of arena 0 */
 	uint32_t shards;
+	int uprobe_multi; /* as in the features */
 	bool probes_open; /* arena 0 is there */
 	uint64_t passed; /* records handed out since the ring was looked at */
 };

@@ -33,6 +33,18 @@ static unsigned int handler_args(const struct btf *btf, const char *type)
 	return t && btf_is_func_proto(t) ? btf_vlen(t) : 0;
 }
 
+/* Value of @name in enum bpf_attach_type; 0 if it has none. */
+static int attach_type(const struct btf *btf, const char *name)
+{
+	int id = btf__find_by_name_kind(btf, "bpf_attach_type", BTF_KIND_ENUM);
+	const struct btf_type *t = id > 0 ? btf__type_by_id(btf, (uint32_t)id) : NULL;
+
+	for (int i = 0; t && i < btf_vlen(t); i++)
+		if (!strcmp(btf__name_by_offset(btf, btf_enum(t)[i].name_off), name))
+			return btf_enum(t)[i].val;
+	return 0;
+}
+
 void tlobctl_bpf_features(struct tlobctl_bpf_features *out)
 {
 	struct btf *btf = btf__load_vmlinux_btf();
@@ -46,5 +58,6 @@ void tlobctl_bpf_features(struct tlobctl_bpf_features *out)
 	out->task_from_pid = has(btf, "bpf_task_from_pid", BTF_KIND_FUNC);
 	out->softirq_raise = has_tracepoint(btf, "softirq_raise");
 	out->irq_work = has_tracepoint(btf, "irq_work_exit");
+	out->uprobe_multi = attach_type(btf, "BPF_TRACE_UPROBE_MULTI");
 	btf__free(btf);
 }

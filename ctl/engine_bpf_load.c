@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* From the object embedded in this library to programs that run. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <bpf/bpf.h>
 
@@ -34,7 +36,7 @@ static int keep_log(enum libbpf_print_level level, const char *fmt, va_list args
 
 /*
  * For tests: words that make this kernel look older. wakeup: no look into queues; softirq: no early look;
- * irq_work: no interrupt for probes.
+ * irq_work: no interrupt for probes; multi: one link for each probe.
  */
 static bool pretended(const char *word)
 {
@@ -48,6 +50,8 @@ static void pretend(struct tlobctl_bpf_features *features)
 	features->task_from_pid &= !pretended("wakeup");
 	features->softirq_raise &= !pretended("softirq");
 	features->irq_work &= !pretended("irq_work");
+	if (pretended("multi"))
+		features->uprobe_multi = 0;
 }
 
 static uint32_t shards_for_cpus(void)
@@ -72,6 +76,7 @@ static void configure(const struct tlobctl *ctl, struct tlobctl_bpf *bpf, const 
 		bpf->pieces = TLOB_BPF_MAX_PIECES;
 	bpf->shards = shards_for_cpus();
 	bpf->serves_kicks = !features->irq_work;
+	bpf->uprobe_multi = features->uprobe_multi;
 
 	s->rodata->kernel_switch_state = features->switch_state;
 	s->rodata->kernel_task_from_pid = features->task_from_pid;
@@ -84,6 +89,10 @@ static void configure(const struct tlobctl *ctl, struct tlobctl_bpf *bpf, const 
 	bpf_map__set_max_entries(s->maps.owners, (TLOB_BPF_ARENAS + bpf->pieces) * TLOB_ARENA_SLOTS);
 	bpf_map__set_max_entries(s->maps.free_slots, bpf->pieces * TLOB_BPF_SLOTS_PER_ARENA);
 	bpf_map__set_max_entries(s->maps.records, o->ring_bytes ? o->ring_bytes : RING_BYTES);
+	if (features->uprobe_multi) {
+		bpf_program__set_expected_attach_type(s->progs.probe_start, features->uprobe_multi);
+		bpf_program__set_expected_attach_type(s->progs.probe_stop, features->uprobe_multi);
+	}
 	bpf_program__set_autoload(s->progs.sched_wakeup, follow);
 	bpf_program__set_autoload(s->progs.softirq_raise, features->softirq_raise);
 	bpf_program__set_autoload(s->progs.irq_work_exit, features->irq_work);
@@ -137,11 +146,32 @@ int tlobctl_bpf_load(struct tlobctl *ctl, struct tlobctl_bpf *bpf)
 	return r ? tlobctl_bpf_explain(r, &features, log_text) : 0;
 }
 
+#define CALL_ATTEMPTS 100
+
+/*
+ * Linux 6.18 takes the memory of a timer without ever waiting for more: once this CPU's share of that size has run
+ * out, asking again does not help, until somebody who may wait asks for the same size. A pipe is.
+ */
+static void refill_this_cpu(void)
+{
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC))
+		return;
+	close(ends[0]);
+	close(ends[1]);
+}
+
 int tlobctl_bpf_call(struct tlobctl_bpf *bpf, struct tlob_bpf_agent *call)
 {
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = call, .ctx_size_in = sizeof(*call));
 
-	if (bpf_prog_test_run_opts(bpf_program__fd(bpf->skel->progs.agent), &opts))
-		return -errno;
+	for (int i = 0; i < CALL_ATTEMPTS; i++) {
+		if (bpf_prog_test_run_opts(bpf_program__fd(bpf->skel->progs.agent), &opts))
+			return -errno;
+		if (opts.retval != ENOMEM)
+			break;
+		refill_this_cpu();
+	}
 	return -(int)opts.retval;
 }

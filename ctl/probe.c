@@ -12,6 +12,7 @@
 #include "error.h"
 #include "hist.h"
 #include "tlob.skel.h"
+#include "uprobes.h"
 
 /* ---- whom to look at */
 
@@ -135,63 +136,127 @@ static int make_tallies(struct tlobctl_bpf *bpf, struct tlobctl_binding **bindin
 	return r;
 }
 
-static int fail_attach(const struct tlobctl_binding *b, const char *point, uint64_t offset)
+/* One side, start or stop, of regions in one binary that were asked for together. */
+struct side {
+	struct tlobctl_binding **bindings;
+	size_t n;
+	bool start;
+	bool returns; /* stop at the return of the start's function */
+	pid_t pid; /* -1: all */
+	struct bpf_program *program;
+};
+
+static uint64_t offset_of(const struct side *side, const struct tlobctl_binding *b)
 {
-	int err = errno;
+	return side->start || side->returns ? b->start_offset : b->stop_offset;
+}
+
+static int fail_attach(const struct side *side, const struct tlobctl_binding *b, int err)
+{
+	const char *point = side->start ? b->start : side->returns ? "the return of this function" : b->stop;
+	unsigned long long offset = offset_of(side, b);
 
 	if (err == EACCES || err == EPERM)
-		return tlobctl_fail(-err, "cannot probe %s (offset 0x%llx) in %s: not permitted; run as root", point,
-				    (unsigned long long)offset, b->path);
+		return tlobctl_fail(-err, "cannot probe %s (offset 0x%llx) in %s: not permitted; run as root", point, offset,
+				    b->path);
 	if (err == ENOENT || err == ENODEV)
 		return tlobctl_fail(-err, "cannot probe %s in %s: this kernel has no uprobes (CONFIG_UPROBE_EVENTS)", point,
 				    b->path);
 	return tlobctl_fail(-err,
-			    "cannot probe %s (offset 0x%llx) in %s: %s. Is the offset the start of an instruction that a "
-			    "program executes?",
-			    point, (unsigned long long)offset, b->path, strerror(err));
+			    "cannot probe %s (offset 0x%llx) in %s: %s. Is that the start of an instruction that a program "
+			    "executes?",
+			    point, offset, b->path, strerror(err));
 }
 
-static int attach_point(struct tlobctl *ctl, struct tlobctl_binding *b, bool start)
+static int attach_each(const struct side *side)
 {
-	struct tlob *s = tlobctl_bpf_of(ctl)->skel;
-	bool returns = !start && !b->stop;
-	uint64_t offset = start || returns ? b->start_offset : b->stop_offset;
-	LIBBPF_OPTS(bpf_uprobe_opts, opts, .bpf_cookie = b->id, .retprobe = returns);
-	pid_t pid = ctl->opts.pid && !ctl->opts.children ? ctl->opts.pid : -1;
 	libbpf_print_fn_t before = libbpf_set_print(NULL);
-	struct bpf_link *link;
+	int r = 0;
 
-	if (b->anyone)
-		pid = getpid();
-	link = bpf_program__attach_uprobe_opts(start ? s->progs.probe_start : s->progs.probe_stop, pid, b->path, offset,
-					       &opts);
+	for (size_t i = 0; i < side->n && !r; i++) {
+		struct tlobctl_binding *b = side->bindings[i];
+		LIBBPF_OPTS(bpf_uprobe_opts, opts, .bpf_cookie = b->id, .retprobe = side->returns);
+		struct bpf_link *link = bpf_program__attach_uprobe_opts(side->program, side->pid, b->path,
+									offset_of(side, b), &opts);
+
+		if (link)
+			b->links[!side->start] = link;
+		else
+			r = fail_attach(side, b, errno);
+	}
 	libbpf_set_print(before);
-	if (!link)
-		return fail_attach(b, returns ? "the return of this function" : start ? b->start : b->stop, offset);
-	b->links[!start] = link;
-	return 0;
+	return r;
 }
 
-/* The stop first: a start without its stop would be an overrun that is none. */
-static int attach_binding(struct tlobctl *ctl, struct tlobctl_binding *b)
+/* All with one link: it takes as long as one alone, and so does its end. */
+static int attach_at_once(const struct side *side, int attach_type)
 {
-	struct tlob_bpf_binding setting = {.budget_ns = b->budget_ns, .anyone = b->anyone};
-	int r;
+	struct tlobctl_binding *first = side->bindings[0];
+	uint64_t *offsets = calloc(2 * side->n, sizeof(*offsets)), *cookies = offsets + side->n;
+	struct tlobctl_uprobes u = {.program = bpf_program__fd(side->program),
+				    .attach_type = attach_type,
+				    .path = first->path,
+				    .offsets = offsets,
+				    .cookies = cookies,
+				    .n = (uint32_t)side->n,
+				    .returns = side->returns,
+				    .pid = side->pid};
+	int r = 0;
 
-	if (bpf_map_update_elem(bpf_map__fd(tlobctl_bpf_of(ctl)->skel->maps.bindings), &b->id, &setting, BPF_ANY))
-		return tlobctl_fail(-errno, "cannot set the budget of region '%s': %m", b->name);
-	r = attach_point(ctl, b, false);
-	return r ? r : attach_point(ctl, b, true);
+	if (!offsets)
+		return tlobctl_fail(-ENOMEM, "out of memory for %zu probes", side->n);
+	for (size_t i = 0; i < side->n; i++) {
+		offsets[i] = offset_of(side, side->bindings[i]);
+		cookies[i] = side->bindings[i]->id;
+	}
+	first->multi_fds[!side->start] = tlobctl_uprobes_attach(&u);
+	if (first->multi_fds[!side->start] < 0)
+		r = fail_attach(side, first, -first->multi_fds[!side->start]);
+	free(offsets);
+	return r;
+}
+
+static int attach_side(struct tlobctl *ctl, struct tlobctl_binding **bindings, size_t n, bool start)
+{
+	struct tlobctl_bpf *bpf = tlobctl_bpf_of(ctl);
+	struct side side = {.bindings = bindings,
+			    .n = n,
+			    .start = start,
+			    .returns = !start && !bindings[0]->stop,
+			    .pid = ctl->opts.pid && !ctl->opts.children ? ctl->opts.pid : -1,
+			    .program = start ? bpf->skel->progs.probe_start : bpf->skel->progs.probe_stop};
+
+	if (bindings[0]->anyone)
+		side.pid = getpid();
+	return bpf->uprobe_multi ? attach_at_once(&side, bpf->uprobe_multi) : attach_each(&side);
+}
+
+static int set_budgets(struct tlobctl_bpf *bpf, struct tlobctl_binding **bindings, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct tlobctl_binding *b = bindings[i];
+		struct tlob_bpf_binding setting = {.budget_ns = b->budget_ns, .anyone = b->anyone};
+
+		if (bpf_map_update_elem(bpf_map__fd(bpf->skel->maps.bindings), &b->id, &setting, BPF_ANY))
+			return tlobctl_fail(-errno, "cannot set the budget of region '%s': %m", b->name);
+	}
+	return 0;
 }
 
 int tlobctl_bpf_attach(struct tlobctl *ctl, struct tlobctl_binding **bindings, size_t n)
 {
-	int r = open_probes(tlobctl_bpf_of(ctl));
+	struct tlobctl_bpf *bpf = tlobctl_bpf_of(ctl);
+	int r = open_probes(bpf);
 
 	if (!r)
-		r = make_tallies(tlobctl_bpf_of(ctl), bindings, n);
-	for (size_t i = 0; i < n && !r; i++)
-		r = attach_binding(ctl, bindings[i]);
+		r = make_tallies(bpf, bindings, n);
+	if (!r)
+		r = set_budgets(bpf, bindings, n);
+	/* the stops first: a start without its stop would become an overrun that is none */
+	if (!r)
+		r = attach_side(ctl, bindings, n, false);
+	if (!r)
+		r = attach_side(ctl, bindings, n, true);
 	for (size_t i = 0; i < n && r; i++)
 		tlobctl_bpf_detach(ctl, bindings[i]);
 	return r;
@@ -200,9 +265,12 @@ int tlobctl_bpf_attach(struct tlobctl *ctl, struct tlobctl_binding **bindings, s
 void tlobctl_bpf_detach(struct tlobctl *ctl, struct tlobctl_binding *binding)
 {
 	(void)ctl;
-	for (int i = 1; i >= 0; i--) {
-		bpf_link__destroy(binding->links[!i]);
-		binding->links[!i] = NULL;
+	for (int i = 0; i < 2; i++) {
+		bpf_link__destroy(binding->links[i]);
+		binding->links[i] = NULL;
+		if (binding->multi_fds[i] >= 0)
+			close(binding->multi_fds[i]);
+		binding->multi_fds[i] = -1;
 	}
 }
 

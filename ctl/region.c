@@ -28,6 +28,8 @@ struct tlobctl_binding *tlobctl_binding_new(struct tlobctl_site *site, uint64_t 
 	b->stop_offset = site->stop_offset;
 	b->start_kind = site->start_kind;
 	b->stop_kind = site->stop_kind;
+	b->multi_fds[0] = -1;
+	b->multi_fds[1] = -1;
 	b->tally_fd = -1;
 	return b;
 }

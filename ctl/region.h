@@ -25,8 +25,9 @@ struct tlobctl_binding {
 	bool anyone; /* the session's filters do not apply */
 	double cost_ns;
 	struct tlobctl_seen seen;
-	/* engine bpf */
+	/* engine bpf: start and stop; those of regions that were added together may hang on the first of them */
 	struct bpf_link *links[2];
+	int multi_fds[2]; /* -1: none */
 	int tally_fd;
 };
 
