@@ -71,10 +71,10 @@ static int watch_session(struct cli_session *s)
 	}
 	if (settings->pid && kill(settings->pid, 0) && errno == ESRCH)
 		return cli_error(CLI_ERROR, "no process %d", (int)settings->pid);
-	if (mkdir(AGENT_FOLDER, 0755) && errno != EEXIST)
+	if ((mkdir(AGENT_FOLDER, 0755) && errno != EEXIST) || access(AGENT_FOLDER, W_OK))
 		return cli_error(
 			CLI_ERROR,
-			"cannot make %s, where programs find tlob: %m; run tlob watch as root",
+			"cannot write to %s, where programs find tlob: %m; run tlob watch as root",
 			AGENT_FOLDER);
 	status = cli_session_open(s, &opts);
 	if (status)

@@ -6,7 +6,7 @@
 tlob=$BUILD/tlob
 probee=$BUILD/tests/conformance/probee
 why=$("$tlob" doctor --usable bpf) || skip_all "engine bpf: $(head -n 1 <<<"$why")"
-plan 57
+plan 59
 
 refused() { # NAME REGION WORDS...
 	local name=$1 region=$2 out err status words
@@ -31,9 +31,9 @@ refused "budget too long" "$probee:work_sleep@2h" "a budget lies between 1us and
 refused "negative budget" "$probee:work_sleep@-5ms" "-5ms"
 refused "no such binary" "/no/such/program:main@1ms" "/no/such/program" "No such file or directory"
 refused "no such library" "libnosuchthing.so.7:main@1ms" "cannot find 'libnosuchthing.so.7'"
-refused "relative path" "build/program:main@1ms" "'build/program' is a relative path" "$PWD/build/program"
-refused "a folder" "/usr:main@1ms" "/usr is a folder"
-refused "a text" "/etc/passwd:main@1ms" "/etc/passwd is neither a program nor a shared library"
+refused "relative path" "build/program:main@1ms" "the binary needs its absolute path"
+refused "a folder" "/usr:main@1ms" "/usr is a directory"
+refused "a text" "/etc/passwd:main@1ms" "/etc/passwd is not an ELF file"
 refused "no such symbol" "$probee:work_slep@1ms" "has no function 'work_slep'" "work_sleep"
 refused "no such start" "$probee:mark_x..mark_b@1ms" "has no function 'mark_x'" "mark_a"
 refused "no such stop" "$probee:mark_a..mark_x@1ms" "has no function 'mark_x'"
