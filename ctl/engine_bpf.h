@@ -38,7 +38,7 @@ struct tlobctl_bpf {
 	struct tlobctl_source kicks_source;
 	bool serves_kicks; /* no interrupt to hook: this process sets the timers that probes want */
 	struct tlobctl_bpf_arena arenas[TLOB_BPF_ARENAS]; /* 0 is for probes */
-	size_t nready, batch;
+	size_t nready;
 	uint32_t pieces; /* of arena 0 */
 	uint32_t shards;
 	int uprobe_multi; /* as in the features */
@@ -68,7 +68,7 @@ void tlobctl_bpf_leave(struct tlobctl *ctl, struct tlobctl_client *client);
 int tlobctl_bpf_arena_new(struct tlobctl_bpf_arena *arena, uint32_t pieces);
 /* End all windows of @arena, @pieces times 64 entries, as cancelled, and give up the mapping. */
 void tlobctl_bpf_arena_free(struct tlobctl_bpf_arena *arena, uint32_t pieces);
-/* Have some arenas ready, twice as many each time. */
+/* Have some arenas ready. */
 void tlobctl_bpf_prepare(struct tlobctl *ctl);
 void tlobctl_bpf_arenas_deinit(struct tlobctl_bpf *bpf);
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Arenas of processes. Putting a map into the table of arenas waits for all programs that may be looking at it,
- * 8 ms or more, so a few arenas are always ready before somebody asks.
+ * 8 ms or more, and a thread that asks for one waits in its first start: so there are always enough ready for
+ * a thousand threads.
  */
 #include <errno.h>
 #include <sys/mman.h>
@@ -15,9 +16,8 @@
 #include "tlob.skel.h"
 #include "window.h"
 
-#define FIRST_BATCH 8
-#define LARGEST_BATCH 64
-#define LOW 4
+#define BATCH 32
+#define LOW 16
 
 int tlobctl_bpf_arena_new(struct tlobctl_bpf_arena *arena, uint32_t pieces)
 {
@@ -83,11 +83,10 @@ static int publish(struct tlobctl_bpf *bpf, const uint32_t *keys, const int *fds
 
 static int refill(struct tlobctl_bpf *bpf)
 {
-	size_t batch = bpf->batch ? bpf->batch : FIRST_BATCH;
-	uint32_t keys[LARGEST_BATCH], n = 0;
-	int fds[LARGEST_BATCH], r = 0;
+	uint32_t keys[BATCH], n = 0;
+	int fds[BATCH], r = 0;
 
-	for (uint32_t i = 1; i < TLOB_BPF_ARENAS && n < batch && !r; i++) {
+	for (uint32_t i = 1; i < TLOB_BPF_ARENAS && n < BATCH; i++) {
 		if (bpf->arenas[i].state != TLOBCTL_ARENA_VOID)
 			continue;
 		r = tlobctl_bpf_arena_new(&bpf->arenas[i], 1);
@@ -103,7 +102,6 @@ static int refill(struct tlobctl_bpf *bpf)
 	if (r)
 		return r;
 	bpf->nready += n;
-	bpf->batch = batch * 2 > LARGEST_BATCH ? LARGEST_BATCH : batch * 2;
 	return 0;
 }
 
