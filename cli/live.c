@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* See live.h. */
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,8 +12,9 @@
 
 #define HEAD_EVERY 40 /* lines: about a screen */
 #define WIDE_COLUMNS 104 /* from here on there is room for words */
-#define REGION_MIN 8
+#define REGION_MIN 6
 #define REGION_MAX 20
+#define TAIL_MIN 24 /* columns below which the tail is kept terse */
 #define NAME_BYTES 128
 
 /* One line, as text: what differs between heads, overrun and end. */
@@ -139,31 +141,40 @@ static size_t tail_columns(const struct cli_live *live, bool wide)
 	return width > used + 12 ? width - used : 12;
 }
 
-/*
- * "program/thread 4242", the program only if it says more and fits; then what else there is to say.
- */
+static void __attribute__((format(printf, 3, 4)))
+append(char *buf, size_t size, const char *fmt, ...)
+{
+	size_t used = strlen(buf);
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(buf + used, size - used, fmt, args);
+	va_end(args);
+}
+
+/* "program/thread 4242", then what else there is to say; the program only if it says more and fits. */
 static void print_tail(const struct tlobctl_event *e, size_t columns, char *buf, size_t size)
 {
 	const struct tlob_record *r = e->record;
-	char comm[TLOB_COMM_BYTES + 1] = "", thread[48], raw[256], uncertain[TLOB_DURATION_BYTES];
-	size_t program = cli_columns(e->program), n = 0;
+	char comm[TLOB_COMM_BYTES + 1] = "", raw[512] = "", tail[128] = "";
+	char uncertain[TLOB_DURATION_BYTES];
 
 	memcpy(comm, r->comm, TLOB_COMM_BYTES);
-	snprintf(thread, sizeof(thread), "%s %u", comm, r->tid);
-	/* a thread that was not given a name of its own has the program's, cut to 15 bytes */
-	if (program && strncmp(e->program, comm, TLOB_COMM_BYTES - 1) &&
-	    (!columns || program + 1 + cli_columns(thread) <= columns))
-		n += (size_t)snprintf(raw, sizeof(raw), "%s/", e->program);
-	n += (size_t)snprintf(raw + n, sizeof(raw) - n, "%s", thread);
+	append(tail, sizeof(tail), "%s %u", comm, r->tid);
 	if (r->tag)
-		n += (size_t)snprintf(raw + n, sizeof(raw) - n, " tag %llu",
-				      (unsigned long long)r->tag);
+		append(tail, sizeof(tail), columns && columns < TAIL_MIN ? " #%llu" : " tag %llu",
+		       (unsigned long long)r->tag);
 	if (r->flags & TLOB_F_ESTIMATED && r->uncertain_ns) {
 		tlob_duration_print(uncertain, sizeof(uncertain), r->uncertain_ns);
-		n += (size_t)snprintf(raw + n, sizeof(raw) - n, " +-%s", uncertain);
+		append(tail, sizeof(tail), " +-%s", uncertain);
 	}
 	if (r->flags & TLOB_F_SPOILED)
-		snprintf(raw + n, sizeof(raw) - n, " (clock overwritten)");
+		append(tail, sizeof(tail), " (clock overwritten)");
+	/* a thread that was not given a name of its own has the program's, cut to 15 bytes */
+	if (*e->program && strncmp(e->program, comm, TLOB_COMM_BYTES - 1) &&
+	    (!columns || cli_columns(e->program) + 1 + cli_columns(tail) <= columns))
+		append(raw, sizeof(raw), "%s/", e->program);
+	append(raw, sizeof(raw), "%s", tail);
 	cli_printable(buf, size, raw, columns);
 }
 
@@ -197,7 +208,10 @@ static void print_event(struct cli_live *live, const struct tlobctl_event *e)
 		bool star = i == (int)cli_dominant(r);
 
 		cells[i][0] = '*';
-		tlob_duration_print(cells[i] + star, sizeof(cells[i]) - 1, split[i]);
+		if (split[i])
+			tlob_duration_print(cells[i] + star, sizeof(cells[i]) - 1, split[i]);
+		else
+			strcpy(cells[i] + star, "0");
 		l.split[i] = cells[i];
 	}
 	snprintf(switches, sizeof(switches), "%u", r->switches);
@@ -242,7 +256,6 @@ void cli_live_event(struct cli_live *live, const struct tlobctl_event *event)
 	}
 	if (live->shown == CLI_LIVE_PER_SECOND) {
 		live->hidden++;
-		live->hidden_total++;
 		return;
 	}
 	live->shown++;
@@ -260,10 +273,9 @@ int cli_live_tick(struct cli_live *live, uint64_t now_ns)
 			       -1;
 	if (live->hidden) {
 		fprintf(live->term->out,
-			"%s%-12s  %s more overruns in this second, counted but not shown (%d a second are)%s\n",
+			"%s%-12s  %s more overruns in this second, counted but not shown%s\n",
 			cli_style(live->term, CLI_WARN), cli_time_of_day(time, now_ns),
-			cli_count(count, live->hidden), CLI_LIVE_PER_SECOND,
-			cli_style(live->term, CLI_PLAIN));
+			cli_count(count, live->hidden), cli_style(live->term, CLI_PLAIN));
 		fflush(live->term->out);
 		live->lines_below_head++;
 	}

@@ -23,7 +23,6 @@ struct cli_live {
 	uint64_t second_ns; /* when the current second began */
 	unsigned int shown; /* in it */
 	uint64_t hidden;
-	uint64_t hidden_total;
 	struct {
 		uint32_t client, tid;
 		uint64_t window;

@@ -4,7 +4,7 @@
 # shellcheck disable=SC2016 # what the programs run is not for this shell
 # shellcheck source-path=SCRIPTDIR source=../tap.sh
 . "$(dirname "$0")/../tap.sh"
-plan 62
+plan 65
 tlob=$BUILD/tlob
 hello=$BUILD/examples/hello # its region "answer", budget 5 ms: five windows of 2 to 10 ms
 
@@ -80,6 +80,15 @@ run -q -- "$hello"
 is "-q: no notice, no live lines" "region" "$(head -n 1 <<<"$err" | cut -d' ' -f1)"
 [[ $err != *'>5ms'* && $err == *'of 5 windows'* ]]
 verdict $? "-q: the summary is there"
+
+# ---- too fast to read
+run -j "$TMP/fast" -r capture@2us -- "$BUILD/examples/pipeline" -d 1
+total=$(grep -c '"type":"overrun"' "$TMP/fast")
+shown=$(grep -c ' capture .* >2us ' <<<"$err")
+hidden=$(sed -nE 's/^[0-9:.]+ +([0-9,]+) more overruns in this second, counted but not shown$/\1/p' <<<"$err" | paste -sd+)
+ok "all overruns are in the JSON" test "$total" -ge 90
+ok "not all are shown" test "$shown" -le 60
+is "shown and not shown are all" "$total" $((shown + hidden))
 
 # ---- colours
 run -- "$hello"
