@@ -157,7 +157,9 @@ int main(void)
 }
 END
 	close $c;
-	system "gcc -std=gnu11 -D_GNU_SOURCE -Iinclude $dir/names.c -o $dir/names $build/libtlob.a -lpthread";
+	my %flags = (san => '-fsanitize=address,undefined', tsan => '-fsanitize=thread', cov => '--coverage');
+	my $flags = $build =~ m{/(\w+)$} && $flags{$1} || '';
+	system "gcc $flags -std=gnu11 -D_GNU_SOURCE -Iinclude $dir/names.c -o $dir/names $build/libtlob.a -lpthread";
 	my @words = ("quote \" backslash \\", "tab\t line\n escape\x1b", "broken \xff\xc3( \xed\xa0\x80 \xc0\xaf", "whole \xc3\xa4 \xf0\x9f\x95\x91");
 	my $text = do {
 		local $ENV{WORDS} = join ' ', map { "'$_'" } @words;
