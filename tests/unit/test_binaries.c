@@ -197,7 +197,7 @@ static void in_another_root(void **state)
 			lab_run("rm -rf root && mkdir root");
 		pid = start_inside(root, own_mount);
 		s = lab_site(pid, "/link.so:inner");
-		snprintf(proc, sizeof(proc), "/proc/%d/root/opt/real.so", pid);
+		snprintf(proc, sizeof(proc), "/proc/%d/root%s", pid, "/opt/real.so");
 		assert_true(same_file(s->path, proc));
 		tlobctl_sites_free(s, 1);
 		tlobctl_sites_free(lab_site(pid, "/opt/real.so:outer"), 1);

@@ -202,7 +202,7 @@ static void symbols_that_are_not_one_function(void **state)
 		    "__indirect_plain", NULL);
 	lab_refuses(0, lab_spec("prog", "pause"), -ENOENT, "only called from", "libc.so.6:pause",
 		    NULL);
-	lab_refuses(0, lab_spec("prog", "wokr"), -ENOENT, "Did you mean work?", NULL);
+	lab_refuses(0, lab_spec("prog", "workk"), -ENOENT, "Did you mean work?", NULL);
 	lab_refuses(0, lab_spec("prog", "no_such_thing_at_all"), -ENOENT, "has no function", NULL);
 	lab_refuses(0, lab_spec("stripped", "work"), -ENOENT, "stripped", "-dbgsym", "0xOFFSET",
 		    ".build-id/", NULL);
@@ -309,12 +309,12 @@ static void system_libraries(void **state)
 static void suggestions(void **state)
 {
 	static const char *const names[] = {"walk",  "worker", "work",	 "xwork_y",
-					    "WORK2", "wokr",   "unlike", "work"};
+					    "WORK2", "worxk",  "unlike", "work"};
 	struct tlobctl_suggest s;
 	char buf[512];
 
 	(void)state;
-	tlobctl_suggest_init(&s, "worx");
+	tlobctl_suggest_init(&s, "worq");
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		tlobctl_suggest_offer(&s, names[i], strlen(names[i]));
 	assert_string_equal(tlobctl_suggest_text(&s, buf, sizeof(buf)), " Did you mean work?");
@@ -323,8 +323,12 @@ static void suggestions(void **state)
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		tlobctl_suggest_offer(&s, names[i], strlen(names[i]));
 	assert_string_equal(tlobctl_suggest_text(&s, buf, sizeof(buf)),
-			    " Did you mean work, WORK2 or wokr?");
+			    " Did you mean work, WORK2 or worxk?");
 	assert_string_equal(tlobctl_suggest_text(&s, buf, 9), " Did you");
+
+	tlobctl_suggest_init(&s, "nopepd"); /* neighbours swapped: one edit */
+	tlobctl_suggest_offer(&s, "nopped", 6);
+	assert_int_equal(s.best[0].distance, 1);
 
 	tlobctl_suggest_init(&s, "quite_different");
 	tlobctl_suggest_offer(&s, "work", 4);
