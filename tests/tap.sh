@@ -41,6 +41,7 @@ ok() { # NAME COMMAND...: what it prints is shown if it fails
 	output=$("${@:2}" 2>&1)
 	status=$?
 	verdict $status "$1" || printf '# status %d: %s\n# %s\n' $status "${*:2}" "${output//$'\n'/$'\n# '}"
+	return $status
 }
 
 is() { # NAME WANT GOT
