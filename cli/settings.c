@@ -88,8 +88,8 @@ const struct cli_option cli_option_json = {
 	'j', "json", "FILE",
 	"write one JSON object per event to FILE, or to\nstandard output with -", set_json};
 const struct cli_option cli_option_hgrm = {
-	0, "hgrm", "FOLDER", "write each region's distribution to a .hgrm file\nin FOLDER",
-	set_hgrm};
+	0, "hgrm", "FOLDER",
+	"write each region's distribution to a file in\nFOLDER, for plotting (.hgrm)", set_hgrm};
 const struct cli_option cli_option_fail = {
 	0, "fail", NULL, "exit with 0 within budget, 2 on an overrun,\n1 on an error", set_fail};
 const struct cli_option cli_option_quiet = {
