@@ -1,5 +1,5 @@
-# shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
 # TAP for shell tests:  . tests/tap.sh; plan 3; ok NAME COMMAND...; is NAME WANT GOT; has NAME WORDS TEXT; finish
 # It moves to the top of the tree and makes $TMP, which goes away at the end.
 

@@ -26,6 +26,7 @@ $(B)/tests/fuzz/%: tests/fuzz/%.c $(wildcard core/*.[ch] ctl/*.[ch]) | $(GEN)
 	@mkdir -p $(@D)
 	$(CLANG) $(CPPFLAGS) -I. -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined $< $(wildcard core/*.c) -o $@
 
+.SECONDARY: $(HARNESS) $(B)/tests/bench/bench.o
 .PHONY: tests check bench
 tests: $(UNIT) $(CONFORMANCE) $(B)/tests/conformance/probee $(FUZZ)
 
