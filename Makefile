@@ -76,7 +76,7 @@ $(B)/%.o: %.c | $(GEN)
 $(B)/libtlob.a: $(LIB) $(CORE)
 	rm -f $@ && ar rcs $@ $^
 $(B)/libtlob.so.0: $(LIB) $(CORE) lib/libtlob.map
-	$(CC) -shared -Wl,-soname,libtlob.so.0 -Wl,--version-script=lib/libtlob.map $(ALL_LDFLAGS) $(LIB) $(CORE) -o $@ -lpthread
+	$(CC) -shared -Wl,-soname,libtlob.so.0 -Wl,-z,nodelete -Wl,--version-script=lib/libtlob.map $(ALL_LDFLAGS) $(LIB) $(CORE) -o $@ -lpthread
 	ln -sf libtlob.so.0 $(B)/libtlob.so
 $(B)/libtlobctl.a: $(CTL) $(CORE)
 	rm -f $@ && ar rcs $@ $^

@@ -24,10 +24,10 @@ tlob_inline __u64 tlob_window_arm(struct tlob_window *w)
  * not look by itself, when the arena is closed or its engine seems to be gone: then the call fails and says so. */
 tlob_inline int tlob_window_wants_kick(struct tlob_arena_head *h, __u64 now_ns, __u64 deadline_ns)
 {
-	__u64 next = tlob_load(&h->next_wake_ns);
+	__u64 stale = now_ns - TLOB_STALL_NS;
 
-	return deadline_ns < next || (next < now_ns && now_ns - next > TLOB_STALL_NS) ||
-	       tlob_load(&h->closed);
+	/* in one comparison: the wake-up lies neither after the deadline nor before the time it would be stale */
+	return tlob_load(&h->next_wake_ns) - stale > deadline_ns - stale || tlob_load(&h->closed);
 }
 
 /* Thread: end generation @gen of @w. Returns what it was: ARMED (stopped in time or won the race),

@@ -209,9 +209,10 @@ struct tlob_ledger_region {
 	__u64 overruns; /* windows that ended late: records lost = overruns - records seen */
 	__u64 refused;
 	__u64 cancelled;
+	__u64 abandoned; /* engine user: in time, ended by thread exit; engine bpf knows by itself */
 	char name[TLOB_NAME_BYTES];
 	char file[TLOB_FILE_BYTES];
-	__u8 reserved[40];
+	__u8 reserved[32];
 };
 TLOB_ASSERT(sizeof(struct tlob_ledger_region) == 192, "ledger region");
 
@@ -242,11 +243,14 @@ TLOB_ASSERT(sizeof(struct tlob_ledger) == 64 + 192 * TLOB_MAX_REGIONS, "ledger")
 TLOB_ASSERT(sizeof(struct tlob_ledger) <= TLOB_LEDGER_RING_OFFSET, "ledger before ring");
 TLOB_ASSERT(sizeof(struct tlob_hist) <= TLOB_HIST_STRIDE, "histogram fits its stride");
 
-/* ---- kick: the one call from a thread to its engine (bpf: BPF_PROG_TEST_RUN of a syscall program) ------ */
+/* ---- kick: the one call from a thread to its engine (bpf: BPF_PROG_TEST_RUN of a syscall program) ------
+ * Returns 0 or a positive errno. ESRCH: the calling task has not registered, as in the child of a vfork; any other is
+ * taken to mean that the engine has gone.
+ */
 
 enum tlob_kick_op {
 	TLOB_KICK_REGISTER = 1, /* this thread takes @slot of @arena; @cookie must match */
-	TLOB_KICK_UNREGISTER = 2, /* this thread gives its slot back */
+	TLOB_KICK_UNREGISTER = 2, /* this thread gives its slot back; open windows end as abandoned */
 	TLOB_KICK_ARM = 3, /* @deadline_ns lies before the arena's next_wake_ns */
 	TLOB_KICK_CLOSE = 4, /* windows[@window] had expired and has now been stopped */
 	TLOB_KICK_REPORT = 5, /* windows[@window] was late and its stop won: emit both records */

@@ -30,6 +30,8 @@
 extern "C" {
 #endif
 
+#pragma GCC visibility push(default)
+
 /* A region: define it with TLOB_REGION(), static storage. The members from @internal_id on are the library's. */
 struct tlob_region {
 	const char *name; /* up to TLOB_NAME_BYTES - 1 bytes are kept */
@@ -38,7 +40,7 @@ struct tlob_region {
 	uint32_t line;
 	uint32_t internal_id;
 	uint32_t internal_epoch;
-	uint32_t internal_pad;
+	uint32_t internal_interval_ns;
 	uint64_t internal_budget_ns;
 };
 
@@ -124,6 +126,8 @@ static inline const char *tlob_engine(void)
 }
 
 #endif /* TLOB_DISABLE */
+
+#pragma GCC visibility pop
 
 #ifdef __cplusplus
 } /* extern "C" */
