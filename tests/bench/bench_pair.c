@@ -126,43 +126,26 @@ static void *registered(void *arg)
 	return NULL;
 }
 
-/* Bytes this process shares with its engine: size of its shared bpf maps, resident part of memfds. */
-static double shared_bytes(void)
+/* Resident bytes, the maps that an engine shares with this process included. */
+static double resident_bytes(void)
 {
-	FILE *f = fopen("/proc/self/smaps", "re");
-	unsigned long from, to, kb, total = 0;
-	bool map = false, memfd = false;
-	char line[512];
+	unsigned long all = 0, resident = 0;
+	FILE *f = fopen("/proc/self/statm", "re");
 
-	while (f && fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "%lx-%lx ", &from, &to) == 2 && strchr(line, '-') < strchr(line, ' ')) {
-			map = strstr(line, "bpf-map") != NULL;
-			memfd = strstr(line, "tlob") && strstr(line, "rw-");
-			if (map)
-				total += to - from;
-		} else if (memfd && sscanf(line, "Rss: %lu kB", &kb) == 1) {
-			total += kb * 1024;
-		}
-	}
-	if (f)
-		fclose(f);
-	return (double)total;
+	if (!f || fscanf(f, "%lu %lu", &all, &resident) != 2)
+		exit(1);
+	fclose(f);
+	return (double)resident * (double)sysconf(_SC_PAGESIZE);
 }
 
-static void many(const char *name, int n)
+#define THREADS 10000
+
+/* @n threads that have each had a window, waiting to be let go. */
+static pthread_t *crowd(int n)
 {
-	double before = bench_time(pairs, 200000), start = shared_bytes(), ratio[BENCH_ROUNDS];
-	double after[BENCH_ROUNDS];
 	pthread_t *threads = calloc((size_t)n, sizeof(*threads));
 	pthread_attr_t attr;
-	char what[80];
 
-	for (int i = 0; i < 9; i++) {
-		double again = bench_time(pairs, 200000);
-
-		if (again < before)
-			before = again;
-	}
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, 65536);
 	pthread_barrier_init(&all_in, NULL, (unsigned)n + 1);
@@ -171,18 +154,49 @@ static void many(const char *name, int n)
 		if (pthread_create(&threads[i], &attr, registered, NULL))
 			exit(1);
 	pthread_barrier_wait(&all_in);
-	for (int i = 0; i < BENCH_ROUNDS; i++) {
-		after[i] = bench_time(pairs, 200000);
-		ratio[i] = after[i] / before;
-	}
-	snprintf(what, sizeof(what), "%s: pair, %d threads registered : 1", name, n);
-	bench_row(what, bench_min(after, BENCH_ROUNDS), before, "ns", bench_min(ratio, BENCH_ROUNDS), 1.15);
-	snprintf(what, sizeof(what), "%s: bytes per registered thread : 1 KiB", name);
-	bench_row(what, (shared_bytes() - start) / n, 1024, "B", (shared_bytes() - start) / n / 1024, 1);
+	return threads;
+}
+
+static void disperse(pthread_t *threads, int n)
+{
 	pthread_barrier_wait(&all_out);
 	for (int i = 0; i < n; i++)
 		pthread_join(threads[i], NULL);
 	free(threads);
+}
+
+/* Tells how many resident bytes a thread brings. */
+static int memory(void)
+{
+	double before, bytes;
+	pthread_t *threads;
+
+	pairs(1);
+	before = resident_bytes();
+	threads = crowd(THREADS);
+	bytes = (resident_bytes() - before) / THREADS;
+	disperse(threads, THREADS);
+	return write(3, &bytes, sizeof(bytes)) != sizeof(bytes);
+}
+
+static void many(const char *name)
+{
+	double before = bench_time(pairs, 200000), after[BENCH_ROUNDS];
+	pthread_t *threads;
+	char what[80];
+
+	for (int i = 0; i < 9; i++) {
+		double again = bench_time(pairs, 200000);
+
+		if (again < before)
+			before = again;
+	}
+	threads = crowd(THREADS);
+	for (int i = 0; i < BENCH_ROUNDS; i++)
+		after[i] = bench_time(pairs, 200000);
+	disperse(threads, THREADS);
+	snprintf(what, sizeof(what), "%s: pair, %d threads registered : 1", name, THREADS);
+	bench_row(what, bench_min(after, BENCH_ROUNDS), before, "ns", bench_min(after, BENCH_ROUNDS) / before, 1.15);
 }
 
 /* ---- a private tracefs instance, gone afterwards */
@@ -205,13 +219,15 @@ static int measured(const char *name, const char *part)
 {
 	char what[80];
 
+	if (!strcmp(part, "memory"))
+		return memory();
 	if (strcmp(tlob_engine(), name)) {
 		fprintf(stderr, "bench: measured by engine %s, not %s\n", tlob_engine(), name);
 		return 1;
 	}
 	bench_pin(1);
 	if (!strcmp(part, "threads")) {
-		many(name, 10000);
+		many(name);
 		one_and_two(name);
 		return bench_status();
 	}
@@ -239,7 +255,9 @@ static int measured(const char *name, const char *part)
 
 static int both(enum tlobctl_engine engine, const char *name)
 {
-	char socket[64];
+	const char *const memory_of[] = {"bench_pair", name, "memory", NULL};
+	char socket[64], what[80];
+	double with, without;
 	pid_t agent;
 	int status;
 
@@ -247,8 +265,13 @@ static int both(enum tlobctl_engine engine, const char *name)
 	agent = bench_agent(engine, socket);
 	status = bench_again(socket, (const char *[]){"bench_pair", name, "cost", NULL}, NULL, 0);
 	status |= bench_again(socket, (const char *[]){"bench_pair", name, "threads", NULL}, NULL, 0);
+	if (bench_again(socket, memory_of, &with, sizeof(with)) ||
+	    bench_again(NULL, memory_of, &without, sizeof(without)))
+		exit(1);
 	bench_agent_end(agent);
-	return status;
+	snprintf(what, sizeof(what), "%s: bytes per registered thread : 1 KiB", name);
+	bench_row(what, with - without, 1024, "B", (with - without) / 1024, 1);
+	return status | bench_status();
 }
 
 int main(int argc, char **argv)
