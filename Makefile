@@ -38,7 +38,7 @@ ALL_LDFLAGS = $(LDFLAGS) $(EXTRA)
 
 CORE := $(patsubst core/%.c,$(B)/core/%.o,$(wildcard core/*.c))
 LIB := $(patsubst lib/%.c,$(B)/lib/%.o,$(wildcard lib/*.c))
-CTL := $(patsubst ctl/%.c,$(B)/ctl/%.o,$(wildcard ctl/*.c))
+CTL := $(patsubst ctl/%.c,$(B)/ctl/%.o,$(wildcard ctl/*.c)) $(patsubst why/%.c,$(B)/why/%.o,$(wildcard why/*.c))
 CLI := $(patsubst cli/%.c,$(B)/cli/%.o,$(wildcard cli/*.c))
 SKEL := $(patsubst bpf/%.bpf.c,$(B)/gen/%.skel.h,$(wildcard bpf/*.bpf.c))
 GEN := $(B)/gen/tlob_model.h $(SKEL)
