@@ -5,8 +5,8 @@
  *
  * tlob_xchg() is a full barrier everywhere.
  *
- * BPF has no barrier instructions before 6.12: there a store-release is a plain store where the machine
- * keeps stores in order (x86), and an exchange, which is a full barrier, elsewhere.
+ * BPF has no barrier instructions before 6.12: there a store-release and a load-acquire are plain where the machine
+ * keeps stores and loads in order (x86), and an exchange and an addition of 0, which are barriers, elsewhere.
  */
 #ifndef TLOB_CORE_ATOMIC_H
 #define TLOB_CORE_ATOMIC_H
@@ -18,11 +18,12 @@
 #if defined(__bpf__)
 
 #define tlob_load(p) tlob_once(*(p))
-#define tlob_load_acquire(p) tlob_once(*(p))
 #define tlob_store(p, v) (tlob_once(*(p)) = (v))
 #ifdef __TARGET_ARCH_x86
+#define tlob_load_acquire(p) tlob_once(*(p))
 #define tlob_store_release(p, v) (tlob_once(*(p)) = (v))
 #else
+#define tlob_load_acquire(p) __sync_fetch_and_add((p), 0)
 #define tlob_store_release(p, v) ((void)__sync_lock_test_and_set((p), (v)))
 #endif
 #define tlob_xchg(p, v) __sync_lock_test_and_set((p), (v))

@@ -91,8 +91,9 @@ tlob_inline __u64 tlob_wake_lower(struct tlob_arena_head *h, __u64 deadline_ns)
 
 /*
  * Engine: nothing is to start in this arena any more. Call it before the walk that takes the ARMED windows to CANCELLED:
- * a thread that arms meanwhile is either seen by that walk or finds the arena closed and kicks, which must fail;
- * it then takes its own window to CANCELLED. Windows that are EXPIRED stay so: their overrun has been reported.
+ * a thread that arms meanwhile is either seen by that walk or finds the arena closed and kicks, which must fail.
+ * It then takes its own window back with tlob_window_take(); where that fails the window has expired and is an
+ * overrun like any other. Windows that are EXPIRED stay so: their overrun has been reported.
  */
 tlob_inline void tlob_arena_close(struct tlob_arena_head *h)
 {
