@@ -84,7 +84,10 @@ inline record_overrun(w, gen, ended, at)
 	assert(overruns[w] == 1)
 }
 
-/* tlob_wake_lower(), whose loop of compare-and-swap is an atomic minimum, and the loop around setting the timer */
+/*
+ * tlob_wake_lower(), whose loop of compare-and-swap is an atomic minimum, and the loop around setting the timer. Who finds
+ * an earlier wake-up may leave it to whoever has put it there.
+ */
 inline lower_wake(to)
 {
 	atomic {
@@ -94,7 +97,8 @@ inline lower_wake(to)
 		:: else -> next = to
 #else
 		:: to < next_wake -> next_wake = to; next = to
-		:: else -> next = next_wake
+		:: to >= next_wake -> next = next_wake
+		:: to >= next_wake -> next = NEVER
 #endif
 		fi
 	};
@@ -103,7 +107,7 @@ inline lower_wake(to)
 		wake = next;
 		if
 		:: wake != NEVER -> timer = wake
-		:: else
+		:: else -> break
 		fi
 	};
 		atomic {
@@ -112,10 +116,11 @@ inline lower_wake(to)
 #ifndef SET_TIMER_ONCE
 			:: next < wake
 #endif
-			:: else -> wake = 0; next = 0; break
+			:: else -> break
 			fi
 		}
-	od
+	od;
+	atomic { wake = 0; next = 0 }
 }
 
 /* ---- the thread ---------------------------------------------------------------------------------------- */
@@ -125,12 +130,16 @@ inline kick_arm(w)
 {
 	if
 	:: closed || gone ->
-		/* the library takes its own window out of a dead arena */
+		/* The thread takes its own window out of a dead arena, if no scan was faster. */
 		atomic {
+#ifdef FAILED_KICK_FORGETS
+			word[w] = WORD(gen[w % DEPTH], CANCELLED);
+#else
 			if
 			:: word[w] == WORD(gen[w % DEPTH], ARMED) -> word[w] = WORD(gen[w % DEPTH], CANCELLED)
 			:: else
 			fi
+#endif
 		}
 	:: else -> lower_wake(deadline[w])
 	fi
@@ -182,8 +191,7 @@ inline start(w)
 		:: else
 		fi
 #endif
-	fi
-	;
+	fi;
 	atomic { next = 0; rest() }
 }
 
@@ -418,27 +426,27 @@ proctype disable()
 {
 	byte w, seen;
 
+#ifndef CLOSED_AFTER_WALK
 	closed = true;
+#endif
 	do
 	:: w < WINDOWS ->
 		seen = word[w];
-		do
+		/* one attempt: who has armed another one since finds the arena closed */
+		atomic {
+			if
+			:: word[w] == seen && STATE(seen) == ARMED -> word[w] = WORD(GEN(seen), CANCELLED)
 #ifdef CANCEL_EXPIRED
-		:: STATE(seen) == EXPIRED || STATE(seen) == ARMED ->
-#else
-		:: STATE(seen) == ARMED ->
+			:: word[w] == seen && STATE(seen) == EXPIRED -> word[w] = WORD(GEN(seen), CANCELLED)
 #endif
-			atomic {
-				if
-				:: word[w] == seen -> word[w] = WORD(GEN(seen), CANCELLED); break
-				:: else -> seen = word[w]
-				fi
-			}
-		:: else -> break
-		od;
-		w++
+			:: else
+			fi;
+			seen = 0;
+			w++
+		}
 	:: else -> break
 	od;
+	closed = true;
 	gone = true
 }
 #endif

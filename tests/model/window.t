@@ -40,6 +40,8 @@ stop without compare-and-swap|-DBLIND_STOP|overruns
 expiry without compare-and-swap|-DBLIND_EXPIRE|overruns
 stop says overrun though the report failed|-DREPORT_ALWAYS_WORKS -DKILL|overruns
 disabling cancels windows already reported|-DCANCEL_EXPIRED -DCLOSE|overruns
+closed after the windows are looked at, or without a barrier|-DCLOSED_AFTER_WALK -DCLOSE|killed
+a failed kick forgets that the window has expired|-DFAILED_KICK_FORGETS -DCLOSE|overruns
 closed not looked at after arming|-DCLOSED_NOT_REREAD -DCLOSE|killed
 exit gives up when a scan was faster|-DABANDON_ONCE -DEXIT|==0
 generations start anew with the slot's next owner|-DGENERATION_RESET -DEXIT|at>=deadline
