@@ -68,7 +68,8 @@ static double once(const char *socket)
 {
 	double ns;
 
-	if (bench_again(socket, (const char *[]){"bench_switch", "measured", NULL}, &ns, sizeof(ns)))
+	if (bench_again(socket, (const char *[]){"bench_switch", "measured", NULL}, &ns,
+			sizeof(ns)))
 		exit(1);
 	return ns;
 }
@@ -95,9 +96,9 @@ int main(int argc, char **argv)
 		r_in[i] = in[i] / off[i];
 	}
 	base = bench_median(off, ROUNDS);
-	bench_row("bpf: pipe round trip, threads not registered : engine off", bench_median(on, ROUNDS), base, "ns",
-		  bench_median(r_on, ROUNDS), 1.06);
-	bench_row("bpf: pipe round trip, both threads registered : engine off", bench_median(in, ROUNDS), base, "ns",
-		  bench_median(r_in, ROUNDS), 1.10);
+	bench_row("bpf: pipe round trip, threads not registered : engine off",
+		  bench_median(on, ROUNDS), base, "ns", bench_median(r_on, ROUNDS), 1.06);
+	bench_row("bpf: pipe round trip, both threads registered : engine off",
+		  bench_median(in, ROUNDS), base, "ns", bench_median(r_in, ROUNDS), 1.10);
 	return bench_status();
 }
