@@ -50,9 +50,9 @@ CTL_LIBS := -lbpf -ldw -lelf -lz
 all: $(B)/tlob $(B)/libtlob.so.0 $(B)/libtlob.a $(B)/libtlobctl.so.0 $(B)/libtlobctl.a $(EXAMPLES)
 
 # ---- the model: DOT in, C table out
-$(B)/gen/model-gen: model/gen.c
+$(B)/gen/model-gen: model/gen.c model/dot.c model/dot.h
 	@mkdir -p $(@D)
-	$(CC) -std=gnu11 -Wall -Wextra $(CFLAGS) $< -o $@ $(shell pkg-config --cflags --libs libcgraph 2>/dev/null || echo -lcgraph)
+	$(CC) -std=gnu11 -Wall -Wextra $(CFLAGS) $(filter %.c,$^) -o $@ $(shell pkg-config --cflags --libs libcgraph 2>/dev/null || echo -lcgraph)
 
 $(B)/gen/tlob_model.h: model/tlob.dot $(B)/gen/model-gen
 	$(B)/gen/model-gen $< > $@.tmp && mv $@.tmp $@
