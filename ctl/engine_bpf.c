@@ -110,6 +110,8 @@ static int bpf_open(struct tlobctl *ctl)
 	if (!r)
 		r = open_rings(ctl, bpf);
 	if (!r)
+		r = tlobctl_bpf_history_map(ctl, bpf);
+	if (!r)
 		tlobctl_bpf_prepare(ctl);
 	if (r)
 		bpf_close(ctl);

@@ -97,7 +97,7 @@ static void say_sleeping(struct tally *t)
 		l->cause = TLOBCTL_CAUSE_INTERRUPT;
 	} else if (wake) {
 		l->cause = TLOBCTL_CAUSE_WOKEN;
-		l->other = why_who(t->chain->answer, t->chain->nwho, wake->prev_tid, wake);
+		l->other = why_who_woke(t->chain->answer, t->chain->nwho, t->chain->stream, wake);
 	}
 	if (out && out->prev_state & (TLOB_HISTORY_STOPPED | TLOB_HISTORY_TRACED))
 		l->cause = TLOBCTL_CAUSE_STOPPED;

@@ -81,7 +81,7 @@ static void say_sleeping(struct build *b, const struct why_stretch *s, struct tl
 		seg->cause = TLOBCTL_CAUSE_INTERRUPT;
 	} else if (s->wake) {
 		seg->cause = TLOBCTL_CAUSE_WOKEN;
-		seg->who = why_who(b->answer, &b->why->nwho, s->wake->prev_tid, s->wake);
+		seg->who = why_who_woke(b->answer, &b->why->nwho, b->stream, s->wake);
 	}
 	if (was_stopped(s->out))
 		seg->cause = TLOBCTL_CAUSE_STOPPED;

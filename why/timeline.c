@@ -39,8 +39,7 @@ static size_t after(const struct why_stream *s, uint64_t time_ns)
 
 static bool names(const struct tlob_history_entry *e, uint32_t tid)
 {
-	return (e->kind == TLOB_HISTORY_SWITCH && e->tid == tid) ||
-	       (is_wake(e) && e->prev_tid == tid);
+	return e->kind == TLOB_HISTORY_SWITCH && e->tid == tid;
 }
 
 const struct tlob_history_entry *why_naming(const struct why_stream *s, uint32_t tid,

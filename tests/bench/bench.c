@@ -133,6 +133,13 @@ double bench_pair(const char *what, void (*candidate)(long n), void (*base)(long
 
 pid_t bench_agent(enum tlobctl_engine engine, const char *socket)
 {
+	struct tlobctl_opts opts = {.size = sizeof(opts), .engine = engine, .socket = socket};
+
+	return bench_agent_opts(&opts);
+}
+
+pid_t bench_agent_opts(const struct tlobctl_opts *opts)
+{
 	int ready[2];
 	char byte;
 	pid_t pid;
@@ -142,12 +149,10 @@ pid_t bench_agent(enum tlobctl_engine engine, const char *socket)
 		exit(1);
 	pid = fork();
 	if (!pid) {
-		struct tlobctl_opts opts = {
-			.size = sizeof(opts), .engine = engine, .socket = socket};
 		struct tlobctl *ctl;
 
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (tlobctl_open(&opts, &ctl) < 0) {
+		if (tlobctl_open(opts, &ctl) < 0) {
 			fprintf(stderr, "bench: %s\n", tlobctl_error());
 			_exit(1);
 		}

@@ -42,6 +42,7 @@ double bench_pair(const char *what, void (*candidate)(long n), void (*base)(long
 
 /* An agent in a child process, on abstract socket @socket; records are read and thrown away. */
 pid_t bench_agent(enum tlobctl_engine engine, const char *socket);
+pid_t bench_agent_opts(const struct tlobctl_opts *opts);
 void bench_agent_end(pid_t pid);
 /* Runs this program again with @argv, joined to @socket (NULL: switched off), and returns its exit status; what it writes to
  * descriptor 3 lands in @out. */

@@ -43,18 +43,16 @@ static struct tlob_history_entry *add(uint64_t us, uint16_t cpu, uint8_t kind, u
 				      uint32_t tid)
 {
 	struct tlob_history_entry *e = &entries[stream.count++];
-	uint32_t named = kind == TLOB_HISTORY_SWITCH ? tid : prev;
-
 	*e = (struct tlob_history_entry){.time_ns = us * US,
 					 .cpu = cpu,
 					 .kind = kind,
 					 .prev_tid = prev,
 					 .tid = tid,
-					 .tgid = named == ME ? ME : named / 100 * 100,
+					 .tgid = kind == TLOB_HISTORY_SWITCH ? tid / 100 * 100 : 0,
 					 .syscall = TLOB_HISTORY_NO_SYSCALL,
 					 .priority = 120};
-	if (kind != TLOB_HISTORY_MIGRATE)
-		snprintf(e->comm, sizeof(e->comm), "t%u", named);
+	if (kind == TLOB_HISTORY_SWITCH)
+		snprintf(e->comm, sizeof(e->comm), "t%u", tid);
 	return e;
 }
 
@@ -192,6 +190,7 @@ static void test_sleeps_until_woken(void **state)
 	assert_int_equal(us_of(TLOBCTL_CAUSE_IDLE, 0), 30); /* the CPU had to wake up first */
 	assert_int_equal(why->wakeups, 1);
 	assert_int_equal(why->wakeup_max_ns, 30 * US);
+	assert_string_equal(answer.who[why->culprits[0].who].comm, "t300");
 	assert_int_equal(why->culprits[0].nlinks, 1);
 	assert_int_equal(why->culprits[0].links[0].cause, TLOBCTL_CAUSE_RUNNING);
 	assert_int_equal(why->culprits[0].links[0].running_ns, 500 * US);
@@ -219,7 +218,7 @@ static void test_interrupt_wakes(void **state)
 	(void)state;
 	sw(50, 0, 0, 0, ME);
 	sw(200, 0, ME, S, HOG)->syscall = 0xfff0;
-	wake(700, 0, HOG, ME)->flags = TLOB_HISTORY_HARDIRQ; /* the hog was only interrupted */
+	wake(700, 0, HOG, ME)->flags = TLOB_HISTORY_INTERRUPT; /* the hog was only interrupted */
 	sw(710, 0, HOG, 0, ME);
 	judge(100, 1000);
 	assert_int_equal(us_of(TLOBCTL_CAUSE_INTERRUPT, 0), 500);
