@@ -101,7 +101,7 @@ PARALLEL = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
 demo:
 	@scripts/setup --need demo
 	@mkdir -p $(B)
-	@$(MAKE) -q all 2>/dev/null || echo 'building; the log is $(B)/build.log'
+	@$(MAKE) -sq --no-print-directory all 2>/dev/null || echo 'building; the log is $(B)/build.log'
 	@$(MAKE) --no-print-directory $(PARALLEL) all >$(B)/build.log 2>&1 || { tail -n 20 $(B)/build.log >&2; exit 1; }
 	@scripts/demo $(B)
 lint:
