@@ -113,7 +113,6 @@ int tlobctl_open(const struct tlobctl_opts *opts, struct tlobctl **out)
 	ctl->agent.listener.fd = -1;
 	ctl->agent.spare_fd = -1;
 	tlobctl_programs_init(&ctl->programs);
-	tlobctl_why_init(ctl);
 	ctl->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (ctl->epoll < 0)
 		r = tlobctl_fail(-errno, "cannot make an epoll descriptor: %m");
@@ -129,6 +128,7 @@ int tlobctl_open(const struct tlobctl_opts *opts, struct tlobctl **out)
 		return r;
 	}
 	ctl->slot_cost_ns = tlobctl_calibrate_slot();
+	tlobctl_why_init(ctl);
 	*out = ctl;
 	return 0;
 }

@@ -10,6 +10,9 @@
 #define NS_PER_S 1000000000ULL
 #define SPEND_NS (NS_PER_S / 10) /* CPU time for this in each second */
 #define SPEND_ON_OPEN_NS (SPEND_NS / 2) /* windows still open only get so much of it */
+/* Looked at before a window, to find out what others were in when it began: as long as the window, within limits. */
+#define BEFORE_MIN_NS 10000000ULL
+#define BEFORE_MAX_NS 100000000ULL
 #define MAX_ENTRIES (1u << 18) /* looked at for one window: the latest */
 
 static uint64_t cpu_ns(clockid_t clock)
@@ -50,9 +53,13 @@ static int look(struct tlobctl_why_state *w, const struct tlob_record *record)
 	struct why_window window = {.tid = record->tid,
 				    .start_ns = record->start_ns,
 				    .end_ns = record->time_ns,
+				    .budget_ns = record->budget_ns,
 				    .end_state = (int)record->state};
-	int r = why_history_read(&w->history, window.start_ns, window.end_ns, MAX_ENTRIES,
-				 &w->stream);
+	uint64_t before = record->elapsed_ns < BEFORE_MIN_NS ? BEFORE_MIN_NS :
+			  record->elapsed_ns > BEFORE_MAX_NS ? BEFORE_MAX_NS :
+							       record->elapsed_ns;
+	uint64_t from = window.start_ns > before ? window.start_ns - before : 0;
+	int r = why_history_read(&w->history, from, window.end_ns, MAX_ENTRIES, &w->stream);
 
 	return r ? r : why_culprits(&w->stream, &window, &w->answer);
 }

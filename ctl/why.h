@@ -34,6 +34,7 @@ struct tlobctl_why_state {
 	uint64_t second_ns, spent_ns; /* since when, and how much CPU time in it */
 };
 
+/* The session is open: from now on its CPU time counts. */
 void tlobctl_why_init(struct tlobctl *ctl);
 void tlobctl_why_deinit(struct tlobctl *ctl);
 /* What there is to say about @record; NULL: nothing. Valid until the next call. */

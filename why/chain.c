@@ -116,7 +116,8 @@ static void add_link(struct tally *t, uint32_t tid, uint64_t start_ns, uint64_t 
 {
 	struct why_chain *c = t->chain;
 	/* it woke somebody at the end: it was running then */
-	struct why_window window = {tid, start_ns, end_ns, TLOB_RUNNING};
+	struct why_window window = {
+		.tid = tid, .start_ns = start_ns, .end_ns = end_ns, .end_state = TLOB_RUNNING};
 
 	*t->link = (struct tlobctl_link){.other = TLOBCTL_NOBODY, .syscall = ""};
 	t->link->who = why_who(c->answer, c->nwho, tid, why_naming(c->stream, tid, end_ns));

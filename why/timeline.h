@@ -26,6 +26,7 @@ struct why_stretch {
 struct why_window {
 	uint32_t tid;
 	uint64_t start_ns, end_ns;
+	uint64_t budget_ns;
 	int end_state; /* that it had at the end, if nothing in the history tells; WHY_UNKNOWN */
 };
 

@@ -166,6 +166,8 @@ struct tlobctl_why {
 	size_t nsegments;
 	const struct tlobctl_culprit *culprits; /* what took most first, its own running included */
 	size_t nculprits;
+	/* Index of the culprit that made it late: what took most, its own running only if that alone took the budget. */
+	size_t blame;
 	const struct tlobctl_share *processes, *cgroups;
 	size_t nprocesses, ncgroups;
 	uint32_t migrations; /* from CPU to CPU */
