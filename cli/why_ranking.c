@@ -105,7 +105,8 @@ static size_t print_region(const struct cli_why_ranking *k, size_t first,
 	if (!one_program(k))
 		cli_say(&w, " in %s", cli_printable(name, sizeof(name), program, 0));
 	cli_say(&w, " was over budget");
-	cli_say(&w, total == 1 ? " once:" : " %s times:", cli_count(n, total));
+	cli_say(&w, total == 1 ? " once" : " %s times", cli_count(n, total));
+	cli_say(&w, k->stat.skipped ? " that were looked into:" : ":");
 	for (size_t i = first; i < end; i++) {
 		if (i - first >= SHOWN) {
 			rest += k->counts[i].count;
@@ -130,10 +131,11 @@ static void print_cost(const struct cli_why_ranking *k, const struct cli_termina
 
 	tlob_duration_print(cost, sizeof(cost), k->stat.cpu_ns);
 	tlob_duration_print(all, sizeof(all), k->stat.agent_cpu_ns);
-	cli_say(&w,
-		"tlob itself took %s of CPU time (%.1f %% of one CPU), %s of it to find out why.",
-		all, elapsed_ns ? (double)k->stat.agent_cpu_ns * 100 / (double)elapsed_ns : 0.0,
-		cost);
+	cli_say(&w, "tlob itself took %s of CPU time (%.1f %% of one CPU)", all,
+		elapsed_ns ? (double)k->stat.agent_cpu_ns * 100 / (double)elapsed_ns : 0.0);
+	if (k->stat.history_bytes)
+		cli_say(&w, ", %s of it to find out why", cost);
+	cli_say(&w, ".");
 	if (k->stat.skipped)
 		cli_say(&w, " %s records came too fast to be looked into: counted only.",
 			cli_count(n, k->stat.skipped));
@@ -143,8 +145,6 @@ static void print_cost(const struct cli_why_ranking *k, const struct cli_termina
 void cli_why_print_ranking(const struct cli_why_ranking *k, const struct cli_terminal *term,
 			   uint64_t elapsed_ns)
 {
-	if (!k->stat.history_bytes)
-		return;
 	for (size_t i = 0; i < k->ncounts;)
 		i = print_region(k, i, term);
 	print_cost(k, term, elapsed_ns);

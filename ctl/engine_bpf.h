@@ -47,7 +47,8 @@ struct tlobctl_bpf {
 	uint32_t shards;
 	int uprobe_multi; /* as in the features */
 	bool probes_open; /* arena 0 is there */
-	uint64_t passed; /* records handed out since the ring was looked at */
+	uint64_t passed; /* records handed out */
+	uint64_t slice_ns, slice_passed; /* when a slice of time began, and with how many */
 };
 
 static inline struct tlobctl_bpf *tlobctl_bpf_of(const struct tlobctl *ctl)

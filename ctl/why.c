@@ -8,8 +8,9 @@
 #include "session.h"
 
 #define NS_PER_S 1000000000ULL
-#define SPEND_NS (NS_PER_S / 10) /* CPU time for this in each second */
-#define SPEND_ON_OPEN_NS (SPEND_NS / 2) /* windows still open only get so much of it */
+#define SPEND_NS (NS_PER_S / 20) /* CPU time for this in each second */
+#define MAX_PER_SECOND 1000 /* what the caller does with an answer costs too */
+#define OPEN_SHARE 2 /* windows still open only get half of both */
 /* Looked at before a window, to find out what others were in when it began: as long as the window, within limits. */
 #define BEFORE_MIN_NS 10000000ULL
 #define BEFORE_MAX_NS 100000000ULL
@@ -39,13 +40,15 @@ void tlobctl_why_deinit(struct tlobctl *ctl)
 
 static bool may_spend(struct tlobctl_why_state *w, const struct tlob_record *record)
 {
+	uint64_t share = record->type == TLOB_REC_CLOSE ? 1 : OPEN_SHARE;
 	uint64_t now = tlobctl_now_ns();
 
 	if (now - w->second_ns >= NS_PER_S) {
 		w->second_ns = now;
 		w->spent_ns = 0;
+		w->done = 0;
 	}
-	return w->spent_ns < (record->type == TLOB_REC_CLOSE ? SPEND_NS : SPEND_ON_OPEN_NS);
+	return w->spent_ns < SPEND_NS / share && w->done < MAX_PER_SECOND / share;
 }
 
 static int look(struct tlobctl_why_state *w, const struct tlob_record *record)
@@ -88,6 +91,7 @@ const struct tlobctl_why *tlobctl_why_of(struct tlobctl *ctl, const struct tlob_
 		return NULL;
 	}
 	w->stat.analyses++;
+	w->done++;
 	w->answer.why.cost_ns = spent;
 	return &w->answer.why;
 }

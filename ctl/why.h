@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Why a window was late, for each record, as long as that costs little: when overruns come faster than they can be looked
- * into within a tenth of a CPU, the rest is only counted.
+ * into within a twentieth of a CPU, the rest is only counted.
  */
 #ifndef TLOBCTL_WHY_H
 #define TLOBCTL_WHY_H
@@ -32,6 +32,7 @@ struct tlobctl_why_state {
 	struct tlobctl_why_stat stat;
 	uint64_t begun_cpu_ns; /* of this process */
 	uint64_t second_ns, spent_ns; /* since when, and how much CPU time in it */
+	unsigned int done; /* in that second */
 };
 
 /* The session is open: from now on its CPU time counts. */
