@@ -6,10 +6,12 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #define TRUTH_FD 3
 #define COMMAND_FD 4
+#define INITIAL_PID_NS 0xeffffffcu /* inode, the same on every Linux */
 
 static int tap_planned, tap_run, tap_failed;
 
@@ -288,6 +290,15 @@ bool conf_stat(struct conf *c, const char *region, struct tlobctl_stat *out)
 
 	tlobctl_stats(c->ctl, on_stat, &q);
 	return q.found;
+}
+
+bool conf_is_id(const struct conf *c, uint32_t id, uint64_t own)
+{
+	struct stat ns;
+
+	if (c->bpf && !stat("/proc/self/ns/pid", &ns) && ns.st_ino != INITIAL_PID_NS)
+		return true;
+	return id == own;
 }
 
 static const char *record_wrong(const struct tlob_record *r)
