@@ -47,11 +47,17 @@ static int fail_in_use(const char *where, int probe)
 			    where);
 }
 
-/* 0 if nobody listens at @address. */
+/* 0 if nothing is at @address, or a socket that nobody listens on. */
 static int check_stale(const char *where, const struct sockaddr_un *address, socklen_t bytes)
 {
-	int probe = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), err;
+	struct stat st;
+	int probe, err;
 
+	if (lstat(where, &st))
+		return errno == ENOENT ? 0 : tlobctl_fail(-errno, "cannot listen at '%s': %m", where);
+	if (!S_ISSOCK(st.st_mode)) /* connect() would say the same of it as of a stale socket */
+		return tlobctl_fail(-EEXIST, "cannot listen at '%s': it exists and is no socket", where);
+	probe = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (probe < 0)
 		return tlobctl_fail(-errno, "cannot make a socket: %m");
 	if (!connect(probe, (const struct sockaddr *)address, bytes) || errno == EAGAIN)
@@ -59,7 +65,7 @@ static int check_stale(const char *where, const struct sockaddr_un *address, soc
 	else if (errno == ECONNREFUSED || errno == ENOENT)
 		err = 0;
 	else
-		err = tlobctl_fail(-errno, "cannot listen at '%s': it exists and is no socket of an agent (%m)", where);
+		err = tlobctl_fail(-errno, "cannot listen at '%s': it is a socket of something else (%m)", where);
 	close(probe);
 	return err;
 }
