@@ -67,7 +67,8 @@ static void check_simple(struct conf *c)
 	run_probee(c, "spin", "3", "60");
 	for (size_t i = 0; i < c->nevents; i++) {
 		e = &c->events[i];
-		right &= (e->record.flags & TLOB_F_PROBE) && conf_is_id(c, e->record.tgid, (uint64_t)c->pid) &&
+		right &= (e->record.flags & TLOB_F_PROBE) &&
+			 conf_is_id(c, e->record.tgid, (uint64_t)c->pid) &&
 			 !strcmp(e->region, "work_spin") && e->record.budget_ns == 20000000u;
 		if (e->record.type == TLOB_REC_CLOSE)
 			right &= e->record.running_ns + e->record.waiting_ns > 50000000u &&
