@@ -41,8 +41,8 @@ static __always_inline void read_clock(struct tlob_clock *c, __u64 now, struct t
 }
 
 /* Off the CPU, and by the clock asleep: since when has it been in a queue? Moves that part to waiting. */
-static __always_inline void look_into_queue(struct tlob_clock *c, struct task_struct *task, __u64 now,
-					    struct tlob_split *split)
+static __always_inline void look_into_queue(struct tlob_clock *c, struct task_struct *task,
+					    __u64 now, struct tlob_split *split)
 {
 	__u64 since = tlob_load(&c->since_ns);
 	__u64 waited;

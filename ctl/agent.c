@@ -103,12 +103,15 @@ static int welcome(struct tlobctl *ctl, struct tlobctl_client *client)
 	return r;
 }
 
-static int on_hello(struct tlobctl *ctl, struct tlobctl_client *client, const struct tlob_msg_hello *hello)
+static int on_hello(struct tlobctl *ctl, struct tlobctl_client *client,
+		    const struct tlob_msg_hello *hello)
 {
 	if (client->ledger)
 		return -EPROTO;
-	if (client->pid <= 0 || !tlobctl_program_of(client->pid, client->program, sizeof(client->program)))
-		tlobctl_printable(client->program, sizeof(client->program), hello->program, sizeof(hello->program));
+	if (client->pid <= 0 ||
+	    !tlobctl_program_of(client->pid, client->program, sizeof(client->program)))
+		tlobctl_printable(client->program, sizeof(client->program), hello->program,
+				  sizeof(hello->program));
 	return welcome(ctl, client);
 }
 
@@ -119,7 +122,8 @@ static int on_grow(struct tlobctl *ctl, struct tlobctl_client *client)
 
 	if (!client->ledger || !ctl->engine->grow)
 		return -EPROTO;
-	if (client->narenas == TLOBCTL_MAX_ARENAS_OF_CLIENT || ctl->engine->grow(ctl, client, &msg, &arena))
+	if (client->narenas == TLOBCTL_MAX_ARENAS_OF_CLIENT ||
+	    ctl->engine->grow(ctl, client, &msg, &arena))
 		return refuse(client->fd);
 	msg.head = head(TLOB_MSG_ARENA);
 	r = send_message(client->fd, &msg, sizeof(msg), &arena, 1);
@@ -127,7 +131,8 @@ static int on_grow(struct tlobctl *ctl, struct tlobctl_client *client)
 	return r;
 }
 
-static int on_message(struct tlobctl *ctl, struct tlobctl_client *client, const void *buf, size_t bytes)
+static int on_message(struct tlobctl *ctl, struct tlobctl_client *client, const void *buf,
+		      size_t bytes)
 {
 	const struct tlob_msg *msg = buf;
 

@@ -25,9 +25,11 @@ static void user_close(struct tlobctl *ctl)
 /* Make a record of foreign making one that its readers can rely on. False: it is none. */
 static bool vet(const struct tlobctl_client *client, struct tlob_record *r)
 {
-	const uint16_t known = TLOB_F_AT_STOP | TLOB_F_ABANDONED | TLOB_F_ESTIMATED | TLOB_F_SPOILED | TLOB_F_CANCELLED;
+	const uint16_t known = TLOB_F_AT_STOP | TLOB_F_ABANDONED | TLOB_F_ESTIMATED |
+			       TLOB_F_SPOILED | TLOB_F_CANCELLED;
 
-	if ((r->type != TLOB_REC_OVERRUN && r->type != TLOB_REC_CLOSE) || r->region >= TLOB_MAX_REGIONS)
+	if ((r->type != TLOB_REC_OVERRUN && r->type != TLOB_REC_CLOSE) ||
+	    r->region >= TLOB_MAX_REGIONS)
 		return false;
 	r->flags &= known;
 	r->client = client->id;
@@ -62,7 +64,8 @@ static void user_wake(struct tlobctl *ctl, struct tlobctl_client *client)
 static void user_leave(struct tlobctl *ctl, struct tlobctl_client *client)
 {
 	user_wake(ctl, client);
-	for (unsigned int i = 0; i < TLOB_LEDGER_RING_CAPACITY && tlobctl_ledger_skip(client->ledger); i++)
+	for (unsigned int i = 0;
+	     i < TLOB_LEDGER_RING_CAPACITY && tlobctl_ledger_skip(client->ledger); i++)
 		user_wake(ctl, client);
 }
 

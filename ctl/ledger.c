@@ -32,7 +32,8 @@ static int make_file(void)
 		return tlobctl_fail(-errno, "cannot make a ledger (memfd_create): %m");
 	if (!ftruncate(fd, (off_t)TLOB_LEDGER_BYTES) && !fcntl(fd, F_ADD_SEALS, seals))
 		return fd;
-	err = tlobctl_fail(-errno, "cannot size and seal a ledger of %llu bytes: %m", TLOB_LEDGER_BYTES);
+	err = tlobctl_fail(-errno, "cannot size and seal a ledger of %llu bytes: %m",
+			   TLOB_LEDGER_BYTES);
 	close(fd);
 	return err;
 }
@@ -46,7 +47,8 @@ int tlobctl_ledger_new(int *fd, struct tlob_ledger **ledger)
 		return file;
 	l = mmap(NULL, TLOB_LEDGER_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
 	if (l == MAP_FAILED) {
-		err = tlobctl_fail(-errno, "cannot map a ledger of %llu bytes: %m", TLOB_LEDGER_BYTES);
+		err = tlobctl_fail(-errno, "cannot map a ledger of %llu bytes: %m",
+				   TLOB_LEDGER_BYTES);
 		close(file);
 		return err;
 	}
@@ -65,7 +67,8 @@ void tlobctl_ledger_free(struct tlob_ledger *ledger)
 		munmap(ledger, TLOB_LEDGER_BYTES);
 }
 
-bool tlobctl_ledger_region(struct tlob_ledger *ledger, uint32_t index, struct tlobctl_ledger_region *out)
+bool tlobctl_ledger_region(struct tlob_ledger *ledger, uint32_t index,
+			   struct tlobctl_ledger_region *out)
 {
 	struct tlob_ledger_region *r;
 

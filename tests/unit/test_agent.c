@@ -73,9 +73,9 @@ static void nonsense_is_dropped(void **state)
 	const struct {
 		const void *bytes;
 		size_t n;
-	} packets[] = {{big, sizeof(big)},	{big, 1},
+	} packets[] = {{big, sizeof(big)},	    {big, 1},
 		       {&hello, sizeof(hello) - 1}, {&grow, sizeof(grow)}, /* before any hello */
-		       {&other, sizeof(other)}, {&magic, sizeof(magic)},
+		       {&other, sizeof(other)},	    {&magic, sizeof(magic)},
 		       {&version, sizeof(version)}};
 
 	magic.head.magic = 0;
@@ -126,7 +126,9 @@ static void nobody_waits_for_the_deaf(void **state)
 /* More connections than there is room for, some silent, some gone before they were accepted. */
 static void crowds_are_turned_away(void **state)
 {
-	enum { N = 1700 };
+	enum {
+		N = 1700
+	};
 	static int fds[N];
 	size_t refused = 0;
 	struct rlimit limit, more;
@@ -225,7 +227,8 @@ static void push(struct tlob_ledger *l, const struct tlob_record *record)
 {
 	struct tlob_ring *ring = (void *)((char *)l + TLOB_LEDGER_RING_OFFSET);
 
-	tlob_ring_push(ring, (struct tlob_ring_cell *)(ring + 1), TLOB_LEDGER_RING_CAPACITY, record);
+	tlob_ring_push(ring, (struct tlob_ring_cell *)(ring + 1), TLOB_LEDGER_RING_CAPACITY,
+		       record);
 }
 
 static void wake(const struct raw *r)
@@ -402,8 +405,9 @@ static void files_are_left_alone(void **state)
 	unlink(path);
 
 	assert_null(open_at("/nonexistent/folder/below/a.sock"));
-	assert_null(open_at("/tmp/a-rather-long-name-that-is-longer-than-the-hundred-and-eight-bytes-that-the-address-"
-			    "of-a-unix-socket-has-room-for"));
+	assert_null(open_at(
+		"/tmp/a-rather-long-name-that-is-longer-than-the-hundred-and-eight-bytes-that-the-address-"
+		"of-a-unix-socket-has-room-for"));
 	assert_int_equal(errno, ENAMETOOLONG);
 }
 

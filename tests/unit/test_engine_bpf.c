@@ -386,8 +386,8 @@ static void scribbler_hurts_nobody(void **state)
 			_exit(1);
 		while (now_ns() < until) {
 			for (size_t i = 0; i < TLOB_ARENA_BYTES / 4; i++)
-				((volatile uint32_t *)bad.arena)[i] = (uint32_t)rand_r(&seed) *
-								      (uint32_t)rand_r(&seed);
+				((volatile uint32_t *)bad.arena)[i] =
+					(uint32_t)rand_r(&seed) * (uint32_t)rand_r(&seed);
 			for (int i = 1; i < 64; i++) /* many that expire at once */
 				for (int w = 0; w < 8; w++) {
 					bad.arena[i].slot.used = ~0u;
@@ -396,10 +396,11 @@ static void scribbler_hurts_nobody(void **state)
 				}
 			bad.arena[0].head.next_wake_ns = (uint64_t)rand_r(&seed) << 40;
 			for (uint32_t op = 3; op < 6; op++)
-				kick(&bad, (struct tlob_kick){.op = op,
-							      .window = (uint32_t)rand_r(&seed) % 9,
-							      .now_ns = (uint64_t)rand_r(&seed) << 33,
-							      .deadline_ns = 1});
+				kick(&bad,
+				     (struct tlob_kick){.op = op,
+							.window = (uint32_t)rand_r(&seed) % 9,
+							.now_ns = (uint64_t)rand_r(&seed) << 33,
+							.deadline_ns = 1});
 		}
 		_exit(0);
 	}
