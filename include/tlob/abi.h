@@ -290,11 +290,14 @@ struct tlob_msg {
 	__u16 type;
 };
 
+#define TLOB_TOKEN_BYTES 32 /* NUL included */
+
 struct tlob_msg_hello {
 	struct tlob_msg head;
 	__u32 pid;
 	__u32 reserved;
 	char program[TLOB_COMM_BYTES];
+	char token[TLOB_TOKEN_BYTES]; /* from TLOB_AGENT="@name,TOKEN"; empty if there is none */
 };
 
 struct tlob_msg_arena {
