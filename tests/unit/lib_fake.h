@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* An agent for tests of libtlob: it speaks the protocol, or breaks it in one way. Serves one client at a time in a thread. */
+/* An agent for tests of libtlob: it speaks the protocol, or breaks it in one way, in a thread of its own. */
 #ifndef TLOB_TESTS_LIB_FAKE_H
 #define TLOB_TESTS_LIB_FAKE_H
 
@@ -45,11 +45,13 @@ enum fake_manner {
 	FAKE_MANNERS
 };
 
+#define FAKE_CLIENTS 128 /* all share one ledger */
+
 struct fake {
 	enum fake_manner manner;
 	char name[64]; /* for TLOB_AGENT */
 	int listener, quit;
-	int client; /* -1 */
+	int clients[FAKE_CLIENTS], client; /* all of them, and the one that is being served */
 	pthread_t thread;
 	int hellos, grows; /* atomic */
 	int ledger_fd, wake_fd;
@@ -329,8 +331,10 @@ static inline void fake_serve(struct fake *f)
 	if (n < 0)
 		return;
 	if (n == 0) {
+		for (int i = 0; i < FAKE_CLIENTS; i++)
+			if (f->clients[i] == f->client)
+				f->clients[i] = -1;
 		close(f->client);
-		f->client = -1;
 	} else if (m.head.type == TLOB_MSG_HELLO && n == sizeof(m.hello)) {
 		__atomic_add_fetch(&f->hellos, 1, __ATOMIC_SEQ_CST);
 		fake_welcome(f);
@@ -345,21 +349,24 @@ static inline void *fake_thread(void *arg)
 	struct fake *f = arg;
 
 	for (;;) {
-		struct pollfd p[3] = {{.fd = f->quit, .events = POLLIN},
-				      {.fd = f->listener, .events = POLLIN},
-				      {.fd = f->client, .events = POLLIN}};
+		struct pollfd p[2 + FAKE_CLIENTS] = {{.fd = f->quit, .events = POLLIN},
+						     {.fd = f->listener, .events = POLLIN}};
 
-		poll(p, 3, -1);
+		for (int i = 0; i < FAKE_CLIENTS; i++)
+			p[2 + i] = (struct pollfd){.fd = f->clients[i], .events = POLLIN};
+		poll(p, 2 + FAKE_CLIENTS, -1);
 		if (p[0].revents)
 			return NULL;
-		if (f->client >= 0 && p[2].revents)
-			fake_serve(f);
-		if (p[1].revents) { /* the newest client counts */
-			int fd = accept4(f->listener, NULL, NULL, SOCK_CLOEXEC);
-
-			if (f->client >= 0)
-				close(f->client);
-			f->client = fd;
+		for (int i = 0; i < FAKE_CLIENTS; i++) {
+			f->client = f->clients[i];
+			if (f->client >= 0 && p[2 + i].revents)
+				fake_serve(f);
+		}
+		for (int i = 0; i < FAKE_CLIENTS && p[1].revents; i++) {
+			if (f->clients[i] < 0) {
+				f->clients[i] = accept4(f->listener, NULL, NULL, SOCK_CLOEXEC);
+				break;
+			}
 		}
 	}
 }
@@ -374,7 +381,8 @@ static inline void fake_open(struct fake *f, enum fake_manner manner, const char
 	socklen_t bytes;
 
 	f->manner = manner;
-	f->client = -1;
+	for (int i = 0; i < FAKE_CLIENTS; i++)
+		f->clients[i] = -1;
 	f->quit = eventfd(0, EFD_CLOEXEC);
 	if (!f->max_arenas)
 		f->max_arenas = 256;
@@ -404,9 +412,10 @@ static inline void fake_kill(struct fake *f)
 	assert_int_equal(write(f->quit, &one, 8), 8);
 	pthread_join(f->thread, NULL);
 	close(f->listener);
-	if (f->client >= 0)
-		close(f->client);
-	f->client = f->listener = -1;
+	for (int i = 0; i < FAKE_CLIENTS; i++)
+		if (f->clients[i] >= 0)
+			close(f->clients[i]);
+	f->listener = -1;
 	if (f->name[0] != '@')
 		unlink(f->name);
 }
