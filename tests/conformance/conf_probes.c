@@ -22,10 +22,8 @@ static void open_for(struct conf *c, pid_t pid)
 {
 	struct tlobctl_opts opts = {.size = sizeof(opts), .engine = TLOBCTL_ENGINE_BPF, .pid = pid};
 
-	if (tlobctl_open(&opts, &c->ctl) < 0) {
-		printf("Bail out! %s\n", tlobctl_error());
-		exit(1);
-	}
+	if (tlobctl_open(&opts, &c->ctl) < 0)
+		tap_give_up("%s", tlobctl_error());
 }
 
 static int add(struct conf *c, const char *fmt, ...)

@@ -61,6 +61,18 @@ void tap_note(const char *fmt, ...)
 	fflush(stdout);
 }
 
+void tap_give_up(const char *fmt, ...)
+{
+	va_list ap;
+
+	printf("not ok %d - ", ++tap_run);
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	putchar('\n');
+	exit(1);
+}
+
 int tap_done(void)
 {
 	if (tap_run != tap_planned)
@@ -70,8 +82,7 @@ int tap_done(void)
 
 static void bail(const char *what)
 {
-	printf("Bail out! %s: %s\n", what, *tlobctl_error() ? tlobctl_error() : strerror(errno));
-	exit(1);
+	tap_give_up("%s: %s", what, *tlobctl_error() ? tlobctl_error() : strerror(errno));
 }
 
 static void *grow(void *array, size_t *room, size_t need, size_t element)

@@ -28,6 +28,8 @@ void tap_plan(int count);
 bool tap_ok(bool passed, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void tap_skip(int count, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void tap_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* Nothing more can be tested: fails and exits. TAP's own "Bail out!" would also keep the other files from running. */
+void tap_give_up(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
 /* The exit status: 0 if all planned tests ran and passed. */
 int tap_done(void);
 
