@@ -56,7 +56,7 @@ void tlobctl_bpf_arena_free(struct tlobctl_bpf_arena *arena, uint32_t pieces)
 		return;
 	for (uint32_t i = 0; i < pieces * TLOB_ARENA_SLOTS; i++) {
 		if (i % TLOB_ARENA_SLOTS == 0)
-			tlob_store_release(&arena->entries[i].head.closed, 1);
+			tlob_arena_close(&arena->entries[i].head);
 		else
 			cancel_windows(&arena->entries[i].slot);
 	}
