@@ -70,6 +70,7 @@ void tlobctl_ledger_free(struct tlob_ledger *ledger)
 bool tlobctl_ledger_region(struct tlob_ledger *ledger, uint32_t index,
 			   struct tlobctl_ledger_region *out)
 {
+	char name[TLOB_NAME_BYTES], file[TLOB_FILE_BYTES];
 	struct tlob_ledger_region *r;
 
 	if (index >= TLOB_MAX_REGIONS)
@@ -77,8 +78,12 @@ bool tlobctl_ledger_region(struct tlob_ledger *ledger, uint32_t index,
 	r = &ledger->regions[index];
 	if (!tlob_load_acquire(&r->ready))
 		return false;
-	tlobctl_printable(out->name, sizeof(out->name), r->name, sizeof(r->name));
-	tlobctl_printable(out->file, sizeof(out->file), r->file, sizeof(r->file));
+	/* what is looked at must be what is taken: the program may write between the two */
+	memcpy(name, r->name, sizeof(name));
+	memcpy(file, r->file, sizeof(file));
+	__asm__ volatile("" : : : "memory");
+	tlobctl_printable(out->name, sizeof(out->name), name, sizeof(name));
+	tlobctl_printable(out->file, sizeof(out->file), file, sizeof(file));
 	out->line = tlob_load(&r->line);
 	out->budget_ns = tlob_load(&r->budget_ns);
 	out->overruns = tlob_load(&r->overruns);

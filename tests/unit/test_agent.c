@@ -3,10 +3,12 @@
 #include "raw_client.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 
+#include "ctl/ledger.h"
 #include "hist.h"
 #include "ring.h"
 
@@ -345,6 +347,43 @@ static void scribbled_ledger_is_survived(void **state)
 	assert_alive(*state);
 }
 
+static void *flip(void *arg)
+{
+	struct {
+		char *letter;
+		uint32_t stop;
+	} *f = arg;
+
+	while (!tlob_load(&f->stop)) {
+		tlob_store(f->letter, 'A');
+		tlob_store(f->letter, '\033');
+	}
+	return NULL;
+}
+
+/* Text that changes while it is looked at never gets through unprintable. */
+static void text_is_copied_first(void **state)
+{
+	static struct tlob_ledger l;
+	struct {
+		char *letter;
+		uint32_t stop;
+	} f = {.letter = &l.regions[0].name[5]};
+	struct tlobctl_ledger_region out;
+	pthread_t thread;
+	int bad = 0;
+
+	(void)state;
+	memset(l.regions[0].name, 'A', 40);
+	l.regions[0].ready = 1;
+	assert_int_equal(pthread_create(&thread, NULL, flip, &f), 0);
+	for (int i = 0; i < 1000000; i++)
+		bad += tlobctl_ledger_region(&l, 0, &out) && strchr(out.name, '\033');
+	tlob_store(&f.stop, 1u);
+	pthread_join(thread, NULL);
+	assert_int_equal(bad, 0);
+}
+
 /* ---- sockets in the way */
 
 static void stale_socket_is_replaced(void **state)
@@ -423,6 +462,7 @@ int main(void)
 		cmocka_unit_test(records_are_vetted),
 		cmocka_unit_test(statistics_survive),
 		cmocka_unit_test(scribbled_ledger_is_survived),
+		cmocka_unit_test(text_is_copied_first),
 		cmocka_unit_test(stale_socket_is_replaced),
 		cmocka_unit_test(live_socket_is_left_alone),
 		cmocka_unit_test(files_are_left_alone),
