@@ -10,6 +10,14 @@
 #include "resolve.h"
 #include "session.h"
 
+static int fail_parse(int err, const char *text, const struct tlob_parse_error *why)
+{
+	if (!text[why->at])
+		return tlobctl_fail(err, "cannot understand region '%s': %s", text, why->why);
+	return tlobctl_fail(err, "cannot understand region '%s': %s, at '%s'", text, why->why,
+			    text + why->at);
+}
+
 static int add_override(struct tlobctl *ctl, const struct tlob_region_spec *spec,
 			tlobctl_region_fn *fn, void *arg)
 {
@@ -143,8 +151,7 @@ int tlobctl_add(struct tlobctl *ctl, const char *text, tlobctl_region_fn *fn, vo
 		return tlobctl_fail(-ENOMEM, "out of memory for a region");
 	r = tlob_region_parse(text, spec, &why);
 	if (r)
-		tlobctl_fail(r, "cannot understand region '%s': %s, at '%s'", text, why.why,
-			     text + why.at);
+		fail_parse(r, text, &why);
 	else if (!*spec->path)
 		r = add_override(ctl, spec, fn, arg);
 	else

@@ -384,6 +384,13 @@ static void text_is_copied_first(void **state)
 	assert_int_equal(bad, 0);
 }
 
+static void nothing_is_not_quoted(void **state)
+{
+	assert_int_equal(tlobctl_add(*state, "decode@5", NULL, NULL), -EINVAL);
+	assert_non_null(strstr(tlobctl_error(), "needs a unit"));
+	assert_null(strstr(tlobctl_error(), "at ''"));
+}
+
 /* ---- sockets in the way */
 
 static void stale_socket_is_replaced(void **state)
@@ -463,6 +470,7 @@ int main(void)
 		cmocka_unit_test(statistics_survive),
 		cmocka_unit_test(scribbled_ledger_is_survived),
 		cmocka_unit_test(text_is_copied_first),
+		cmocka_unit_test(nothing_is_not_quoted),
 		cmocka_unit_test(stale_socket_is_replaced),
 		cmocka_unit_test(live_socket_is_left_alone),
 		cmocka_unit_test(files_are_left_alone),
