@@ -3,6 +3,7 @@
 #ifndef TLOBCTL_ENGINE_H
 #define TLOBCTL_ENGINE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,8 +28,11 @@ struct tlobctl_engine_ops {
 		    int *arena);
 	/* After answers: be ready for the next question. May take some milliseconds. NULL: always is. */
 	void (*prepare)(struct tlobctl *ctl);
-	/* Its wake descriptor was written. NULL: engines that need none. */
-	void (*wake)(struct tlobctl *ctl, struct tlobctl_client *client);
+	/*
+	 * It says that there are records. True: not through yet, come back when the others have had
+	 * their turn. NULL: engines that need no telling.
+	 */
+	bool (*wake)(struct tlobctl *ctl, struct tlobctl_client *client);
 	/* It has gone; what it left behind is handed out first. */
 	void (*leave)(struct tlobctl *ctl, struct tlobctl_client *client);
 

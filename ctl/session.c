@@ -111,7 +111,7 @@ int tlobctl_open(const struct tlobctl_opts *opts, struct tlobctl **out)
 	if (!ctl)
 		return tlobctl_fail(-ENOMEM, "out of memory for a session");
 	ctl->agent.listener.fd = -1;
-	ctl->agent.spare_fd = -1;
+	ctl->agent.spare_fd = ctl->agent.later_fd = -1;
 	tlobctl_programs_init(&ctl->programs);
 	ctl->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (ctl->epoll < 0)

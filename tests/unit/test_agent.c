@@ -43,7 +43,7 @@ static void assert_alive(struct tlobctl *ctl)
 {
 	struct raw r = raw_join(ctl, name);
 
-	assert_int_equal(r.nfds, 2);
+	assert_int_equal(r.nfds, 1);
 	raw_leave(&r);
 	serve(ctl, 10);
 }
@@ -235,9 +235,9 @@ static void push(struct tlob_ledger *l, const struct tlob_record *record)
 
 static void wake(const struct raw *r)
 {
-	uint64_t one = 1;
+	struct tlob_msg msg = raw_head(TLOB_MSG_WAKE);
 
-	assert_int_equal(write(r->fds[1], &one, sizeof(one)), sizeof(one));
+	raw_send(r->fd, &msg, sizeof(msg));
 }
 
 static void records_are_vetted(void **state)
@@ -274,6 +274,58 @@ static void records_are_vetted(void **state)
 	assert_true(c.record.flags & TLOB_F_SPOILED);
 	assert_int_equal(c.record.running_ns + c.record.waiting_ns + c.record.sleeping_ns, 100);
 	munmap(l, TLOB_LEDGER_BYTES);
+	raw_leave(&r);
+	serve(*state, 10);
+}
+
+struct refill {
+	struct tlob_ledger *ledger;
+	int n;
+};
+
+#define REFILLS (3 * (int)TLOB_LEDGER_RING_CAPACITY)
+
+/* For each record that is taken, until there were enough, there is another at once. */
+static void refill(const struct tlobctl_event *event, void *arg)
+{
+	struct refill *f = arg;
+
+	if (++f->n + 100 <= REFILLS)
+		push(f->ledger, event->record);
+}
+
+/* A ring that does not get empty: each turn ends, the others have theirs, and all comes without another word. */
+static void full_ring_takes_turns(void **state)
+{
+	struct tlob_record record = {.type = TLOB_REC_OVERRUN};
+	struct raw r = raw_join(*state, name);
+	struct refill f = {.ledger = map_ledger(&r)};
+	struct pollfd p = {.fd = tlobctl_fd(*state), .events = POLLIN};
+
+	define_region(f.ledger, 0, "refilled");
+	for (int i = 0; i < 100; i++)
+		push(f.ledger, &record);
+	wake(&r);
+	while (poll(&p, 1, 100) > 0)
+		assert_in_range(tlobctl_poll(*state, 0, refill, &f), 0, TLOB_LEDGER_RING_CAPACITY);
+	assert_int_equal(f.n, REFILLS);
+	munmap(f.ledger, TLOB_LEDGER_BYTES);
+	raw_leave(&r);
+	serve(*state, 10);
+}
+
+/* What a client holds of its agent is a socket and a file: nothing that an operation of the agent's could wait for. */
+static void storm_of_wakes(void **state)
+{
+	struct tlob_msg msg = raw_head(TLOB_MSG_WAKE);
+	struct raw r = raw_join(*state, name);
+
+	for (int round = 0; round < 20; round++) {
+		while (send(r.fd, &msg, sizeof(msg), MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
+			;
+		assert_true(tlobctl_poll(*state, 5, NULL, NULL) >= 0);
+	}
+	assert_alive(*state);
 	raw_leave(&r);
 	serve(*state, 10);
 }
@@ -467,6 +519,8 @@ int main(void)
 		cmocka_unit_test(crowds_are_turned_away),
 		cmocka_unit_test(descriptors_run_out),
 		cmocka_unit_test(records_are_vetted),
+		cmocka_unit_test(full_ring_takes_turns),
+		cmocka_unit_test(storm_of_wakes),
 		cmocka_unit_test(statistics_survive),
 		cmocka_unit_test(scribbled_ledger_is_survived),
 		cmocka_unit_test(text_is_copied_first),

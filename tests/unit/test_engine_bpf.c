@@ -92,11 +92,11 @@ static struct client join(void **state)
 		skip();
 	c.raw = raw_join(*state, name);
 	assert_int_equal(c.raw.in.welcome.engine, TLOB_ENGINE_BPF);
-	assert_int_equal(c.raw.nfds, 4);
-	c.kick = c.raw.fds[2];
+	assert_int_equal(c.raw.nfds, 3);
+	c.kick = c.raw.fds[1];
 	c.id = c.raw.in.welcome.arena.arena;
 	c.cookie = c.raw.in.welcome.arena.cookie;
-	c.arena = mmap(NULL, TLOB_ARENA_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, c.raw.fds[3], 0);
+	c.arena = mmap(NULL, TLOB_ARENA_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, c.raw.fds[2], 0);
 	assert_ptr_not_equal(c.arena, MAP_FAILED);
 	assert_int_equal(c.arena[0].head.magic, TLOB_ABI_MAGIC);
 	assert_int_equal(c.arena[0].head.next_wake_ns, TLOB_NEVER);
