@@ -11,6 +11,7 @@
 
 #include "why/chain.h"
 #include "why/culprit.h"
+#include "why/who.h"
 
 #define US 1000ULL
 #define ME 100
@@ -638,11 +639,11 @@ static void test_two_causes(void **state)
 
 static void test_more_culprits_than_the_table_holds(void **state)
 {
-	static struct tlob_history_entry many[1024];
+	static struct tlob_history_entry many[2000];
 	uint32_t last = ME;
 
 	(void)state;
-	for (uint32_t i = 0; i < 1000; i++) {
+	for (uint32_t i = 0; i < 2000; i++) {
 		many[i] = (struct tlob_history_entry){.time_ns = (200 + i) * US,
 						      .kind = TLOB_HISTORY_SWITCH,
 						      .prev_tid = last,
@@ -650,11 +651,11 @@ static void test_more_culprits_than_the_table_holds(void **state)
 						      .tgid = 5000 + i};
 		last = 5000 + i;
 	}
-	stream = (struct why_stream){.entries = many, .count = 1000};
-	judge(100, 1300);
-	assert_int_equal(answer.why.nwho, 256);
-	assert_string_equal(answer.who[255].comm, "(others)");
-	assert_int_equal(answer.why.culprits[0].ns, 745 * US + 100 * US);
+	stream = (struct why_stream){.entries = many, .count = 2000};
+	judge(100, 2300);
+	assert_int_equal(answer.why.nwho, WHY_MAX_WHO);
+	assert_string_equal(answer.who[WHY_MAX_WHO - 1].comm, "(others)");
+	assert_int_equal(answer.why.culprits[0].ns, (2000 - (WHY_MAX_WHO - 1)) * US + 100 * US);
 }
 
 int main(void)
