@@ -40,7 +40,7 @@ static tlob_cold tlob_window_t refuse(struct tlob_home *home, struct tlob_slot *
 
 /*
  * The engine has to be told of a deadline. If it has gone, this window is none: the start is made again, in the
- * home that takes over.
+ * home that takes over; unless it has had its outcome already.
  */
 static tlob_cold tlob_window_t kick(struct tlob_seat *seat, struct tlob_region *region,
 				    struct tlob_window *w, tlob_window_t handle, __u64 gen)
@@ -54,7 +54,9 @@ static tlob_cold tlob_window_t kick(struct tlob_seat *seat, struct tlob_region *
 		r = home->engine->arm(seat, w->start_ns, w->deadline_ns);
 	if (r >= 0 || !(tlob_engine_gone(r) || r == -ESRCH))
 		return handle;
-	tlob_window_end(w, gen);
+	/* expired meanwhile: its record is out, and the stop says so */
+	if (!tlob_window_take(w, gen << 2 | TLOB_ARMED, TLOB_IDLE))
+		return handle;
 	tlob_own_clear(&seat->slot->used, 1u << (handle & 7));
 	if (r == -ESRCH) /* the child of a vfork, on its parent's seat */
 		return TLOB_NO_WINDOW;

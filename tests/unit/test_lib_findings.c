@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* libtlob: mistakes that were found by reading it, each with the case that showed it. */
+#include "lib_fake.h"
+
+TLOB_REGION(roomy, "roomy", TLOB_S(100));
+
+/* ---- a window that expires between its start and the call that finds the engine gone */
+
+#define TAG_RACE 2
+
+static void subject_race(void)
+{
+	tlob_window_t w = tlob_start(&roomy, 1);
+
+	CHECK_IS(strcmp(tlob_engine(), "bpf"), 0);
+	CHECK_IS(tlob_stop(w), 0);
+	sleep_ns(20000000); /* the agent makes ready */
+	w = tlob_start(&roomy, TAG_RACE);
+	CHECK(w != TLOB_NO_WINDOW);
+	_exit(tlob_stop(w) == -EOVERFLOW ? 10 : 11);
+}
+
+/* Plays the expiry: the first window with the tag that is seen open. True if it was taken. */
+static bool expire_one(struct fake *f, pid_t pid)
+{
+	struct tlob_window *w = &f->arenas[0][1].slot.windows[0];
+	uint64_t state;
+	siginfo_t info = {0};
+
+	for (int i = 0;; i++) {
+		state = __atomic_load_n(&w->state, __ATOMIC_ACQUIRE);
+		if (TLOB_WINDOW_STATE(state) == TLOB_ARMED && w->tag == TAG_RACE)
+			return __atomic_compare_exchange_n(&w->state, &state,
+							   (state & ~3ULL) | TLOB_EXPIRED, false,
+							   __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+		if (i % 10000 == 0 &&
+		    !waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT | WNOHANG) && info.si_pid)
+			return false;
+	}
+}
+
+static void test_expired_before_kick(void **state)
+{
+	int taken = 0;
+
+	(void)state;
+	for (int i = 0; i < 60 && taken < 5; i++) {
+		struct fake f = {0};
+		bool took;
+		pid_t pid;
+
+		if (!fake_make_bpf(&f))
+			skip();
+		fake_open(&f, FAKE_BPF, NULL);
+		pid = subject_spawn("race", f.name, NULL);
+		for (int ms = 0; ms < 5000 && !fake_windows(&f, "roomy"); ms++)
+			usleep(1000);
+		assert_int_equal(fake_windows(&f, "roomy"), 1);
+		f.arenas[0][0].head.next_wake_ns = TLOB_NEVER;
+		fake_verdict(&f, ESHUTDOWN);
+		took = expire_one(&f, pid);
+		taken += took;
+		assert_int_equal(subject_wait(pid), took ? 10 : 11);
+		fake_close(&f);
+	}
+	assert_true(taken > 0);
+}
+
+static const struct subject subjects[] = {
+	{"race", subject_race},
+	{NULL, NULL},
+};
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_expired_before_kick),
+	};
+
+	subject_main(argc, argv, subjects);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
