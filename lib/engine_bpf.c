@@ -66,7 +66,7 @@ static int arm(struct tlob_seat *seat, __u64 now_ns, __u64 deadline_ns)
 	return kick(seat, &k);
 }
 
-/* Both records as this thread sees them, for the callback, or for everybody if the engine has gone. */
+/* Both records as this thread sees them, for the callback, or for everybody if the engine has gone since the first. */
 static void tell(const struct tlob_ending *end, bool engine_gone)
 {
 	struct tlob_split now;
@@ -99,7 +99,8 @@ static int finish(const struct tlob_ending *end, enum tlob_kick_op op)
 
 	k.deadline_ns = end->window->deadline_ns;
 	r = kick(end->seat, &k);
-	tell(end, tlob_engine_gone(r));
+	if (op == TLOB_KICK_CLOSE || !tlob_engine_gone(r))
+		tell(end, tlob_engine_gone(r));
 	return r;
 }
 

@@ -175,33 +175,47 @@ static int fail(int error)
 	return -error;
 }
 
-/* Not IDLE any more when this is called, so the window's fields are still this thread's. */
-static int end_overrun(struct tlob_seat *seat, struct tlob_window *w, __u32 index, __u32 was,
-		       __u64 now_ns)
+/* Its record is out. The engine may have read the time after this thread did. */
+static int end_expired(struct tlob_ending *end)
 {
-	struct tlob_ending end = {.seat = seat, .window = w, .index = index, .now_ns = now_ns};
-	struct tlob_home *home = seat->home;
-	__u32 region = w->region;
-	int r;
+	struct tlob_seat *seat = end->seat;
+	__u64 deadline = end->window->deadline_ns;
+	__u32 region = end->window->region;
 
-	if (was == TLOB_EXPIRED) {
-		/* the engine may have read the time after this thread did */
-		end.now_ns = tlob_now();
-		if (end.now_ns < w->deadline_ns)
-			end.now_ns = w->deadline_ns;
-	}
-	tlob_ledger_add(seat, tlob_ledger_cell(seat, region), end.now_ns - w->start_ns);
+	end->now_ns = tlob_now();
+	if (end->now_ns < deadline)
+		end->now_ns = deadline;
+	tlob_ledger_add(seat, tlob_ledger_cell(seat, region), end->now_ns - end->window->start_ns);
 	tlob_ledger_count(seat, region, overruns);
-	r = was == TLOB_EXPIRED ? home->engine->close(&end) : home->engine->report(&end);
-	if (tlob_engine_gone(r))
-		tlob_process_lost(home);
+	if (tlob_engine_gone(seat->home->engine->close(end)))
+		tlob_process_lost(seat->home);
 	return -EOVERFLOW;
 }
 
-/* Everything but a window that ended in time: @was is what its state was, @now_ns when it was stopped. */
+/* Nobody has been told that it was late. If there is nobody any more who could be, it ends without an outcome. */
+static int end_late(struct tlob_ending *end)
+{
+	struct tlob_seat *seat = end->seat;
+	__u32 region = end->window->region;
+
+	if (tlob_engine_gone(seat->home->engine->report(end))) {
+		tlob_ledger_count(seat, region, cancelled);
+		tlob_process_lost(seat->home);
+		return -ECANCELED;
+	}
+	tlob_ledger_add(seat, tlob_ledger_cell(seat, region), end->now_ns - end->window->start_ns);
+	tlob_ledger_count(seat, region, overruns);
+	return -EOVERFLOW;
+}
+
+/*
+ * Everything but a window that ended in time: @was is what its state was, @now_ns when it was stopped. It is IDLE now,
+ * and its fields are still this thread's.
+ */
 static tlob_cold int end_badly(struct tlob_seat *seat, __u32 index, __u32 was, __u64 now_ns)
 {
 	struct tlob_window *w = &seat->slot->windows[index];
+	struct tlob_ending end = {.seat = seat, .window = w, .index = index, .now_ns = now_ns};
 	int r = -ECANCELED;
 
 	if (was == TLOB_IDLE)
@@ -209,11 +223,10 @@ static tlob_cold int end_badly(struct tlob_seat *seat, __u32 index, __u32 was, _
 	{
 		TLOB_CALM;
 
-		if (was == TLOB_CANCELLED) {
+		if (was == TLOB_CANCELLED)
 			tlob_ledger_count(seat, w->region, cancelled);
-		} else {
-			r = end_overrun(seat, w, index, was, now_ns);
-		}
+		else
+			r = was == TLOB_EXPIRED ? end_expired(&end) : end_late(&end);
 		tlob_own_clear(&seat->slot->used, 1u << index);
 	}
 	return fail(-r);

@@ -3,6 +3,7 @@
 #include "lib_fake.h"
 
 TLOB_REGION(roomy, "roomy", TLOB_S(100));
+TLOB_REGION(tight, "tight", TLOB_US(30));
 
 /* ---- a window that expires between its start and the call that finds the engine gone */
 
@@ -66,8 +67,63 @@ static void test_expired_before_kick(void **state)
 	assert_true(taken > 0);
 }
 
+/* ---- late, its stop wins, and the engine has gone: nobody is told, so it is no overrun either */
+
+static int calls;
+
+static void on_overrun(const struct tlob_record *record, const struct tlob_region *region,
+		       void *arg)
+{
+	(void)record;
+	(void)region;
+	(void)arg;
+	__atomic_add_fetch(&calls, 1, __ATOMIC_SEQ_CST);
+}
+
+static void subject_late_and_alone(void)
+{
+	tlob_window_t w;
+
+	CHECK_IS(tlob_on_overrun(on_overrun, NULL), 0);
+	CHECK_IS(tlob_stop(tlob_start(&roomy, 1)), 0);
+	CHECK_IS(strcmp(tlob_engine(), "bpf"), 0);
+	w = tlob_start(&tight, 2);
+	sleep_ns(50000000); /* until every kick fails */
+	CHECK_IS(tlob_stop(w), -ECANCELED);
+	CHECK_IS(calls, 0);
+	CHECK_IS(strcmp(tlob_engine(), "user"), 0);
+	w = tlob_start(&tight, 3);
+	sleep_ns(5000000);
+	CHECK_IS(tlob_stop(w), -EOVERFLOW);
+	CHECK_IS(calls, 2);
+}
+
+static void test_report_to_nobody(void **state)
+{
+	struct fake f = {0};
+	pid_t pid;
+	int region;
+
+	(void)state;
+	if (!fake_make_bpf(&f))
+		skip();
+	fake_open(&f, FAKE_BPF, NULL);
+	pid = subject_spawn("late-and-alone", f.name, NULL);
+	for (int ms = 0; ms < 5000 && fake_region(&f, "tight") < 0; ms++)
+		usleep(1000);
+	usleep(5000);
+	fake_verdict(&f, ESHUTDOWN);
+	assert_int_equal(subject_wait(pid), 0);
+	region = fake_region(&f, "tight");
+	assert_int_equal(f.ledger->regions[region].cancelled, 1);
+	assert_int_equal(f.ledger->regions[region].overruns, 0);
+	assert_int_equal(fake_windows(&f, "tight"), 0);
+	fake_close(&f);
+}
+
 static const struct subject subjects[] = {
 	{"race", subject_race},
+	{"late-and-alone", subject_late_and_alone},
 	{NULL, NULL},
 };
 
@@ -75,6 +131,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_expired_before_kick),
+		cmocka_unit_test(test_report_to_nobody),
 	};
 
 	subject_main(argc, argv, subjects);
