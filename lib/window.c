@@ -243,7 +243,7 @@ tlob_hot int close_window(struct tlob_seat *seat, tlob_window_t handle)
 
 	now = tlob_now();
 	was = tlob_window_end(w, gen);
-	if (tlob_unlikely(was != TLOB_ARMED || now > deadline))
+	if (tlob_unlikely(was != TLOB_ARMED || now >= deadline))
 		return end_badly(seat, index, was, now);
 	cell = tlob_ledger_cell(seat, tlob_load(&w->region));
 	tlob_ledger_add(seat, cell, now - start);

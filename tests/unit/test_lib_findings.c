@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* libtlob: mistakes that were found by reading it, each with the case that showed it. */
 #include "lib_fake.h"
+#include "lib/vdso.h"
 
 TLOB_REGION(roomy, "roomy", TLOB_S(100));
 TLOB_REGION(tight, "tight", TLOB_US(30));
@@ -121,9 +122,46 @@ static void test_report_to_nobody(void **state)
 	fake_close(&f);
 }
 
+/* ---- a stop at the very deadline is late, as it is to every engine */
+
+static uint64_t fixed_ns;
+
+static int fixed_clock(clockid_t clock, struct timespec *t)
+{
+	(void)clock;
+	*t = (struct timespec){.tv_sec = (time_t)(fixed_ns / 1000000000u),
+			       .tv_nsec = (long)(fixed_ns % 1000000000u)};
+	return 0;
+}
+
+static void subject_deadline(void)
+{
+	tlob_clock_fn *real = tlob_vdso_clock;
+	static const int want[] = {0, -EOVERFLOW, -EOVERFLOW};
+
+	CHECK_IS(tlob_stop(tlob_start(&tight, 0)), 0);
+	for (int i = 0; i < 3; i++) {
+		tlob_window_t w;
+
+		fixed_ns = now_ns();
+		tlob_vdso_clock = fixed_clock;
+		w = tlob_start(&tight, 1);
+		fixed_ns += TLOB_US(30) - 1 + (uint64_t)i;
+		CHECK_IS(tlob_stop(w), want[i]);
+		tlob_vdso_clock = real;
+	}
+}
+
+static void test_deadline(void **state)
+{
+	(void)state;
+	assert_int_equal(subject_run("deadline", NOBODY, NULL), 0);
+}
+
 static const struct subject subjects[] = {
 	{"race", subject_race},
 	{"late-and-alone", subject_late_and_alone},
+	{"deadline", subject_deadline},
 	{NULL, NULL},
 };
 
@@ -132,6 +170,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_expired_before_kick),
 		cmocka_unit_test(test_report_to_nobody),
+		cmocka_unit_test(test_deadline),
 	};
 
 	subject_main(argc, argv, subjects);
