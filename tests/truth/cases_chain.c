@@ -113,7 +113,18 @@ static int holder_sleeps(int argc, char **argv)
 	return need_lock(1);
 }
 
-/* First the CPU is taken from it, then the lock is. */
+static void *hold_long(void *arg)
+{
+	(void)arg;
+	truth_fifo(20);
+	pthread_mutex_lock(&outer);
+	truth_wait_go();
+	sleep_ns(2 * TROUBLE);
+	pthread_mutex_unlock(&outer);
+	return NULL;
+}
+
+/* First the CPU is taken from it, then the lock is, for longer. */
 static int two(int argc, char **argv)
 {
 	pthread_t hog;
@@ -129,7 +140,7 @@ static int two(int argc, char **argv)
 	truth_release(1);
 	truth_burn(3 * MS);
 	pthread_join(hog, NULL);
-	truth_thread("sleeper", 1, hold_asleep);
+	truth_thread("sleeper", 1, hold_long);
 	truth_release(1);
 	pthread_mutex_lock(&outer);
 	pthread_mutex_unlock(&outer);
@@ -171,11 +182,11 @@ const struct truth_case truth_chain[] = {
 	 .least_ns = 35 * MS,
 	 .links = {{TLOBCTL_CAUSE_INTERRUPT, "sleeper", NULL}}},
 	{.name = "two",
-	 .what = "first the CPU is taken, then a mutex",
+	 .what = "first the CPU is taken, then a mutex for twice as long",
 	 .fn = two,
 	 .cause = TLOBCTL_CAUSE_WOKEN,
 	 .who = "sleeper",
-	 .least_ns = 35 * MS,
+	 .least_ns = 75 * MS,
 	 .also = TLOBCTL_CAUSE_BEHIND,
 	 .also_who = "rt-hog",
 	 .also_least_ns = 35 * MS},

@@ -9,6 +9,7 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -269,6 +270,30 @@ static int wait_child(int argc, char **argv)
 	return 0;
 }
 
+static void crash(void)
+{
+	const struct rlimit none = {0, 0};
+
+	setrlimit(RLIMIT_CORE, &none);
+	child_go();
+	spin_ns(TROUBLE);
+	*(volatile int *)8 = 0;
+}
+
+static int crashed_child(int argc, char **argv)
+{
+	tlob_window_t w;
+
+	(void)argc;
+	(void)argv;
+	child("crasher", crash);
+	w = begin(truth_late, 0);
+	if (write(ends[1], "g", 1) != 1 || wait(NULL) < 0)
+		return 1;
+	tlob_stop(w);
+	return 0;
+}
+
 static void stop_parent(void)
 {
 	child_go();
@@ -418,6 +443,14 @@ const struct truth_case truth_sleep[] = {
 	 .syscall = "wait4",
 	 .least_ns = 35 * MS,
 	 .links = {{TLOBCTL_CAUSE_RUNNING, "compiler", NULL}}},
+	{.name = "crash",
+	 .what = "it waits for a child that computes, and crashes",
+	 .fn = crashed_child,
+	 .cause = TLOBCTL_CAUSE_WOKEN,
+	 .who = "crasher",
+	 .syscall = "wait4",
+	 .least_ns = 35 * MS,
+	 .links = {{TLOBCTL_CAUSE_RUNNING, "crasher", NULL}}},
 	{.name = "stopped",
 	 .what = "SIGSTOP, and SIGCONT after 40 ms",
 	 .fn = stopped,
