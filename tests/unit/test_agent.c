@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -485,6 +486,44 @@ static void live_socket_is_left_alone(void **state)
 	assert_int_equal(errno, EADDRINUSE);
 }
 
+/* Who can read the folder can lock it, and nobody waits for that. */
+static void locked_folder_is_no_obstacle(void **state)
+{
+	char folder[64], path[80], lock[96];
+	struct tlobctl *ctl;
+	struct stat st;
+	int fd;
+
+	(void)state;
+	snprintf(folder, sizeof(folder), "/tmp/tlob-test-folder-%d", getpid());
+	snprintf(path, sizeof(path), "%s/a.sock", folder);
+	snprintf(lock, sizeof(lock), "%s.lock", path);
+	assert_int_equal(mkdir(folder, 0755), 0);
+	fd = open(folder, O_RDONLY);
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	alarm(20);
+	ctl = open_at(path);
+	assert_non_null(ctl);
+	assert_int_equal(stat(lock, &st), -1);
+	tlobctl_close(ctl);
+	close(fd);
+
+	/* by another agent that hangs: for some seconds, then it is named */
+	fd = open(lock, O_CREAT | O_RDWR, 0600);
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	assert_null(open_at(path));
+	assert_int_equal(errno, EBUSY);
+	assert_non_null(strstr(tlobctl_error(), lock));
+	close(fd);
+	/* by one that was killed: it is as good as new */
+	ctl = open_at(path);
+	assert_non_null(ctl);
+	tlobctl_close(ctl);
+	alarm(0);
+	assert_int_equal(stat(lock, &st), -1);
+	assert_int_equal(rmdir(folder), 0);
+}
+
 static void files_are_left_alone(void **state)
 {
 	char path[64];
@@ -527,6 +566,7 @@ int main(void)
 		cmocka_unit_test(nothing_is_not_quoted),
 		cmocka_unit_test(stale_socket_is_replaced),
 		cmocka_unit_test(live_socket_is_left_alone),
+		cmocka_unit_test(locked_folder_is_no_obstacle),
 		cmocka_unit_test(files_are_left_alone),
 	};
 
