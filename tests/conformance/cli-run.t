@@ -4,7 +4,7 @@
 # shellcheck disable=SC2016 # what the programs run is not for this shell
 # shellcheck source-path=SCRIPTDIR source=../tap.sh
 . "$(dirname "$0")/../tap.sh"
-plan 65
+plan 66
 tlob=$BUILD/tlob
 hello=$BUILD/examples/hello # its region "answer", budget 5 ms: five windows of 2 to 10 ms
 
@@ -51,6 +51,9 @@ is "no signal is blocked in the program" "$(grep SigBlk /proc/self/status)" "$ou
 list='cd /proc/$$/fd && echo *'
 run -- sh -c "$list"
 is "no descriptor leaks into the program" "$(sh -c "$list" 2>/dev/null)" "$out"
+ulimit -Sn 256
+run -- sh -c 'ulimit -Sn; sed -n "s/^Max open files *//p" /proc/$PPID/limits'
+is "tlob may open as many descriptors as it is let" "256 $(ulimit -Hn) $(ulimit -Hn) files" "$(xargs <<<"$out")"
 run sh -c 'exit 5'
 is "without -- the first operand is the program" 5 $status
 
