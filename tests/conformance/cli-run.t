@@ -4,7 +4,7 @@
 # shellcheck disable=SC2016 # what the programs run is not for this shell
 # shellcheck source-path=SCRIPTDIR source=../tap.sh
 . "$(dirname "$0")/../tap.sh"
-plan 66
+plan 67
 tlob=$BUILD/tlob
 hello=$BUILD/examples/hello # its region "answer", budget 5 ms: five windows of 2 to 10 ms
 
@@ -92,6 +92,8 @@ hidden=$(sed -nE 's/^[0-9:.]+ +([0-9,]+) more overruns in this second, counted b
 ok "all overruns are in the JSON" test "$total" -ge 90
 ok "not all are shown" test "$shown" -le 60
 is "shown and not shown are all" "$total" $((shown + hidden))
+run -r capture@2us -r answer@1ms -- sh -c '"$0" -d 1 & sleep 0.5; "$1"; wait' "$BUILD/examples/pipeline" "$hello"
+is "one that is late without end does not hide another" 5 "$(grep -c ' answer .* >1ms ' <<<"$err")"
 
 # ---- colours
 run -- "$hello"
