@@ -284,6 +284,7 @@ static struct tlobctl_client *client_new(int fd)
 static void client_free(struct tlobctl_client *client)
 {
 	tlobctl_ledger_free(client->ledger);
+	tlobctl_unclosed_deinit(&client->unclosed);
 	close(client->fd);
 	free(client);
 }

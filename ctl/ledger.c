@@ -104,6 +104,11 @@ bool tlobctl_ledger_pop(struct tlob_ledger *ledger, struct tlob_record *record)
 	return tlob_ring_pop(ring_of(ledger), cells_of(ledger), TLOB_LEDGER_RING_CAPACITY, record);
 }
 
+uint64_t tlobctl_ledger_dropped(struct tlob_ledger *ledger)
+{
+	return tlob_load(&ring_of(ledger)->dropped);
+}
+
 bool tlobctl_ledger_skip(struct tlob_ledger *ledger)
 {
 	return tlob_ring_skip(ring_of(ledger), cells_of(ledger), TLOB_LEDGER_RING_CAPACITY);

@@ -34,5 +34,7 @@ void tlobctl_ledger_hist(struct tlob_ledger *ledger, uint32_t index, struct tlob
 bool tlobctl_ledger_pop(struct tlob_ledger *ledger, struct tlob_record *record);
 /* Once the program is dead: pass over a record it did not finish. False if there is none. */
 bool tlobctl_ledger_skip(struct tlob_ledger *ledger);
+/* Records that found the ring full, as the program says. */
+uint64_t tlobctl_ledger_dropped(struct tlob_ledger *ledger);
 
 #endif

@@ -359,15 +359,21 @@ static void statistics_survive(void **state)
 	for (int i = 0; i < 2; i++) {
 		struct raw r = raw_join(*state, name);
 		struct tlob_ledger *l = map_ledger(&r);
-		struct tlob_record record = {.type = TLOB_REC_OVERRUN, .region = 3};
+		struct tlob_record record = {.region = 3};
 
 		define_region(l, 3, "kept");
 		l->regions[3].overruns = 4;
 		for (int k = 0; k < 10; k++)
 			tlob_hist_add((void *)((char *)l + TLOB_LEDGER_HIST(3, k % 8)),
 				      (uint64_t)(1000 * k));
-		for (int k = 0; k < 3; k++)
-			push(l, &record); /* and no wake: it is found when the client has gone */
+		for (int k = 0; k < 3;
+		     k++) { /* and no wake: it is found when the client has gone */
+			record.window = (uint64_t)k;
+			record.type = TLOB_REC_OVERRUN;
+			push(l, &record);
+			record.type = TLOB_REC_CLOSE;
+			push(l, &record);
+		}
 		munmap(l, TLOB_LEDGER_BYTES);
 		raw_leave(&r);
 		serve(*state, 20);
@@ -379,6 +385,49 @@ static void statistics_survive(void **state)
 	assert_int_equal(sum.s.records, 6);
 	assert_int_equal(sum.s.lost, 2);
 	assert_int_equal(sum.s.max_ns, 9000);
+}
+
+/* Overruns that nobody closed are closed when the client has gone, unless their ends may be among what was lost. */
+static void the_gone_are_closed(void **state)
+{
+	for (uint64_t lost = 0; lost < 2; lost++) {
+		struct raw r = raw_join(*state, name);
+		struct tlob_ledger *l = map_ledger(&r);
+		struct tlob_ring *ring = (void *)((char *)l + TLOB_LEDGER_RING_OFFSET);
+		struct tlob_record record = {.type = TLOB_REC_OVERRUN,
+					     .state = TLOB_SLEEPING,
+					     .time_ns = 5000,
+					     .start_ns = 3000,
+					     .elapsed_ns = 2000,
+					     .running_ns = 2000};
+		struct caught c = {0};
+
+		define_region(l, 0, "left");
+		for (record.tid = 1; record.tid <= 3000; record.tid++) {
+			push(l, &record); /* more than are remembered */
+			if (record.tid % 500 == 0) {
+				wake(&r);
+				for (int i = 0; i < 4; i++)
+					tlobctl_poll(*state, 5, catch, &c);
+			}
+		}
+		assert_int_equal(c.n, 3000);
+		c.n = 0;
+		tlob_store(&ring->dropped, lost);
+		munmap(l, TLOB_LEDGER_BYTES);
+		raw_leave(&r);
+		for (int i = 0; i < 20; i++)
+			tlobctl_poll(*state, 5, catch, &c);
+		assert_int_equal(c.n, lost ? 0 : 1024);
+		if (lost)
+			continue;
+		assert_int_equal(c.record.type, TLOB_REC_CLOSE);
+		assert_true(c.record.flags & TLOB_F_ABANDONED);
+		assert_true(c.record.flags & TLOB_F_ESTIMATED);
+		assert_int_equal(c.record.time_ns - c.record.start_ns, c.record.elapsed_ns);
+		assert_int_equal(c.record.sleeping_ns, c.record.time_ns - 5000);
+		assert_int_equal(c.record.running_ns, 2000);
+	}
 }
 
 static void scribbled_ledger_is_survived(void **state)
@@ -561,6 +610,7 @@ int main(void)
 		cmocka_unit_test(full_ring_takes_turns),
 		cmocka_unit_test(storm_of_wakes),
 		cmocka_unit_test(statistics_survive),
+		cmocka_unit_test(the_gone_are_closed),
 		cmocka_unit_test(scribbled_ledger_is_survived),
 		cmocka_unit_test(text_is_copied_first),
 		cmocka_unit_test(nothing_is_not_quoted),
