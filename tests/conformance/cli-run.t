@@ -4,7 +4,7 @@
 # shellcheck disable=SC2016 # what the programs run is not for this shell
 # shellcheck source-path=SCRIPTDIR source=../tap.sh
 . "$(dirname "$0")/../tap.sh"
-plan 67
+plan 69
 tlob=$BUILD/tlob
 hello=$BUILD/examples/hello # its region "answer", budget 5 ms: five windows of 2 to 10 ms
 
@@ -79,6 +79,9 @@ run -r answer@1s -r nowhere@1s -- "$hello"
 has "a region that was never entered is named" "Never entered: nowhere." "$err"
 run -- true
 has "nothing measured is said" "No window was measured." "$err"
+run -- "$BUILD/tests/conformance/conf_life" --subject exit-over
+has "a window that was left over its budget is one of one" "1 of 1 window went over budget: mostly running." "$err"
+is "its line has an end too" 1 "$(grep -c ' brief .* abandoned ' <<<"$err")"
 run -q -- "$hello"
 is "-q: no notice, no live lines" "region" "$(head -n 1 <<<"$err" | cut -d' ' -f1)"
 [[ $err != *'>5ms'* && $err == *'of 5 windows'* ]]
