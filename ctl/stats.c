@@ -108,7 +108,7 @@ int tlobctl_stats_client(struct tlobctl *ctl, struct tlobctl_client *client,
 		add(&row->stat.cancelled, r.cancelled);
 		add(&row->stat.abandoned, r.abandoned);
 		add(&row->stat.abandoned, seen->abandoned + seen->abandoned_late);
-		tlobctl_ledger_hist(client->ledger, i, &row->hist);
+		tlobctl_ledger_hist(client->ledger_fd, i, &row->hist);
 		finish(row, ctl->slot_cost_ns);
 	}
 	return 0;
