@@ -170,10 +170,11 @@ verdict $? "and the signal is not even seen"
 sleep 0.7
 pid=$!
 has "the agent's socket is abstract" "@tlob-run-$pid-" "$(cat /proc/net/unix)"
-child=$(pgrep -P $pid)
+child=$(cat "/proc/$pid/task/$pid/children")
 kill -KILL $pid
 wait $pid 2>/dev/null
 [[ $(cat /proc/net/unix) != *"@tlob-run-$pid-"* ]]
 verdict $? "nothing is left of it after kill -9"
-kill "$child"
+# shellcheck disable=SC2086 # ends in a blank
+kill $child
 finish
