@@ -129,31 +129,36 @@ static __always_inline int kernel_preempt_count(struct task_struct *current)
 	return count & COUNT_MASK;
 }
 
+#define INTERRUPT_NONE 0
+#define INTERRUPT 1
+#define INTERRUPT_SOFT 2 /* surely */
+
 /*
  * Is this an interrupt, and not @current's own doing? Where the preemption count does not tell: interrupts of the
  * kernel have a stack of their own, and those of user code find no system call under way (nor do exceptions, which
  * are then taken for interrupts). @scratch, two words of a map, is where addresses become numbers.
  */
-static __always_inline bool kernel_in_interrupt(struct task_struct *current,
-						volatile __u64 *scratch)
+static __always_inline int kernel_in_interrupt(struct task_struct *current, volatile __u64 *scratch)
 {
 	struct pt_regs___syscall *regs;
 	__u64 here = 0;
 	int count;
 
 	if (!current->pid)
-		return true;
+		return INTERRUPT;
 	count = kernel_preempt_count(current);
 	if (count >= 0)
-		return count & (SOFTIRQ_SERVED | HARDIRQ_SERVED);
+		return count & HARDIRQ_SERVED ? INTERRUPT :
+		       count & SOFTIRQ_SERVED ? INTERRUPT_SOFT :
+						INTERRUPT_NONE;
 	regs = (struct pt_regs___syscall *)bpf_task_pt_regs(current);
 	scratch[0] = (__u64)&here;
 	scratch[1] = (__u64)regs;
 	if (scratch[0] < (__u64)current->stack || scratch[0] >= scratch[1])
-		return true;
+		return INTERRUPT;
 	if (current->flags & PF_KTHREAD || !bpf_core_field_exists(regs->orig_ax))
-		return false;
-	return (int)regs->orig_ax == -1;
+		return INTERRUPT_NONE;
+	return (int)regs->orig_ax == -1 ? INTERRUPT : INTERRUPT_NONE;
 }
 
 /* Runnable, but its control group's quota is used up. */

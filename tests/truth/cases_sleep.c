@@ -3,6 +3,7 @@
 #include "truth.h"
 
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
@@ -155,6 +156,41 @@ static int server(int argc, char **argv)
 	return 0;
 }
 
+/* Both ends of a connection over the loopback network. */
+static bool connect_tcp(void)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET,
+				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t size = sizeof(address);
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (listener < 0 || bind(listener, (struct sockaddr *)&address, size) ||
+	    listen(listener, 1) || getsockname(listener, (struct sockaddr *)&address, &size))
+		return false;
+	ends[1] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (ends[1] < 0 || connect(ends[1], (struct sockaddr *)&address, size))
+		return false;
+	ends[0] = accept(listener, NULL, NULL);
+	return ends[0] >= 0;
+}
+
+static int tcp(int argc, char **argv)
+{
+	char byte = 'q';
+	tlob_window_t w;
+
+	(void)argc;
+	(void)argv;
+	if (!connect_tcp())
+		return 77;
+	truth_thread("server", 0, serve);
+	w = begin(truth_late, 1);
+	if (send(ends[1], &byte, 1, 0) != 1 || recv(ends[1], &byte, 1, 0) != 1)
+		return 1;
+	tlob_stop(w);
+	return 0;
+}
+
 static void *notify(void *arg)
 {
 	(void)arg;
@@ -270,6 +306,8 @@ static int wait_child(int argc, char **argv)
 	return 0;
 }
 
+static int *volatile nowhere;
+
 static void crash(void)
 {
 	const struct rlimit none = {0, 0};
@@ -277,7 +315,7 @@ static void crash(void)
 	setrlimit(RLIMIT_CORE, &none);
 	child_go();
 	spin_ns(TROUBLE);
-	*(volatile int *)8 = 0;
+	*nowhere = 0;
 }
 
 static int crashed_child(int argc, char **argv)
@@ -414,6 +452,14 @@ const struct truth_case truth_sleep[] = {
 	{.name = "server",
 	 .what = "a server computes before it answers over a socket",
 	 .fn = server,
+	 .cause = TLOBCTL_CAUSE_WOKEN,
+	 .who = "server",
+	 .syscall = "recvfrom",
+	 .least_ns = 35 * MS,
+	 .links = {{TLOBCTL_CAUSE_RUNNING, "server", NULL}}},
+	{.name = "tcp",
+	 .what = "the same over the loopback network",
+	 .fn = tcp,
 	 .cause = TLOBCTL_CAUSE_WOKEN,
 	 .who = "server",
 	 .syscall = "recvfrom",

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <sys/syscall.h>
 
 #include "why/chain.h"
 #include "why/culprit.h"
@@ -226,6 +227,27 @@ static void test_interrupt_wakes(void **state)
 	assert_int_equal(us_of(TLOBCTL_CAUSE_INTERRUPT, 0), 500);
 	assert_null(culprit(TLOBCTL_CAUSE_WOKEN, HOG));
 	assert_int_equal(us_of(TLOBCTL_CAUSE_BEHIND, HOG), 10);
+}
+
+/* The soft interrupt in which a message over the loopback arrives is the sender's doing. */
+static void test_sender_wakes_through_soft_interrupt(void **state)
+{
+	struct tlob_history_entry *e;
+
+	(void)state;
+	for (int sends = 0; sends < 2; sends++) {
+		begin(NULL);
+		sw(40, 1, 0, 0, LOADER);
+		sw(50, 0, 0, 0, ME);
+		sw(200, 0, ME, S, 0);
+		e = wake(700, 1, LOADER, ME);
+		e->flags = TLOB_HISTORY_INTERRUPT | TLOB_HISTORY_SOFT;
+		e->syscall = sends ? SYS_sendto : SYS_getpid;
+		sw(710, 0, 0, 0, ME);
+		judge(100, 1000);
+		assert_int_equal(us_of(TLOBCTL_CAUSE_WOKEN, LOADER), sends ? 500 : 0);
+		assert_int_equal(us_of(TLOBCTL_CAUSE_INTERRUPT, 0), sends ? 0 : 500);
+	}
 }
 
 static void test_idle_waker_is_an_interrupt(void **state)
@@ -669,6 +691,7 @@ int main(void)
 		CASE(sleeps_until_woken),
 		CASE(wake_up_waits_behind_others),
 		CASE(interrupt_wakes),
+		CASE(sender_wakes_through_soft_interrupt),
 		CASE(idle_waker_is_an_interrupt),
 		CASE(disk_sleep),
 		CASE(stopped),
