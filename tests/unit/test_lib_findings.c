@@ -158,11 +158,67 @@ static void test_deadline(void **state)
 	assert_int_equal(subject_run("deadline", NOBODY, NULL), 0);
 }
 
+/* ---- descriptors that share their inode with a stranger's */
+
+static void subject_close_anonymous(void)
+{
+	int fd[600], n = 0;
+
+	CHECK_IS(tlob_stop(tlob_start(&roomy, 1)), 0);
+	CHECK_IS(strcmp(tlob_engine(), "bpf"), 0);
+	for (int i = 3; i < 1024; i++) /* not by close(): a sanitizer would take it for a mistake */
+		syscall(SYS_close, i);
+	while (n < 600) {
+		fd[n++] = eventfd(0, 0);
+		CHECK(fd[n - 1] >= 0);
+	}
+	for (int i = 0; i < 130; i++) { /* past the second after which it looks for its agent */
+		tlob_window_t w = tlob_start(&tight, 1);
+
+		sleep_ns(10000000);
+		(void)tlob_stop(w);
+	}
+	while (n)
+		CHECK_IS(fcntl(fd[--n], F_GETFD) >= 0 ? 0 : fd[n], 0);
+}
+
+/* And the other way round: what is still its own is closed. */
+static void subject_close_own(void)
+{
+	int fds = open_fds();
+
+	CHECK_IS(strcmp(tlob_engine(), "bpf"), 0);
+	sleep_ns(50000000); /* until every kick fails */
+	(void)tlob_start(&roomy, 2);
+	CHECK_IS(strcmp(tlob_engine(), "user"), 0);
+	CHECK(open_fds() < fds);
+}
+
+static void test_anonymous_descriptors(void **state)
+{
+	struct fake f = {0}, g = {0};
+	pid_t pid;
+
+	(void)state;
+	if (!fake_make_bpf(&f) || !fake_make_bpf(&g))
+		skip();
+	fake_open(&f, FAKE_BPF, NULL);
+	assert_int_equal(subject_run("close-anonymous", f.name, NULL), 0);
+	fake_close(&f);
+	fake_open(&g, FAKE_BPF, NULL);
+	pid = subject_spawn("close-own", g.name, NULL);
+	for (int ms = 0; ms < 5000 && !__atomic_load_n(&g.narenas, __ATOMIC_SEQ_CST); ms++)
+		usleep(1000);
+	usleep(20000);
+	fake_verdict(&g, ESHUTDOWN);
+	assert_int_equal(subject_wait(pid), 0);
+	fake_close(&g);
+}
+
 static const struct subject subjects[] = {
-	{"race", subject_race},
-	{"late-and-alone", subject_late_and_alone},
-	{"deadline", subject_deadline},
-	{NULL, NULL},
+	{"race", subject_race},		  {"late-and-alone", subject_late_and_alone},
+	{"deadline", subject_deadline},	  {"close-anonymous", subject_close_anonymous},
+	{"close-own", subject_close_own}, {NULL, NULL},
 };
 
 int main(int argc, char **argv)
@@ -171,6 +227,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_expired_before_kick),
 		cmocka_unit_test(test_report_to_nobody),
 		cmocka_unit_test(test_deadline),
+		cmocka_unit_test(test_anonymous_descriptors),
 	};
 
 	subject_main(argc, argv, subjects);
