@@ -136,6 +136,16 @@ tlob_hot tlob_window_t open_window(struct tlob_seat *seat, struct tlob_region *r
 	return handle;
 }
 
+/* It has no number and will get none, so that most of the way can be spared. */
+static tlob_window_t refuse_unnumbered(void)
+{
+	struct tlob_home *home = tlob_load_acquire(&tlob_live->home);
+
+	if (home)
+		tlob_add(&home->ledger->unmeasured, 1);
+	return TLOB_NO_WINDOW;
+}
+
 /* First use, of the process, thread or region; or another home than last time. */
 static tlob_cold tlob_window_t start_slowly(struct tlob_region *region, uint64_t tag)
 {
@@ -144,12 +154,16 @@ static tlob_cold tlob_window_t start_slowly(struct tlob_region *region, uint64_t
 
 	if (tlob_load(&tlob_switched_off))
 		return TLOB_NO_WINDOW;
+	if (tlob_unlikely(tlob_load(&region->internal_id) == TLOB_NO_REGION))
+		return refuse_unnumbered();
 	{
 		TLOB_CALM;
 
 		home = tlob_process_home();
-		if (!home || tlob_region_enter(home, region))
+		if (!home)
 			return TLOB_NO_WINDOW;
+		if (tlob_region_enter(home, region))
+			return refuse_unnumbered();
 		seat = tlob_thread_sit(home);
 	}
 	if (!seat)

@@ -453,6 +453,30 @@ static void holes_stay_holes(void **state)
 	serve(*state, 20);
 }
 
+static int find_unmeasured(const struct tlobctl_stat *s, void *arg)
+{
+	if (!strcmp(s->region, "(regions beyond 256)"))
+		*(uint64_t *)arg += s->refused;
+	return 0;
+}
+
+/* What a program could not enter any more is in the statistics while it lives, and after. */
+static void unmeasured_is_told(void **state)
+{
+	struct raw r = raw_join(*state, name);
+	struct tlob_ledger *l = map_ledger(&r);
+	uint64_t starts = 0;
+
+	l->unmeasured = 123;
+	munmap(l, TLOB_LEDGER_BYTES);
+	assert_int_equal(tlobctl_stats(*state, find_unmeasured, &starts), 0);
+	assert_int_equal(starts, 123);
+	raw_leave(&r);
+	serve(*state, 20);
+	assert_int_equal(tlobctl_stats(*state, find_unmeasured, &starts), 0);
+	assert_int_equal(starts, 246);
+}
+
 static void scribbled_ledger_is_survived(void **state)
 {
 	struct raw r = raw_join(*state, name);
@@ -635,6 +659,7 @@ int main(void)
 		cmocka_unit_test(holes_stay_holes),
 		cmocka_unit_test(statistics_survive),
 		cmocka_unit_test(the_gone_are_closed),
+		cmocka_unit_test(unmeasured_is_told),
 		cmocka_unit_test(scribbled_ledger_is_survived),
 		cmocka_unit_test(text_is_copied_first),
 		cmocka_unit_test(nothing_is_not_quoted),
