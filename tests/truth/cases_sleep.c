@@ -324,7 +324,7 @@ static int crashed_child(int argc, char **argv)
 
 	(void)argc;
 	(void)argv;
-	child("crasher", crash);
+	child("faulty", crash);
 	w = begin(truth_late, 0);
 	if (write(ends[1], "g", 1) != 1 || wait(NULL) < 0)
 		return 1;
@@ -493,10 +493,10 @@ const struct truth_case truth_sleep[] = {
 	 .what = "it waits for a child that computes, and crashes",
 	 .fn = crashed_child,
 	 .cause = TLOBCTL_CAUSE_WOKEN,
-	 .who = "crasher",
+	 .who = "faulty",
 	 .syscall = "wait4",
 	 .least_ns = 35 * MS,
-	 .links = {{TLOBCTL_CAUSE_RUNNING, "crasher", NULL}}},
+	 .links = {{TLOBCTL_CAUSE_RUNNING, "faulty", NULL}}},
 	{.name = "stopped",
 	 .what = "SIGSTOP, and SIGCONT after 40 ms",
 	 .fn = stopped,
