@@ -431,6 +431,27 @@ static void scribbler_hurts_nobody(void **state)
 	leave(&bad);
 }
 
+/* Records without end do not keep the session from its sockets: they are handed out a turn at a time. */
+static void a_turn_has_an_end(void **state)
+{
+	struct client c = join(state);
+	int n, most = 0, all = 0;
+
+	assert_int_equal(take_slot(&c, 1), 0);
+	for (int i = 0; i < 1500; i++) /* two records each */
+		assert_int_equal(
+			kick(&c, (struct tlob_kick){.op = TLOB_KICK_REPORT, .now_ns = now_ns()}),
+			0);
+	while ((n = tlobctl_poll(*state, 20, NULL, NULL)) > 0) {
+		most = n > most ? n : most;
+		all += n;
+	}
+	assert_int_equal(all, 3000);
+	assert_in_range(most, 1, 300);
+	assert_int_equal(give_slot_back(&c), 0);
+	leave(&c);
+}
+
 enum {
 	SITTERS = 16
 };
@@ -588,6 +609,7 @@ int main(void)
 		cmocka_unit_test(exit_ends_windows),
 		cmocka_unit_test(departed_client_is_cut_off),
 		cmocka_unit_test(scribbler_hurts_nobody),
+		cmocka_unit_test(a_turn_has_an_end),
 		cmocka_unit_test(more_arenas_when_asked),
 		cmocka_unit_test(arenas_are_shared_out),
 		cmocka_unit_test(dead_engine_says_so),
