@@ -221,11 +221,13 @@ static void print_program(const struct cli_session *s, int status)
 /* What there is now: programs that go on may be late faster than this reads. */
 static void hand_out_rest(struct cli_session *s)
 {
+	struct pollfd more = {.fd = tlobctl_fd(s->ctl), .events = POLLIN};
 	uint64_t end = cli_now_ns() + REST_NS;
 
-	while (tlobctl_poll(s->ctl, 0, on_event, s) > 0)
-		if (cli_now_ns() >= end)
+	do {
+		if (tlobctl_poll(s->ctl, 0, on_event, s) < 0)
 			break;
+	} while (poll(&more, 1, 0) > 0 && cli_now_ns() < end);
 }
 
 int cli_session_finish(struct cli_session *s, int program_status)
@@ -242,6 +244,8 @@ int cli_session_finish(struct cli_session *s, int program_status)
 	tlobctl_close(s->ctl);
 	s->ctl = NULL;
 
+	end.lost_ends = cli_summary_lost_ends(&s->summary);
+	end.strange = s->summary.loss.strange;
 	end.exit_status = exit_status(s, program_status, failed);
 	if (s->json.out) {
 		cli_ndjson_summary(&s->json, &s->summary);

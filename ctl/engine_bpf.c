@@ -117,6 +117,11 @@ void tlobctl_bpf_drain(struct tlobctl *ctl)
 	consume(bpf, bpf_map__max_entries(bpf->skel->maps.records) / SMALLEST_ENTRY, 0);
 }
 
+static uint64_t bpf_dropped(const struct tlobctl *ctl)
+{
+	return __atomic_load_n(&tlobctl_bpf_of(ctl)->skel->bss->records_dropped, __ATOMIC_RELAXED);
+}
+
 static int open_rings(struct tlobctl *ctl, struct tlobctl_bpf *bpf)
 {
 	int r;
@@ -178,6 +183,7 @@ const struct tlobctl_engine_ops tlobctl_engine_bpf = {
 	.grow = tlobctl_bpf_grow,
 	.prepare = tlobctl_bpf_prepare,
 	.leave = tlobctl_bpf_leave,
+	.dropped = bpf_dropped,
 	.attach = tlobctl_bpf_attach,
 	.detach = tlobctl_bpf_detach,
 	.tally = tlobctl_bpf_tally,

@@ -85,6 +85,20 @@ static int end_session(void **state)
 	return 0;
 }
 
+/* Records of regions that are not defined are not handed out. */
+static void define_regions(const struct raw *r)
+{
+	struct tlob_ledger *l =
+		mmap(NULL, TLOB_LEDGER_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, r->fds[0], 0);
+
+	assert_ptr_not_equal(l, MAP_FAILED);
+	for (int i = 0; i < TLOB_MAX_REGIONS; i++) {
+		l->regions[i].name[0] = 'r';
+		tlob_store_release(&l->regions[i].ready, 1u);
+	}
+	munmap(l, TLOB_LEDGER_BYTES);
+}
+
 static struct client join(void **state)
 {
 	struct client c = {.raw = {.fd = -1}};
@@ -94,6 +108,7 @@ static struct client join(void **state)
 	c.raw = raw_join(*state, name);
 	assert_int_equal(c.raw.in.welcome.engine, TLOB_ENGINE_BPF);
 	assert_int_equal(c.raw.nfds, 3);
+	define_regions(&c.raw);
 	c.kick = c.raw.fds[1];
 	c.id = c.raw.in.welcome.arena.arena;
 	c.cookie = c.raw.in.welcome.arena.cookie;
