@@ -257,6 +257,11 @@ int cli_session_finish(struct cli_session *s, int program_status)
 	if (!s->settings->quiet)
 		fputc('\n', s->term.out);
 	cli_summary_print(&s->summary, &s->term, end.elapsed_ns);
+	if (s->json.left_out)
+		fprintf(s->term.out,
+			"%s%llu overruns and ends came too fast to be written to '%s'%s: counted only.\n",
+			cli_style(&s->term, CLI_WARN), (unsigned long long)s->json.left_out,
+			s->settings->json, cli_style(&s->term, CLI_PLAIN));
 	print_program(s, program_status);
 	return end.exit_status;
 }
