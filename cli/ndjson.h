@@ -13,8 +13,7 @@
 #define CLI_NDJSON_FORMAT \
 	1 /* raised when a field changes its meaning or goes; new fields do not raise it */
 
-#define CLI_NDJSON_PER_SECOND \
-	20000 /* overruns and their ends; more take more than a tenth of a CPU */
+#define CLI_NDJSON_PER_SECOND 10000 /* overruns and ends; more cost too much of a CPU */
 
 struct cli_ndjson_end {
 	int exit_status; /* tlob's own */
