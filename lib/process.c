@@ -281,6 +281,7 @@ bool tlob_process_listens(const struct tlob_home *home)
 
 static void in_child(void)
 {
+	tlob_watch_note_signals();
 	for (struct tlob_home *h = tlob_load(&homes); h; h = h->older)
 		tlob_home_forget(h);
 }
@@ -299,6 +300,7 @@ static __attribute__((constructor)) void begin(void)
 	if (!live)
 		return;
 	pthread_atfork(NULL, NULL, in_child);
+	tlob_watch_note_signals();
 	tlob_thread_init();
 	tlob_thread_hold();
 	read_environment();

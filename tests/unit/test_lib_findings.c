@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* libtlob: mistakes that were found by reading it, each with the case that showed it. */
 #include <sched.h>
+#include <signal.h>
 
 #include "lib_fake.h"
 #include "lib/vdso.h"
@@ -295,11 +296,48 @@ static void test_watcher_beside_urgent(void **state)
 	assert_int_equal(r, 0);
 }
 
+/* ---- a child of a program that keeps a signal blocked has a watcher too */
+
+static void subject_blocking(void)
+{
+	sigset_t some;
+	tlob_window_t w;
+	pid_t child;
+
+	CHECK_IS(tlob_on_overrun(on_overrun, NULL), 0);
+	sigemptyset(&some);
+	sigaddset(&some, SIGCHLD);
+	sigaddset(&some, SIGRTMIN + 3);
+	CHECK(!sigprocmask(SIG_BLOCK, &some, NULL));
+	child = fork();
+	if (child) {
+		CHECK_IS(subject_wait(child), 0);
+		return;
+	}
+	alarm(20);
+	w = tlob_start(&tight, 1);
+	sleep_ns(200000000);
+	CHECK_IS(__atomic_load_n(&calls, __ATOMIC_SEQ_CST), 1);
+	CHECK_IS(tlob_stop(w), -EOVERFLOW);
+	_exit(0);
+}
+
+static void test_child_of_blocking(void **state)
+{
+	(void)state;
+	assert_int_equal(subject_run("blocking", NOBODY, NULL), 0);
+}
+
 static const struct subject subjects[] = {
-	{"race", subject_race},		  {"late-and-alone", subject_late_and_alone},
-	{"deadline", subject_deadline},	  {"close-anonymous", subject_close_anonymous},
-	{"close-own", subject_close_own}, {"many-regions", subject_many_regions},
-	{"urgent", subject_urgent},	  {NULL, NULL},
+	{"race", subject_race},
+	{"late-and-alone", subject_late_and_alone},
+	{"deadline", subject_deadline},
+	{"close-anonymous", subject_close_anonymous},
+	{"close-own", subject_close_own},
+	{"many-regions", subject_many_regions},
+	{"urgent", subject_urgent},
+	{"blocking", subject_blocking},
+	{NULL, NULL},
 };
 
 int main(int argc, char **argv)
@@ -311,6 +349,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_anonymous_descriptors),
 		cmocka_unit_test(test_many_regions),
 		cmocka_unit_test(test_watcher_beside_urgent),
+		cmocka_unit_test(test_child_of_blocking),
 	};
 
 	subject_main(argc, argv, subjects);
