@@ -128,9 +128,7 @@ static void publish_local(struct tlob_live *live)
 
 static int hello(void)
 {
-	return tlob_connect_hello(env.agent, env.secure ? TLOB_TRUST_ROOT :
-					     env.named	? TLOB_TRUST_ANY :
-							  TLOB_TRUST_OWN);
+	return tlob_connect_hello(env.agent, env.secure ? TLOB_TRUST_ROOT : TLOB_TRUST_OWN);
 }
 
 static void forget_pending(struct tlob_live *live)

@@ -328,6 +328,29 @@ static void test_child_of_blocking(void **state)
 	assert_int_equal(subject_run("blocking", NOBODY, NULL), 0);
 }
 
+/* ---- an agent of another user's, at the name in TLOB_AGENT */
+
+static void subject_stays_alone(void)
+{
+	CHECK_IS(strcmp(tlob_engine(), "user"), 0);
+	CHECK_IS(tlob_stop(tlob_start(&roomy, 1)), 0);
+}
+
+static void test_agent_of_another(void **state)
+{
+	struct fake f = {0};
+
+	(void)state;
+	if (getuid() || seteuid(65534)) /* a listener's is who is told to those who connect */
+		skip();
+	fake_open(&f, FAKE_HONEST, NULL);
+	assert_int_equal(seteuid(0), 0);
+	assert_int_equal(subject_run("stays-alone", f.name, NULL), 0);
+	assert_int_equal(f.hellos, 0);
+	assert_int_equal(fake_windows(&f, "roomy"), 0);
+	fake_close(&f);
+}
+
 static const struct subject subjects[] = {
 	{"race", subject_race},
 	{"late-and-alone", subject_late_and_alone},
@@ -337,6 +360,7 @@ static const struct subject subjects[] = {
 	{"many-regions", subject_many_regions},
 	{"urgent", subject_urgent},
 	{"blocking", subject_blocking},
+	{"stays-alone", subject_stays_alone},
 	{NULL, NULL},
 };
 
@@ -350,6 +374,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_many_regions),
 		cmocka_unit_test(test_watcher_beside_urgent),
 		cmocka_unit_test(test_child_of_blocking),
+		cmocka_unit_test(test_agent_of_another),
 	};
 
 	subject_main(argc, argv, subjects);
