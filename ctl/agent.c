@@ -143,11 +143,25 @@ static int welcome(struct tlobctl *ctl, struct tlobctl_client *client)
 	return r;
 }
 
+/* All of it, whatever differs first: how long that takes tells nothing. */
+static bool is_invited(const struct tlobctl_agent *agent, const struct tlob_msg_hello *hello)
+{
+	unsigned char differs = 0;
+
+	for (size_t i = 0; i < sizeof(agent->token); i++)
+		differs |= (unsigned char)(agent->token[i] ^ hello->token[i]);
+	return !*agent->token || !differs;
+}
+
 static int on_hello(struct tlobctl *ctl, struct tlobctl_client *client,
 		    const struct tlob_msg_hello *hello)
 {
 	if (client->ledger)
 		return -EPROTO;
+	if (!is_invited(&ctl->agent, hello)) {
+		refuse(client->fd);
+		return -EACCES;
+	}
 	if (client->pid <= 0 ||
 	    !tlobctl_program_of(client->pid, client->program, sizeof(client->program)))
 		tlobctl_printable(client->program, sizeof(client->program), hello->program,
@@ -364,10 +378,24 @@ void tlobctl_agent_bury(struct tlobctl *ctl)
 	}
 }
 
+static int take_token(struct tlobctl_agent *agent, const char *token)
+{
+	size_t length = token ? strlen(token) : 0;
+
+	if (token && (!length || length >= sizeof(agent->token) || strchr(token, ',')))
+		return tlobctl_fail(-EINVAL,
+				    "a token has 1 to %zu characters, and no comma: '%s' has not",
+				    sizeof(agent->token) - 1, token);
+	memcpy(agent->token, token ? token : "", length);
+	return 0;
+}
+
 int tlobctl_agent_open(struct tlobctl *ctl, const char *where)
 {
-	int r = tlobctl_listener_open(&ctl->agent.listener, where);
+	int r = take_token(&ctl->agent, ctl->opts.token);
 
+	if (!r)
+		r = tlobctl_listener_open(&ctl->agent.listener, where);
 	if (!r)
 		r = open_later(ctl);
 	if (r)

@@ -571,6 +571,51 @@ static void nothing_is_not_quoted(void **state)
 	assert_null(strstr(tlobctl_error(), "at ''"));
 }
 
+/* ---- tokens */
+
+static struct tlobctl *open_with(const char *where, const char *token)
+{
+	struct tlobctl_opts opts = {.size = sizeof(opts),
+				    .engine = TLOBCTL_ENGINE_USER,
+				    .socket = where,
+				    .token = token};
+	struct tlobctl *ctl = NULL;
+
+	tlobctl_open(&opts, &ctl);
+	return ctl;
+}
+
+/* Only who knows the token gets in, and nothing is learnt from being turned away. */
+static void strangers_stay_outside(void **state)
+{
+	static const char *const tokens[] = {"", "0123456789abcde", "0123456789abcdef0",
+					     "0123456789abcdeF", "0123456789abcdef"};
+	char socket[64];
+	struct tlobctl *ctl;
+
+	(void)state;
+	snprintf(socket, sizeof(socket), "@tlob-test-token-%d", getpid());
+	assert_null(open_with(socket, ""));
+	assert_null(open_with(socket, "with,comma"));
+	assert_null(open_with(socket, "0123456789012345678901234567890x"));
+	ctl = open_with(socket, "0123456789abcdef");
+	assert_non_null(ctl);
+	for (size_t i = 0; i < 5; i++) {
+		struct tlob_msg_hello hello = {.head = raw_head(TLOB_MSG_HELLO)};
+		struct raw r = {.fd = raw_connect(socket)};
+
+		memcpy(hello.token, tokens[i], strlen(tokens[i]));
+		raw_send(r.fd, &hello, sizeof(hello));
+		serve(ctl, 10);
+		assert_true(raw_receive(&r) >= (ssize_t)sizeof(struct tlob_msg));
+		assert_int_equal(r.in.head.type, i == 4 ? TLOB_MSG_WELCOME : TLOB_MSG_REFUSED);
+		if (i < 4)
+			assert_int_equal(raw_receive(&r), 0);
+		raw_leave(&r);
+	}
+	tlobctl_close(ctl);
+}
+
 /* ---- sockets in the way */
 
 static void stale_socket_is_replaced(void **state)
@@ -695,6 +740,7 @@ int main(void)
 		cmocka_unit_test(scribbled_ledger_is_survived),
 		cmocka_unit_test(text_is_copied_first),
 		cmocka_unit_test(nothing_is_not_quoted),
+		cmocka_unit_test(strangers_stay_outside),
 		cmocka_unit_test(stale_socket_is_replaced),
 		cmocka_unit_test(live_socket_is_left_alone),
 		cmocka_unit_test(locked_folder_is_no_obstacle),
