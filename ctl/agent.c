@@ -13,6 +13,7 @@
 
 #include "error.h"
 #include "ledger.h"
+#include "now.h"
 #include "session.h"
 
 #define MAX_FDS 3
@@ -57,6 +58,11 @@ static int refuse(int fd)
 
 /* ---- records that are left for later */
 
+static void come_back(struct tlobctl_agent *agent)
+{
+	(void)!write(agent->later_fd, &(uint64_t){1}, sizeof(uint64_t));
+}
+
 /* The engine has had its turn with @client, and is not through. */
 static void put_off(struct tlobctl_agent *agent, struct tlobctl_client *client)
 {
@@ -65,7 +71,7 @@ static void put_off(struct tlobctl_agent *agent, struct tlobctl_client *client)
 	client->put_off = true;
 	client->next_later = agent->later;
 	agent->later = client;
-	(void)!write(agent->later_fd, &(uint64_t){1}, sizeof(uint64_t));
+	come_back(agent);
 }
 
 static void take_off(struct tlobctl_agent *agent, const struct tlobctl_client *client)
@@ -84,11 +90,11 @@ static void collect(struct tlobctl *ctl, struct tlobctl_client *client)
 		put_off(&ctl->agent, client);
 }
 
-/* One more turn for each that waits for one. */
+/* One more turn for each that waits for one; when this takes long, the rest comes first the next time. */
 static void later_ready(struct tlobctl *ctl, struct tlobctl_source *self)
 {
-	struct tlobctl_client *client = ctl->agent.later;
-	uint64_t count;
+	struct tlobctl_client *client = ctl->agent.later, **last;
+	uint64_t end = tlobctl_now_ns() + TLOBCTL_TURN_NS, count;
 
 	(void)self;
 	(void)!read(ctl->agent.later_fd, &count, sizeof(count));
@@ -99,7 +105,16 @@ static void later_ready(struct tlobctl *ctl, struct tlobctl_source *self)
 		client->put_off = false;
 		collect(ctl, client);
 		client = next;
+		if (tlobctl_now_ns() >= end)
+			break;
 	}
+	if (!client)
+		return;
+	for (last = &client; *last; last = &(*last)->next_later)
+		;
+	*last = ctl->agent.later;
+	ctl->agent.later = client;
+	come_back(&ctl->agent);
 }
 
 /* Nobody else has this descriptor, so that nobody can make a read or a write of it wait. */

@@ -571,6 +571,32 @@ static void nothing_is_not_quoted(void **state)
 	assert_null(strstr(tlobctl_error(), "at ''"));
 }
 
+/* Who has much to say says it in turns; who comes in between is heard. */
+static void a_turn_has_an_end(void **state)
+{
+	struct tlob_record record = {.type = TLOB_REC_OVERRUN}, end = {.type = TLOB_REC_CLOSE};
+	struct raw r = raw_join(*state, name);
+	struct tlob_ledger *l = map_ledger(&r);
+	int n, most = 0, all = 0;
+
+	define_region(l, 0, "much");
+	for (record.window = 1; record.window <= 500; record.window++) {
+		end.window = record.window;
+		push(l, &record);
+		push(l, &end);
+	}
+	wake(&r);
+	while ((n = tlobctl_poll(*state, 50, NULL, NULL)) > 0) {
+		most = n > most ? n : most;
+		all += n;
+	}
+	assert_int_equal(all, 1000);
+	assert_in_range(most, 1, 256);
+	munmap(l, TLOB_LEDGER_BYTES);
+	raw_leave(&r);
+	serve(*state, 10);
+}
+
 /* ---- tokens */
 
 static struct tlobctl *open_with(const char *where, const char *token)
@@ -740,6 +766,7 @@ int main(void)
 		cmocka_unit_test(scribbled_ledger_is_survived),
 		cmocka_unit_test(text_is_copied_first),
 		cmocka_unit_test(nothing_is_not_quoted),
+		cmocka_unit_test(a_turn_has_an_end),
 		cmocka_unit_test(strangers_stay_outside),
 		cmocka_unit_test(stale_socket_is_replaced),
 		cmocka_unit_test(live_socket_is_left_alone),
