@@ -21,9 +21,9 @@
 #include "thread.h"
 #include "watch.h"
 
-#define WAIT_NAMED_NS (200 * TLOB_NS_PER_MS) /* TLOB_AGENT: it was started for us */
+#define WAIT_EARLY_NS (200 * TLOB_NS_PER_MS) /* TLOB_AGENT, before main(): it was started for us */
 #define WAIT_DEFAULT_NS (5 * TLOB_NS_PER_MS)
-#define WAIT_OTHERS_NS (WAIT_NAMED_NS + 100 * TLOB_NS_PER_MS) /* for a thread that is at it */
+#define WAIT_OTHERS_NS (WAIT_EARLY_NS + 100 * TLOB_NS_PER_MS) /* for a thread that is at it */
 #define LOOK_NS TLOB_NS_PER_S
 #define LOOK_PENDING_NS (10 * TLOB_NS_PER_MS)
 #define PENDING_NS TLOB_NS_PER_S /* an agent that has not answered by then is tried anew */
@@ -40,6 +40,9 @@ static struct {
 	bool secure; /* setuid and the like: the environment is the caller's, not to be believed */
 	char agent[112];
 } env;
+
+/* Before main() nothing is measured yet, so that the named agent may be waited for. Later on a start must not take long. */
+static __u32 early;
 
 /* All homes, for the child that has to close them. Outlives fork. */
 static struct tlob_home *homes;
@@ -169,7 +172,7 @@ static int take_answer(struct tlob_live *live, __u64 wait_ns)
 /* At first use: an agent if it is quick, else none for now. */
 static void move_in(struct tlob_live *live)
 {
-	__u64 wait_ns = env.named ? WAIT_NAMED_NS : WAIT_DEFAULT_NS;
+	__u64 wait_ns = tlob_load(&early) && env.named ? WAIT_EARLY_NS : WAIT_DEFAULT_NS;
 	__u64 now = tlob_now();
 	__u64 until = now + wait_ns;
 	int fd;
@@ -304,7 +307,9 @@ static __attribute__((constructor)) void begin(void)
 	read_environment();
 	if (tlob_switched_off || !(env.named || tlob_log_is_open()))
 		return;
+	tlob_store(&early, 1u);
 	home = tlob_process_home();
+	tlob_store(&early, 0u);
 	if (home && !home->engine->clocked && tlob_process_listens(home))
 		tlob_watch_start();
 }

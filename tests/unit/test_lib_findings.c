@@ -351,6 +351,34 @@ static void test_agent_of_another(void **state)
 	fake_close(&f);
 }
 
+/* ---- an agent that does not answer holds nothing up once main() has begun */
+
+static void subject_forks_often(void)
+{
+	CHECK_IS(tlob_stop(tlob_start(&roomy, 1)), 0);
+	for (int i = 0; i < 5; i++) {
+		pid_t child = fork();
+		uint64_t begin = now_ns();
+
+		if (child) {
+			CHECK_IS(subject_wait(child), 0);
+			continue;
+		}
+		CHECK_IS(tlob_stop(tlob_start(&roomy, 1)), 0);
+		_exit(now_ns() - begin < TLOB_MS(100) ? 0 : 1);
+	}
+}
+
+static void test_silent_agent(void **state)
+{
+	struct fake f = {0};
+
+	(void)state;
+	fake_open(&f, FAKE_SILENT, NULL);
+	assert_int_equal(subject_run("forks-often", f.name, NULL), 0);
+	fake_close(&f);
+}
+
 static const struct subject subjects[] = {
 	{"race", subject_race},
 	{"late-and-alone", subject_late_and_alone},
@@ -361,6 +389,7 @@ static const struct subject subjects[] = {
 	{"urgent", subject_urgent},
 	{"blocking", subject_blocking},
 	{"stays-alone", subject_stays_alone},
+	{"forks-often", subject_forks_often},
 	{NULL, NULL},
 };
 
@@ -375,6 +404,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_watcher_beside_urgent),
 		cmocka_unit_test(test_child_of_blocking),
 		cmocka_unit_test(test_agent_of_another),
+		cmocka_unit_test(test_silent_agent),
 	};
 
 	subject_main(argc, argv, subjects);
