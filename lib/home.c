@@ -85,6 +85,8 @@ static int make_bpf(struct tlob_home *home, int *fds)
 	union tlob_arena_entry *entries;
 	int r;
 
+	if (tlob_is_filtered())
+		return -ENOTSUP;
 	if (!is_kick_program(fds[1]))
 		return -EPROTO;
 	r = adopt(&fds[1], &home->kick);

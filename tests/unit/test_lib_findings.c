@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* libtlob: mistakes that were found by reading it, each with the case that showed it. */
 #include <sched.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 
 #include "lib_fake.h"
@@ -462,6 +465,58 @@ static void test_without_proc(void **state)
 	rmdir(path);
 }
 
+/* ---- a program that forbids itself the system calls it has no use for */
+
+static void forbid_bpf(void)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_bpf, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {sizeof(filter) / sizeof(*filter), filter};
+
+	CHECK(!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+	CHECK(!prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program));
+}
+
+static void *measure_there(void *arg)
+{
+	CHECK_IS(tlob_stop(tlob_start(&roomy, 1)), 0);
+	return arg;
+}
+
+static void subject_filtered(void)
+{
+	tlob_window_t w;
+	pthread_t t;
+
+	CHECK_IS(strcmp(tlob_engine(), "bpf"), 0);
+	CHECK_IS(tlob_stop(tlob_start(&roomy, 1)), 0);
+	forbid_bpf();
+	for (int i = 0; i < 25; i++) { /* past the second after which it looks for its agent */
+		w = tlob_start(&tight, 2);
+		sleep_ns(50000000);
+		CHECK(tlob_stop(w) < 0);
+		CHECK(!pthread_create(&t, NULL, measure_there, NULL));
+		pthread_join(t, NULL);
+	}
+	CHECK_IS(strcmp(tlob_engine(), "user"), 0);
+}
+
+static void test_filtered(void **state)
+{
+	struct fake f = {0};
+
+	(void)state;
+	if (!fake_make_bpf(&f))
+		skip();
+	fake_open(&f, FAKE_BPF, NULL);
+	assert_int_equal(subject_run("filtered", f.name, NULL), 0);
+	fake_close(&f);
+}
+
 static const struct subject subjects[] = {
 	{"race", subject_race},
 	{"late-and-alone", subject_late_and_alone},
@@ -475,6 +530,7 @@ static const struct subject subjects[] = {
 	{"forks-often", subject_forks_often},
 	{"no-proc", subject_no_proc},
 	{"no-proc-child", subject_no_proc_child},
+	{"filtered", subject_filtered},
 	{NULL, NULL},
 };
 
@@ -491,6 +547,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_agent_of_another),
 		cmocka_unit_test(test_silent_agent),
 		cmocka_unit_test(test_without_proc),
+		cmocka_unit_test(test_filtered),
 	};
 
 	subject_main(argc, argv, subjects);
