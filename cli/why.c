@@ -331,6 +331,19 @@ static void print_rest(const struct tlobctl_why *why, uint64_t least,
 	print_words(term, &w);
 }
 
+void cli_why_print_open(const struct tlobctl_event *e, const struct cli_terminal *term)
+{
+	const struct tlobctl_culprit *c = &e->why->culprits[e->why->blame];
+	struct cli_words w = {.used = 0};
+	char cause[CLI_WHY_CAUSE_BYTES], t[TLOB_DURATION_BYTES];
+
+	if (c->cause == TLOBCTL_CAUSE_RUNNING || c->cause == TLOBCTL_CAUSE_UNKNOWN)
+		return;
+	cli_say(&w, "%sso far: %s %s%s", cli_style(term, CLI_DIM), ms(t, c->ns),
+		cli_why_cause(cause, sizeof(cause), e), cli_style(term, CLI_PLAIN));
+	print_words(term, &w);
+}
+
 void cli_why_print(const struct tlobctl_event *e, const struct cli_terminal *term)
 {
 	const struct tlobctl_why *why = e->why;
