@@ -517,6 +517,43 @@ static void test_filtered(void **state)
 	fake_close(&f);
 }
 
+/* ---- a program that locks its memory */
+
+static void subject_locked(void)
+{
+	tlob_window_t w;
+	char line[128];
+	long kib = -1;
+	FILE *f;
+
+	CHECK_IS(tlob_stop(tlob_start(&roomy, 1)), 0);
+	if (mlockall(MCL_CURRENT | MCL_FUTURE))
+		_exit(77);
+	w = tlob_start(&tight, 1);
+	spin_ns(100000);
+	CHECK_IS(tlob_stop(w), -EOVERFLOW);
+	f = fopen("/proc/self/status", "r");
+	while (f && fgets(line, sizeof(line), f))
+		(void)sscanf(line, "RssShmem: %ld", &kib);
+	CHECK(kib > 0 && kib < 1024);
+}
+
+static void test_locked_memory(void **state)
+{
+	struct fake f = {0};
+	int r;
+
+	(void)state;
+	fake_open(&f, FAKE_HONEST, NULL);
+	r = subject_run("locked", f.name, NULL);
+	if (r == 77)
+		skip();
+	assert_int_equal(r, 0);
+	assert_int_equal(fake_windows(&f, "tight"), 1);
+	assert_int_equal(fake_windows(&f, "roomy"), 1);
+	fake_close(&f);
+}
+
 static const struct subject subjects[] = {
 	{"race", subject_race},
 	{"late-and-alone", subject_late_and_alone},
@@ -531,6 +568,7 @@ static const struct subject subjects[] = {
 	{"no-proc", subject_no_proc},
 	{"no-proc-child", subject_no_proc_child},
 	{"filtered", subject_filtered},
+	{"locked", subject_locked},
 	{NULL, NULL},
 };
 
@@ -548,6 +586,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_silent_agent),
 		cmocka_unit_test(test_without_proc),
 		cmocka_unit_test(test_filtered),
+		cmocka_unit_test(test_locked_memory),
 	};
 
 	subject_main(argc, argv, subjects);
