@@ -75,6 +75,17 @@ static void on_exit_of_thread(void *value)
 		tlob_watch_call();
 }
 
+void tlob_thread_leave_windows(void)
+{
+	TLOB_QUIET;
+
+	for (struct tlob_seat *seat = tlob_seat; seat && is_ours(seat); seat = seat->older)
+		if (!seat->clocked && !tlob_load(&seat->home->dead)) {
+			(void)seat->home->engine->leave(seat);
+			clear_windows(seat->slot);
+		}
+}
+
 void tlob_thread_init(void)
 {
 	if (pthread_key_create(&exit_key, on_exit_of_thread))
