@@ -341,7 +341,7 @@ static __noinline void close_window(struct tlob_thread *thread, struct tlob_slot
 		sight.now = bpf_ktime_get_ns();
 		emit_own(&sight, slot, TLOB_REC_CLOSE);
 		tlob_add(&tally->overruns, 1);
-	} else if (was == TLOB_ARMED && sight.now > w->deadline_ns) {
+	} else if (was == TLOB_ARMED && sight.now >= w->deadline_ns) {
 		sight.flags = TLOB_F_AT_STOP;
 		emit_own(&sight, slot, TLOB_REC_OVERRUN);
 		tlob_add(&tally->overruns, 1);
