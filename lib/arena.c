@@ -14,28 +14,46 @@
 #include "engine.h"
 #include "ledger.h"
 
-#define SEATS_BYTES (sizeof(struct tlob_seat) * TLOB_ARENA_SLOTS)
-#define GROW_WAIT_NS (20 * TLOB_NS_PER_MS) /* a thread's very first start, if slots have run out */
+#define MAX_ASKED 8u
 #define ALL_SLOTS (~0ULL)
 TLOB_ASSERT(TLOB_ARENA_SLOTS == 64, "one bit per slot in a word");
 
-static void *map_anonymous(size_t bytes)
+static void *map(size_t bytes, int flags, int fd)
 {
-	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, flags, fd, 0);
 
 	return p == MAP_FAILED ? NULL : p;
 }
 
-union tlob_arena_entry *tlob_arena_map_own(void)
+/* Takes @entries over. */
+static struct tlob_arena *make_arena(union tlob_arena_entry *entries, __u32 id, __u64 cookie)
 {
-	union tlob_arena_entry *entries = map_anonymous(TLOB_ARENA_BYTES);
+	struct tlob_arena *arena = NULL;
 
-	if (!entries)
+	if (entries)
+		arena = map(sizeof(*arena), MAP_PRIVATE | MAP_ANONYMOUS, -1);
+	if (!arena) {
+		if (entries)
+			munmap(entries, TLOB_ARENA_BYTES);
 		return NULL;
-	entries->head.magic = TLOB_ABI_MAGIC;
-	entries->head.version = TLOB_ABI_VERSION;
-	entries->head.next_wake_ns = TLOB_NEVER;
-	return entries;
+	}
+	arena->entries = entries;
+	arena->id = id;
+	arena->cookie = cookie;
+	arena->taken = 1; /* the head's */
+	return arena;
+}
+
+static void free_arena(struct tlob_arena *arena)
+{
+	munmap(arena->entries, TLOB_ARENA_BYTES);
+	munmap(arena, sizeof(*arena));
+}
+
+void tlob_arena_free_all(struct tlob_home *home)
+{
+	for (__u32 i = 0; tlob_arena_at(home, i); i++)
+		free_arena(home->arenas[i]);
 }
 
 /* An array map of the right shape: its mapping can neither fault nor be too short. */
@@ -55,97 +73,112 @@ static bool is_arena_map(int fd)
 	       info.max_entries == TLOB_ARENA_SLOTS;
 }
 
-union tlob_arena_entry *tlob_arena_map_shared(int fd)
+/* Whoever finds the first free place; @seen are known to be taken. */
+static int append(struct tlob_home *home, struct tlob_arena *arena, __u32 seen)
 {
-	void *p;
-
-	if (!is_arena_map(fd))
-		return NULL;
-	p = mmap(NULL, TLOB_ARENA_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	return p == MAP_FAILED ? NULL : p;
+	if (!arena)
+		return -ENOMEM;
+	for (__u32 i = seen; i < TLOB_MAX_ARENAS; i++)
+		if (!tlob_load(&home->arenas[i]) &&
+		    !tlob_cmpxchg(&home->arenas[i], (struct tlob_arena *)NULL, arena))
+			return 0;
+	free_arena(arena);
+	return -ENOSPC;
 }
 
-int tlob_arena_append(struct tlob_home *home, union tlob_arena_entry *entries, __u32 id,
-		      __u64 cookie)
+/* Memory of the process's own. Not the place behind @seen: somebody else has just grown the home, which will do. */
+static int append_own(struct tlob_home *home, __u32 seen)
 {
+	union tlob_arena_entry *entries;
 	struct tlob_arena *arena;
 
-	if (home->narenas == TLOB_MAX_ARENAS)
+	if (seen == TLOB_MAX_ARENAS)
 		return -ENOSPC;
-	arena = &home->arenas[home->narenas];
-	arena->seats = map_anonymous(SEATS_BYTES);
-	if (!arena->seats)
+	entries = map(TLOB_ARENA_BYTES, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+	arena = make_arena(entries, seen, 0);
+	if (!arena)
 		return -ENOMEM;
-	arena->id = id;
-	arena->cookie = cookie;
-	arena->taken = 1; /* the head's */
-	arena->entries = entries;
-	tlob_store_release(&home->narenas, home->narenas + 1);
+	entries->head.magic = TLOB_ABI_MAGIC;
+	entries->head.version = TLOB_ABI_VERSION;
+	entries->head.next_wake_ns = TLOB_NEVER;
+	if (tlob_cmpxchg(&home->arenas[seen], (struct tlob_arena *)NULL, arena))
+		free_arena(arena);
 	return 0;
 }
 
-static int append_own(struct tlob_home *home)
+int tlob_arena_add(struct tlob_home *home, int fd, const struct tlob_msg_arena *msg)
 {
-	union tlob_arena_entry *entries = tlob_arena_map_own();
+	if (!is_arena_map(fd))
+		return -EPROTO;
+	return append(home,
+		      make_arena(map(TLOB_ARENA_BYTES, MAP_SHARED, fd), msg->arena, msg->cookie),
+		      0);
+}
+
+/* ---- an agent's arenas; home->growing is held */
+
+/* Ask for one more, unless as many are on their way as @have arenas make likely to be wanted. */
+static int ask(struct tlob_home *home, __u32 have)
+{
 	int r;
 
-	if (!entries)
-		return -ENOMEM;
-	r = tlob_arena_append(home, entries, home->narenas, 0);
-	if (r)
-		munmap(entries, TLOB_ARENA_BYTES);
+	if (home->asked > have / 4 || home->asked == MAX_ASKED)
+		return 0;
+	r = tlob_connect_ask(&home->socket, TLOB_MSG_GROW);
+	if (!r)
+		home->asked++;
 	return r;
 }
 
-/* Ask the agent for one more, unless it owes one already, and take what has come within @wait_ns. */
-static int append_from_agent(struct tlob_home *home, __u64 wait_ns)
+/* Take what has come within @wait_ns. */
+static int take(struct tlob_home *home, __u64 wait_ns)
 {
-	union tlob_arena_entry *entries;
 	struct tlob_msg_arena msg;
-	int fd, r;
+	int fd, r = tlob_connect_arena(&home->socket, wait_ns, &msg, &fd);
 
-	if (!home->asked) {
-		r = tlob_connect_ask(&home->socket, TLOB_MSG_GROW);
-		if (r)
-			return r;
-		home->asked = true;
-	}
-	r = tlob_connect_arena(&home->socket, wait_ns, &msg, &fd);
+	if (r != -EAGAIN)
+		home->asked--;
 	if (r)
 		return r;
-	home->asked = false;
-	entries = tlob_arena_map_shared(fd);
+	r = tlob_arena_add(home, fd, &msg);
 	close(fd);
-	if (!entries)
-		return -EPROTO;
-	r = tlob_arena_append(home, entries, msg.arena, msg.cookie);
-	if (r)
-		munmap(entries, TLOB_ARENA_BYTES);
 	return r;
 }
 
-/* Somebody else may have grown the home while this thread waited for the lock: @seen is what it knew before. */
-static int grow(struct tlob_home *home, __u32 seen, __u64 wait_ns)
+/* One more at least, if it comes within @wait_ns. */
+static int append_from_agent(struct tlob_home *home, __u32 seen, __u64 wait_ns)
 {
 	int r = tlob_lock_take(&home->growing, wait_ns);
 
 	if (r)
 		return r;
-	if (tlob_load(&home->narenas) == seen)
-		r = home->engine->clocked ? append_from_agent(home, wait_ns) : append_own(home);
+	if (!tlob_arena_at(home, seen)) { /* nobody has while this thread waited for the lock */
+		r = ask(home, seen);
+		if (home->asked)
+			r = take(home, wait_ns);
+	}
+	while (!r && home->asked && !take(home, 0))
+		;
 	tlob_lock_release(&home->growing);
 	return r;
 }
 
-/* Memory of the program's own making costs nothing to get; an agent is asked before the last arena is full. */
-static void grow_ahead(struct tlob_home *home, const struct tlob_arena *arena)
+/* An agent is asked before the last arena is full; the sooner, the more threads there are. */
+static void ask_ahead(struct tlob_home *home, const struct tlob_arena *arena, __u32 number)
 {
-	__u32 seen = tlob_load_acquire(&home->narenas);
+	int used = __builtin_popcountll(tlob_load(&arena->taken));
 
-	if (home->engine->clocked && arena == &home->arenas[seen - 1] &&
-	    __builtin_popcountll(tlob_load(&arena->taken)) >= TLOB_ARENA_SLOTS / 2)
-		(void)grow(home, seen, 0);
+	if (!home->engine->clocked || tlob_arena_at(home, number + 1) ||
+	    used < (number ? 2 : TLOB_ARENA_SLOTS / 2) || tlob_lock_take(&home->growing, 0))
+		return;
+	while (home->asked && !take(home, 0))
+		;
+	if (!tlob_arena_at(home, number + 1))
+		(void)ask(home, number + 1);
+	tlob_lock_release(&home->growing);
 }
+
+/* ---- slots */
 
 static struct tlob_seat *sit_down(struct tlob_home *home, struct tlob_arena *arena, __u32 index)
 {
@@ -175,38 +208,40 @@ static struct tlob_seat *claim_in(struct tlob_home *home, struct tlob_arena *are
 	return NULL;
 }
 
-struct tlob_seat *tlob_arena_claim(struct tlob_home *home)
+struct tlob_seat *tlob_arena_claim(struct tlob_home *home, __u64 wait_ns)
 {
 	__u64 until = 0;
 
 	for (;;) {
-		__u32 n = tlob_load_acquire(&home->narenas);
+		struct tlob_arena *arena;
+		struct tlob_seat *seat;
 		__u64 now;
+		__u32 n;
+		int r;
 
-		for (__u32 i = 0; i < n; i++) {
-			struct tlob_seat *seat = claim_in(home, &home->arenas[i]);
-
+		for (n = 0; (arena = tlob_arena_at(home, n)); n++) {
+			seat = claim_in(home, arena);
 			if (!seat)
 				continue;
-			grow_ahead(home, &home->arenas[i]);
+			ask_ahead(home, arena, n);
 			return seat;
 		}
 		now = tlob_now();
 		if (!until)
-			until = now + GROW_WAIT_NS;
-		if (now >= until || grow(home, n, until - now))
+			until = now + wait_ns;
+		r = home->engine->clocked ?
+			    append_from_agent(home, n, now < until ? until - now : 0) :
+			    append_own(home, n);
+		if (r)
 			return NULL;
 	}
 }
 
 struct tlob_arena *tlob_arena_of(const struct tlob_seat *seat, __u32 *slot)
 {
-	struct tlob_home *home = seat->home;
-	__u32 n = tlob_load_acquire(&home->narenas);
+	struct tlob_arena *arena;
 
-	for (__u32 i = 0; i < n; i++) {
-		struct tlob_arena *arena = &home->arenas[i];
-
+	for (__u32 i = 0; (arena = tlob_arena_at(seat->home, i)); i++) {
 		if (seat >= arena->seats && seat < arena->seats + TLOB_ARENA_SLOTS) {
 			*slot = (__u32)(seat - arena->seats);
 			return arena;

@@ -54,18 +54,23 @@ static void fill_head(struct tlob_msg *head, enum tlob_msg_type type)
 	head->type = (__u16)type;
 }
 
-static int say_hello(int fd)
+static void copy_text(char *to, const char *from, size_t bytes)
+{
+	for (size_t i = 0; from && from[i] && i < bytes - 1; i++)
+		to[i] = from[i];
+}
+
+static int say_hello(int fd, const char *token)
 {
 	struct tlob_msg_hello hello = {.pid = (__u32)getpid()};
-	const char *name = program_invocation_short_name;
 
 	fill_head(&hello.head, TLOB_MSG_HELLO);
-	for (size_t i = 0; name && name[i] && i < sizeof(hello.program) - 1; i++)
-		hello.program[i] = name[i];
+	copy_text(hello.program, program_invocation_short_name, sizeof(hello.program));
+	copy_text(hello.token, token, sizeof(hello.token));
 	return send_message(fd, &hello, sizeof(hello));
 }
 
-int tlob_connect_hello(const char *where, enum tlob_trust trust)
+int tlob_connect_hello(const char *where, const char *token, enum tlob_trust trust)
 {
 	struct sockaddr_un address;
 	socklen_t bytes;
@@ -82,7 +87,7 @@ int tlob_connect_hello(const char *where, enum tlob_trust trust)
 	else if (!is_trusted(fd, trust))
 		r = -EPERM;
 	else
-		r = say_hello(fd);
+		r = say_hello(fd, token);
 	if (!r)
 		return fd;
 	close(fd);

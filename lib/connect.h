@@ -10,13 +10,14 @@
 
 /*
  * Say hello to the agent at @where, a path or @name (abstract), if it is one of root's, or also if it is one of this user's:
- * it gets to see what this process does, and names files and memory to it. Returns a socket, or negative errno.
+ * it gets to see what this process does, and names files and memory to it. @token proves that it was the agent who started this program; "" if it was not. Returns a socket, or
+ * negative errno.
  */
 enum tlob_trust {
 	TLOB_TRUST_ROOT,
 	TLOB_TRUST_OWN
 };
-int tlob_connect_hello(const char *where, enum tlob_trust trust);
+int tlob_connect_hello(const char *where, const char *token, enum tlob_trust trust);
 
 /*
  * Wait for the answer to it: 0 with @home->welcome filled in and @fds set, which are the caller's to close; -EAGAIN if

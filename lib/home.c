@@ -33,10 +33,7 @@ static void close_descriptors(struct tlob_home *home)
 void tlob_home_free(struct tlob_home *home)
 {
 	close_descriptors(home);
-	for (__u32 i = 0; i < home->narenas; i++) {
-		munmap(home->arenas[i].entries, TLOB_ARENA_BYTES);
-		munmap(home->arenas[i].seats, sizeof(struct tlob_seat) * TLOB_ARENA_SLOTS);
-	}
+	tlob_arena_free_all(home);
 	tlob_ledger_unmap(home);
 	munmap(home, sizeof(*home));
 }
@@ -80,8 +77,6 @@ static int adopt(int *fd, struct tlob_descriptor *into)
 
 static int make_bpf(struct tlob_home *home, int *fds)
 {
-	const struct tlob_msg_arena *first = &home->welcome.arena;
-	union tlob_arena_entry *entries;
 	int r;
 
 	if (tlob_is_filtered())
@@ -92,13 +87,7 @@ static int make_bpf(struct tlob_home *home, int *fds)
 	if (r)
 		return r;
 	home->engine = &tlob_engine_bpf;
-	entries = tlob_arena_map_shared(fds[2]);
-	if (!entries)
-		return -EPROTO;
-	r = tlob_arena_append(home, entries, first->arena, first->cookie);
-	if (r)
-		munmap(entries, TLOB_ARENA_BYTES);
-	return r;
+	return tlob_arena_add(home, fds[2], &home->welcome.arena);
 }
 
 static int make_guest(struct tlob_home *home, int *fds, int nfds)
@@ -133,24 +122,23 @@ int tlob_home_make_guest(struct tlob_home *home, int *fds, int nfds)
 /* Threads may be in the middle of a start or a stop here, so the addresses stay good. */
 void tlob_home_bury(struct tlob_home *home)
 {
-	__u32 n = tlob_load_acquire(&home->narenas);
+	struct tlob_arena *arena;
 
 	tlob_store(&home->dead, 1u);
 	close_descriptors(home);
 	tlob_ledger_blank(home);
-	for (__u32 i = 0; home->engine->clocked && i < n; i++)
-		(void)mmap(home->arenas[i].entries, TLOB_ARENA_BYTES, PROT_READ | PROT_WRITE,
+	for (__u32 i = 0; home->engine->clocked && (arena = tlob_arena_at(home, i)); i++)
+		(void)mmap(arena->entries, TLOB_ARENA_BYTES, PROT_READ | PROT_WRITE,
 			   MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 }
 
 void tlob_home_forget(struct tlob_home *home)
 {
-	__u32 n = home->engine->clocked ? 0 : tlob_load(&home->narenas);
+	struct tlob_arena *arena;
 
 	close_descriptors(home);
-	for (__u32 i = 0; i < n; i++)
+	for (__u32 i = 0; !home->engine->clocked && (arena = tlob_arena_at(home, i)); i++)
 		for (__u32 k = 1; k < TLOB_ARENA_SLOTS; k++)
-			if (home->arenas[i].seats[k].books.fd >= 0 &&
-			    (home->arenas[i].taken & 1ULL << k))
-				tlob_descriptor_drop(&home->arenas[i].seats[k].books);
+			if ((arena->taken & 1ULL << k) && arena->seats[k].books.fd >= 0)
+				tlob_descriptor_drop(&arena->seats[k].books);
 }

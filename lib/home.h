@@ -46,12 +46,13 @@ struct tlob_seat {
 TLOB_ASSERT(sizeof(struct tlob_seat) == 128, "seats do not share cache lines");
 TLOB_ASSERT(offsetof(struct tlob_seat, books) == 64, "constant part is one cache line");
 
+/* In a mapping of its own, together with the seats. */
 struct tlob_arena {
-	union tlob_arena_entry *entries; /* NULL: none; set last, with release */
-	struct tlob_seat *seats; /* by slot */
+	union tlob_arena_entry *entries;
 	__u64 taken; /* bit per slot; bit 0 is the head */
 	__u64 cookie;
 	__u32 id; /* the engine's number */
+	struct tlob_seat seats[TLOB_ARENA_SLOTS] __attribute__((aligned(64))); /* by slot */
 };
 
 struct tlob_home {
@@ -66,12 +67,11 @@ struct tlob_home {
 	struct tlob_descriptor socket, kick;
 	__u32 shards; /* bit per shard that belongs to one thread */
 	__u32 serial; /* threads so far, for salts */
-	struct tlob_lock growing; /* for everything down to narenas */
-	bool asked; /* the agent owes one arena */
-	__u32 narenas; /* release after the arena is complete */
-	struct tlob_arena arenas[TLOB_MAX_ARENAS];
-	struct tlob_msg_welcome
-		welcome; /* as received; noverrides is checked, names are terminated */
+	struct tlob_lock growing; /* for talking to the agent about arenas */
+	__u32 asked; /* arenas that it owes */
+	struct tlob_arena *arenas[TLOB_MAX_ARENAS]; /* NULL behind the last; never taken out */
+	/* as received; noverrides is checked, names are terminated */
+	struct tlob_msg_welcome welcome;
 };
 
 /* In a mapping of its own, no descriptor open; NULL when memory is short. */
@@ -91,15 +91,18 @@ void tlob_home_bury(struct tlob_home *home);
 void tlob_home_forget(struct tlob_home *home);
 
 /* lib/arena.c */
-/* Make @entries the next arena of @home; -ENOSPC if there are too many. Caller owns @home->growing or @home itself. */
-int tlob_arena_append(struct tlob_home *home, union tlob_arena_entry *entries, __u32 id,
-		      __u64 cookie);
-/* Fresh memory for an arena of the process itself; NULL when it is short. */
-union tlob_arena_entry *tlob_arena_map_own(void);
-/* Memory of the map behind @fd, which is checked to be an arena; NULL otherwise. */
-union tlob_arena_entry *tlob_arena_map_shared(int fd);
-/* A free slot, growing if need be; waits a few milliseconds for the agent at most. NULL: none. Signals are blocked. */
-struct tlob_seat *tlob_arena_claim(struct tlob_home *home);
+/* The arena of an agent that is described in @msg, behind @fd, which is checked to be one. 0 or negative errno. */
+int tlob_arena_add(struct tlob_home *home, int fd, const struct tlob_msg_arena *msg);
+/* Only before anybody else has seen them. */
+void tlob_arena_free_all(struct tlob_home *home);
+/* @i-th; NULL behind the last. */
+static inline struct tlob_arena *tlob_arena_at(struct tlob_home *home, __u32 i)
+{
+	return i < TLOB_MAX_ARENAS ? tlob_load_acquire(&home->arenas[i]) : NULL;
+}
+
+/* A free slot; when they have run out, an agent gets @wait_ns for another arena. NULL: none. Signals are blocked. */
+struct tlob_seat *tlob_arena_claim(struct tlob_home *home, __u64 wait_ns);
 void tlob_arena_release(struct tlob_seat *seat);
 /* Where @seat is. */
 struct tlob_arena *tlob_arena_of(const struct tlob_seat *seat, __u32 *slot);

@@ -39,6 +39,7 @@ static struct {
 	bool named;
 	bool secure; /* setuid and the like: the environment is the caller's, not to be believed */
 	char agent[112];
+	char token[TLOB_TOKEN_BYTES];
 } env;
 
 /* Before main() nothing is measured yet, so that the named agent may be waited for. Later on a start must not take long. */
@@ -82,20 +83,33 @@ static struct tlob_live *live_page(void)
 	return !was || was == pid ? live : NULL;
 }
 
+/* A path, or "@name" with a token behind the last comma; a path may hold commas. */
+static void read_agent(const char *agent)
+{
+	char *comma;
+
+	env.named = agent && *agent && strlen(agent) < sizeof(env.agent);
+	strcpy(env.agent, env.named ? agent : TLOB_AGENT_SOCKET);
+	comma = *env.agent == '@' ? strrchr(env.agent, ',') : NULL;
+	if (!comma)
+		return;
+	*comma++ = '\0';
+	if (strlen(comma) < sizeof(env.token))
+		strcpy(env.token, comma);
+}
+
 static void read_environment(void)
 {
-	const char *agent, *off, *log;
+	const char *off, *log;
 
 	if (tlob_load_acquire(&env.read))
 		return;
 	env.secure = getauxval(AT_SECURE) != 0;
 	off = env.secure ? NULL : getenv("TLOB");
-	agent = env.secure ? NULL : getenv("TLOB_AGENT");
 	log = env.secure ? NULL : getenv("TLOB_LOG");
 	if (off && !strcmp(off, "0"))
 		tlob_store(&tlob_switched_off, 1u);
-	env.named = agent && *agent && strlen(agent) < sizeof(env.agent);
-	strcpy(env.agent, env.named ? agent : TLOB_AGENT_SOCKET);
+	read_agent(env.secure ? NULL : getenv("TLOB_AGENT"));
 	if (log && *log && !tlob_switched_off)
 		tlob_log_open(log);
 	tlob_store_release(&env.read, 1u);
@@ -131,7 +145,8 @@ static void publish_local(struct tlob_live *live)
 
 static int hello(void)
 {
-	return tlob_connect_hello(env.agent, env.secure ? TLOB_TRUST_ROOT : TLOB_TRUST_OWN);
+	return tlob_connect_hello(env.agent, env.token,
+				  env.secure ? TLOB_TRUST_ROOT : TLOB_TRUST_OWN);
 }
 
 static void forget_pending(struct tlob_live *live)

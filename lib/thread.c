@@ -19,6 +19,10 @@
 static struct tlob_seat nowhere = {.epoch = ~0u};
 __thread struct tlob_seat *tlob_seat __attribute__((tls_model("initial-exec"))) = &nowhere;
 
+/* A thread waits for a slot once in a home, and takes what is there from then on. */
+#define SEAT_WAIT_NS (20 * TLOB_NS_PER_MS)
+static __thread __u32 waited_epoch __attribute__((tls_model("initial-exec")));
+
 /*
  * Its destructor is how the exit of a thread is noticed. glibc keeps the values of the first 32 keys inside the thread, so
  * that setting one allocates nothing and may be done in a signal handler; a key past those is not used, and
@@ -169,7 +173,8 @@ struct tlob_seat *tlob_thread_sit(struct tlob_home *home)
 
 	if (tlob_seat->epoch == home->epoch) /* a handler was faster */
 		return tlob_seat;
-	seat = tlob_arena_claim(home);
+	seat = tlob_arena_claim(home, waited_epoch == home->epoch ? 0 : SEAT_WAIT_NS);
+	waited_epoch = home->epoch;
 	if (!seat)
 		return NULL;
 	fit_out(seat);

@@ -115,29 +115,42 @@ static void scan_arena(struct tlob_home *home, struct tlob_arena *arena, __u64 w
 		tlob_wake_lower(head, s.earliest_ns);
 }
 
-/* Scan what is due, in every home that still has windows; returns when the next is due. */
+/* Scan what is due, or @all; returns when the next is due. */
+static __u64 scan_home(struct tlob_home *home, __u64 woken_ns, bool all)
+{
+	struct tlob_arena *arena;
+	__u64 earliest = TLOB_NEVER;
+
+	for (__u32 i = 0; (arena = tlob_arena_at(home, i)); i++) {
+		__u64 next = tlob_load(&arena->entries->head.next_wake_ns);
+
+		if (all || next <= tlob_now()) {
+			scan_arena(home, arena, woken_ns);
+			next = tlob_load(&arena->entries->head.next_wake_ns);
+		}
+		if (next < earliest)
+			earliest = next;
+	}
+	return earliest;
+}
+
+/* The same for every home that this thread serves and that may still have windows. */
 static __u64 scan_homes(__u64 woken_ns, bool all)
 {
-	__u64 next = TLOB_NEVER;
+	struct tlob_home *home = tlob_load_acquire(&tlob_live->home);
+	__u64 earliest = TLOB_NEVER;
 
-	for (struct tlob_home *home = tlob_load_acquire(&tlob_live->home); home;
-	     home = home->older) {
-		__u32 n = tlob_load_acquire(&home->narenas);
+	/* behind the first of this process they are its parent's */
+	for (; home && home->epoch >= tlob_load(&tlob_live->first_epoch); home = home->older) {
+		__u64 next;
 
-		if (home->epoch < tlob_load(&tlob_live->first_epoch))
-			break; /* from here on they are a parent's */
 		if (home->engine->clocked || tlob_load(&home->dead))
 			continue;
-		for (__u32 i = 0; i < n; i++) {
-			struct tlob_arena_head *head = &home->arenas[i].entries->head;
-
-			if (all || tlob_load(&head->next_wake_ns) <= tlob_now())
-				scan_arena(home, &home->arenas[i], woken_ns);
-			if (tlob_load(&head->next_wake_ns) < next)
-				next = tlob_load(&head->next_wake_ns);
-		}
+		next = scan_home(home, woken_ns, all);
+		if (next < earliest)
+			earliest = next;
 	}
-	return next;
+	return earliest;
 }
 
 /* ---- the thread */
@@ -184,16 +197,6 @@ static void watch_until_unneeded(struct tlob_live *live)
 	}
 }
 
-static bool has_deadlines(void)
-{
-	for (struct tlob_home *home = tlob_load_acquire(&tlob_live->home); home; home = home->older)
-		for (__u32 i = 0; i < tlob_load_acquire(&home->narenas); i++)
-			if (!home->engine->clocked && !tlob_load(&home->dead) &&
-			    tlob_load(&home->arenas[i].entries->head.next_wake_ns) != TLOB_NEVER)
-				return true;
-	return false;
-}
-
 static void *watch(void *arg)
 {
 	struct sched_param param;
@@ -211,8 +214,9 @@ static void *watch(void *arg)
 		    TLOB_WATCH_ENDS)
 			return NULL; /* joined */
 		/* who arms from now on starts another; who did before is seen here */
-		if (!has_deadlines() || tlob_cmpxchg(&live->watch, (__u32)TLOB_WATCH_NONE,
-						     (__u32)TLOB_WATCH_RUNS) != TLOB_WATCH_NONE)
+		if (scan_homes(tlob_now(), false) == TLOB_NEVER ||
+		    tlob_cmpxchg(&live->watch, (__u32)TLOB_WATCH_NONE, (__u32)TLOB_WATCH_RUNS) !=
+			    TLOB_WATCH_NONE)
 			break;
 	}
 	pthread_detach(pthread_self());
