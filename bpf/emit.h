@@ -19,7 +19,7 @@ struct tlob_sight {
 
 static __always_inline void sight_copy(struct tlob_sight *sight, struct tlob_window *w)
 {
-	sight->window.state = tlob_load(&w->state);
+	sight->window.state = tlob_load_acquire(&w->state);
 	sight->window.start_ns = tlob_load(&w->start_ns);
 	sight->window.deadline_ns = tlob_load(&w->deadline_ns);
 	sight->window.tag = tlob_load(&w->tag);
