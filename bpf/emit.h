@@ -49,6 +49,8 @@ static __always_inline void look_into_queue(struct tlob_clock *c, struct task_st
 
 	if (follow_wakeups || !kernel_has_queue_stamp(task) || split->state != TLOB_SLEEPING)
 		return;
+	if (now <= since) /* it left another CPU after this one read the time */
+		return;
 	if (!task->sched_info.last_queued)
 		return;
 	waited = queued_ns(c, task, now - tlob_load(&c->queue_skew_ns));
