@@ -110,8 +110,10 @@ static __always_inline void fill_record(const struct tlob_sight *sight, struct t
 		r->flags |= TLOB_F_PROBE;
 }
 
-static __always_inline int emit(struct tlob_sight *sight, struct tlob_slot *slot, __u32 type,
-				bool own)
+/* Global functions: the verifier looks at them once. */
+
+/* A record of type @type for what @sight saw in @slot, which is the current thread's. */
+__noinline int emit_own(struct tlob_sight *sight, struct tlob_slot *slot, __u32 type)
 {
 	struct tlob_split split = {};
 	struct tlob_record *r;
@@ -125,27 +127,46 @@ static __always_inline int emit(struct tlob_sight *sight, struct tlob_slot *slot
 	}
 	r->type = type;
 	describe_owner(sight, slot, &split, r);
-	if (!own)
-		ask_owner(sight, slot, &split, r);
-	else if (!sight->former)
+	if (!sight->former)
 		bpf_get_current_comm(r->comm, sizeof(r->comm));
 	fill_record(sight, slot, &split, r);
 	bpf_ringbuf_submit(r, BPF_RB_FORCE_WAKEUP);
 	return 0;
 }
 
-/* One record of type @type for what @sight saw in @slot. Global functions: the verifier looks at them once. */
-
-/* The slot is the current thread's. */
-__noinline int emit_own(struct tlob_sight *sight, struct tlob_slot *slot, __u32 type)
+/*
+ * Expire the window that @sight saw armed in @slot, any thread's, and tell it. 1: it was still that one. Once it is
+ * taken the thread may stop, tell so, and exit: the record has its place in the ring and its owner's number before
+ * that. Not from probes, which may not look for a task.
+ */
+__noinline int emit_expiry(struct tlob_sight *sight, struct tlob_slot *slot)
 {
-	return emit(sight, slot, type, true);
-}
+	struct tlob_split split = {};
+	struct tlob_record *r;
+	__u32 index;
 
-/* Any thread's; not from probes, which may not look for a task. */
-__noinline int emit_other(struct tlob_sight *sight, struct tlob_slot *slot, __u32 type)
-{
-	return emit(sight, slot, type, false);
+	if (!sight || !slot)
+		return 0;
+	index = sight->index;
+	if (index >= TLOB_MAX_DEPTH)
+		return 0;
+	r = bpf_ringbuf_reserve(&records, sizeof(*r), 0);
+	if (r) {
+		r->type = TLOB_REC_OVERRUN;
+		describe_owner(sight, slot, &split, r);
+		ask_owner(sight, slot, &split, r);
+		fill_record(sight, slot, &split, r);
+	}
+	if (!tlob_window_take(&slot->windows[index], sight->window.state, TLOB_EXPIRED)) {
+		if (r)
+			bpf_ringbuf_discard(r, BPF_RB_NO_WAKEUP);
+		return 0;
+	}
+	if (r)
+		bpf_ringbuf_submit(r, BPF_RB_FORCE_WAKEUP);
+	else
+		tlob_add(&records_dropped, 1);
+	return 1;
 }
 
 static __always_inline void note(__u32 kind, __u32 client, __u32 region, bool probe)

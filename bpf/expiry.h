@@ -87,12 +87,11 @@ __noinline int scan_window(struct tlob_scan *scan, struct tlob_slot *slot, __u32
 			scan->next = scan->now + UNBOUNDED_RETRY_NS;
 		return 0;
 	}
-	if (!tlob_window_take(w, sight.window.state, TLOB_EXPIRED))
-		return 0;
-	tlob_add(scan->early ? &expired_early : &expired_late, 1);
 	sight.arena = scan->arena;
 	sight.now = scan->now;
-	return emit_other(&sight, slot, TLOB_REC_OVERRUN);
+	if (emit_expiry(&sight, slot))
+		tlob_add(scan->early ? &expired_early : &expired_late, 1);
+	return 0;
 }
 
 static long scan_slot(__u32 i, struct tlob_scan *scan)
