@@ -148,24 +148,19 @@ static __always_inline long start_timer(__u32 arena, struct tlob_alarm *alarm, _
 
 /*
  * See to it that the arena is served at @deadline_ns at the latest. Whoever lowers next_wake_ns then sets the timer, to
- * what next_wake_ns is by then, and looks again: the last to set it sets it to the lowest. @head may be
- * scribbled over, which delays that process's own expiries and costs a bounded time.
+ * what next_wake_ns is by then, and looks again: the last to set it sets it to the lowest. A wake-up that lies in the
+ * past may be one that could not be set, and is set again. @head may be scribbled over, which delays that process's own
+ * expiries and costs a bounded time.
  */
 static __noinline long wake_at(__u32 arena, struct tlob_arena_head *head, struct tlob_alarm *alarm,
 			       __u64 deadline_ns)
 {
-	__u64 next = 0;
+	__u64 next = tlob_wake_lower(head, deadline_ns);
 	long err = 0;
 	int i;
 
-	for (i = 0; i < LOWER_ATTEMPTS; i++) {
-		next = tlob_load(&head->next_wake_ns);
-		if (next <= deadline_ns)
-			return 0;
-		if (tlob_cmpxchg(&head->next_wake_ns, next, deadline_ns) == next)
-			break;
-	}
-	next = deadline_ns;
+	if (next < deadline_ns && next > bpf_ktime_get_ns())
+		return 0;
 	for (i = 0; i < LOWER_ATTEMPTS; i++) {
 		__u64 lower;
 

@@ -239,7 +239,7 @@ static __always_inline void open_window(struct tlob_slot *slot, __u32 arena, __u
 	w->sleeping_ns = split.sleeping_ns;
 	tlob_store(&slot->used, slot->used | 1u << index);
 	tlob_window_arm(w);
-	if (w->deadline_ns < tlob_load(&head->next_wake_ns))
+	if (tlob_window_wants_kick(head, now, w->deadline_ns))
 		want(arena);
 }
 
