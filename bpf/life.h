@@ -56,9 +56,12 @@ __noinline int abandon_window(struct tlob_sight *sight, struct tlob_slot *slot)
 	}
 	/* expired long since, or at this very moment */
 	sight->window.state = tlob_load(&w->state);
-	if (TLOB_WINDOW_STATE(sight->window.state) == TLOB_EXPIRED &&
-	    tlob_window_take(w, sight->window.state, TLOB_IDLE))
-		emit_own(sight, slot, TLOB_REC_CLOSE);
+	if (TLOB_WINDOW_STATE(sight->window.state) != TLOB_EXPIRED ||
+	    !tlob_window_take(w, sight->window.state, TLOB_IDLE))
+		return 0;
+	if (sight->now < sight->window.deadline_ns)
+		sight->now = sight->window.deadline_ns;
+	emit_own(sight, slot, TLOB_REC_CLOSE);
 	return 0;
 }
 

@@ -327,9 +327,11 @@ static __noinline void close_window(struct tlob_thread *thread, struct tlob_slot
 	if (!slot->used)
 		skip_clear(slot);
 	if (was == TLOB_EXPIRED) {
-		/* on another CPU, and that may have been after the time was read here */
+		/* on another CPU: after the time was read here, or by a clock a little ahead */
 		sight.now = bpf_ktime_get_ns();
-	} else if (was == TLOB_ARMED && sight.now > sight.window.deadline_ns) {
+		if (sight.now < sight.window.deadline_ns)
+			sight.now = sight.window.deadline_ns;
+	} else if (was == TLOB_ARMED && sight.now >= sight.window.deadline_ns) {
 		sight.flags = TLOB_F_AT_STOP;
 		emit_own(&sight, slot, TLOB_REC_OVERRUN);
 		was = TLOB_EXPIRED;
