@@ -106,8 +106,10 @@ static __always_inline void fill_record(const struct tlob_sight *sight, struct t
 	r->tag = w->tag;
 	r->window = TLOB_WINDOW_GEN(w->state) * TLOB_MAX_DEPTH + sight->index;
 	r->flags = sight->flags | tlob_window_split(w, split, r->elapsed_ns, r);
-	if (sight->arena >= TLOB_BPF_ARENAS)
+	if (sight->arena >= TLOB_BPF_ARENAS) {
 		r->flags |= TLOB_F_PROBE;
+		r->tag = 0; /* see frame_of() */
+	}
 }
 
 /* Global functions: the verifier looks at them once. */

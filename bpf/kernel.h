@@ -7,9 +7,11 @@
 #define TLOB_BPF_KERNEL_H
 
 #include <linux/bpf.h>
+#include <linux/ptrace.h>
 #include <stdbool.h>
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
 
 #define TASK_COMM_LEN 16
 #define TIMER_ABSOLUTE 1 /* BPF_F_TIMER_ABS: Linux 6.4 */

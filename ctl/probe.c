@@ -251,7 +251,10 @@ static int set_budgets(struct tlobctl_bpf *bpf, struct tlobctl_binding **binding
 {
 	for (size_t i = 0; i < n; i++) {
 		struct tlobctl_binding *b = bindings[i];
-		struct tlob_bpf_binding setting = {.budget_ns = b->budget_ns, .anyone = b->anyone};
+		struct tlob_bpf_binding setting = {.budget_ns = b->budget_ns,
+						   .anyone = b->anyone,
+						   .form = b->stop ? TLOB_BPF_PAIR :
+								     TLOB_BPF_RETURN};
 
 		if (bpf_map_update_elem(bpf_map__fd(bpf->skel->maps.bindings), &b->id, &setting,
 					BPF_ANY))
@@ -303,6 +306,7 @@ void tlobctl_bpf_tally(struct tlobctl *ctl, const struct tlobctl_binding *bindin
 		tlob_hist_merge(hist, &tally->hist);
 		stat->overruns += tally->overruns;
 		stat->refused += tally->refused;
+		stat->abandoned += tally->abandoned;
 	}
 	free(tally);
 }

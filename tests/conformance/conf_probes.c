@@ -150,6 +150,33 @@ static void check_ends(struct conf *c)
 	conf_close(c);
 }
 
+/* Starts whose stop never comes. */
+static void check_lost_stops(struct conf *c)
+{
+	struct tlobctl_stat s = {0};
+	bool found;
+
+	open_for(c, 0);
+	add(c, "%s:leaps@40ms", probee);
+	run_probee(c, "leap", "1", "80");
+	found = conf_stat(c, "leaps", &s);
+	tap_ok(found && s.windows == 1 && s.abandoned == 20 && s.refused == 0,
+	       "20 times out of a function by longjmp: 1 measured, 20 abandoned (%lu, %lu)",
+	       s.windows, s.abandoned);
+	tap_ok(c->nevents == 2 && conf_count(c, TLOB_REC_OVERRUN, "leaps") == 1,
+	       "and only the call that was late is reported (%zu)", c->nevents);
+	conf_close(c);
+
+	open_for(c, 0);
+	add(c, "ac=%s:mark_a..mark_c@40ms", probee);
+	run_probee(c, "restarts", "1", "1");
+	run_probee(c, "marks", "1", "30");
+	found = conf_stat(c, "ac", &s);
+	tap_ok(found && s.windows == 1 && s.refused == 0 && s.abandoned == 20,
+	       "20 starts without a stop: the last one counts (%lu)", s.abandoned);
+	conf_close(c);
+}
+
 static int copy(const char *to)
 {
 	char command[3 * PATH_MAX];
@@ -296,10 +323,11 @@ int conf_main(struct conf *c)
 		printf("1..0 # SKIP engine user has no probes\n");
 		return 0;
 	}
-	tap_plan(8 + 11 + 1 + 3 + 4 + 3 + 3);
+	tap_plan(8 + 11 + 1 + 3 + 3 + 4 + 3 + 3);
 	check_simple(c);
 	check_shapes(c);
 	check_ends(c);
+	check_lost_stops(c);
 	check_odd_path(c);
 	check_filters(c);
 	check_mount_namespace(c);

@@ -2,6 +2,7 @@
 /* A program that knows nothing of tlob, for the probe tests: probee MODE [COUNT] [MS]. Waits for a byte on descriptor 4 first. */
 #include <poll.h>
 #include <pthread.h>
+#include <setjmp.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -85,6 +86,25 @@ PROBED void never_returns(void)
 	pthread_exit(NULL);
 }
 
+static jmp_buf home;
+
+PROBED void leaps(unsigned far, unsigned ms)
+{
+	work_sleep(ms);
+	if (far)
+		longjmp(home, 1);
+	__asm__ volatile("");
+}
+
+static void leap(unsigned times, unsigned ms)
+{
+	for (volatile unsigned i = 0; i < times; i++)
+		if (!setjmp(home))
+			leaps(1, 1);
+	leaps(0, ms);
+	work_sleep(ms);
+}
+
 static void *leaver(void *arg)
 {
 	(void)arg;
@@ -135,6 +155,11 @@ int main(int argc, char **argv)
 			recursive(12, ms);
 		else if (!strcmp(mode, "alpha"))
 			alpha_one(ms), alpha_two(ms);
+		else if (!strcmp(mode, "leap"))
+			leap(20, ms);
+		else if (!strcmp(mode, "restarts"))
+			for (int k = 0; k < 20; k++)
+				mark_a();
 		else if (!strcmp(mode, "leave"))
 			leave(ms);
 		else
