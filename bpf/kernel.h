@@ -68,6 +68,7 @@ struct task_struct {
 	struct css_set *cgroups; /* with CONFIG_CGROUPS */
 	int pid;
 	int tgid;
+	__u64 start_time;
 	char comm[TASK_COMM_LEN];
 	struct task_struct *group_leader;
 	struct sched_entity se;

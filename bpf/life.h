@@ -3,6 +3,7 @@
 #ifndef TLOB_BPF_LIFE_H
 #define TLOB_BPF_LIFE_H
 
+#include "chosen.h"
 #include "expiry.h"
 
 /* Slots of arena 0 that nobody sits in. */
@@ -135,6 +136,7 @@ int sched_process_exit(__u64 *ctx)
 	struct tlob_leaver leaver = {.tid = (__u32)bpf_get_current_pid_tgid()};
 
 	(void)ctx;
+	keep_mark(bpf_get_current_task_btf());
 	leave_all(&leaver);
 	return 0;
 }
@@ -148,6 +150,8 @@ int sched_process_exec(__u64 *ctx)
 {
 	struct tlob_leaver leaver = {.tid = (__u32)ctx[1], .former = true};
 
+	if (inherit_mark(bpf_get_current_task_btf(), leaver.tid))
+		note(TLOB_BPF_NOTE_LEADER, 0, 0, true);
 	leave_all(&leaver);
 	return 0;
 }

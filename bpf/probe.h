@@ -11,23 +11,7 @@
 
 #include "life.h"
 
-const volatile bool filter_process; /* only tasks whose process carries a mark in @chosen */
-const volatile bool filter_cgroup; /* only tasks below the cgroup in @cgroups */
 const volatile __u32 tally_shards = 1; /* power of two */
-
-struct {
-	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, __u32);
-} chosen SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_CGROUP_ARRAY);
-	__uint(max_entries, 1);
-	__uint(key_size, sizeof(__u32));
-	__uint(value_size, sizeof(__u32));
-} cgroups SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -113,30 +97,6 @@ int irq_work_exit(__u64 *ctx)
 {
 	(void)ctx;
 	serve_wanted();
-	return 0;
-}
-
-/* ---- whom to look at */
-
-static __always_inline bool is_chosen(struct task_struct *task)
-{
-	if (filter_cgroup && bpf_current_task_under_cgroup(&cgroups, 0) != 1)
-		return false;
-	if (filter_process && !bpf_task_storage_get(&chosen, task->group_leader, NULL, 0))
-		return false;
-	return true;
-}
-
-/* Only loaded when children are wanted too. Arguments: parent, child. */
-SEC("tp_btf/sched_process_fork")
-int sched_process_fork(__u64 *ctx)
-{
-	struct task_struct *parent = (struct task_struct *)ctx[0];
-	struct task_struct *child = (struct task_struct *)ctx[1];
-
-	if (!bpf_task_storage_get(&chosen, parent->group_leader, NULL, 0))
-		return 0;
-	bpf_task_storage_get(&chosen, child, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	return 0;
 }
 

@@ -53,6 +53,8 @@ struct tlob_bpf_tally {
 enum tlob_bpf_note_kind {
 	TLOB_BPF_NOTE_ABANDONED = 1, /* a window in time was ended by thread exit or exec */
 	TLOB_BPF_NOTE_DRAIN = 2, /* the kick ring fills up */
+	TLOB_BPF_NOTE_LEADER =
+		3, /* exec has made another thread the leader of a process that is looked at */
 };
 
 struct tlob_bpf_note {

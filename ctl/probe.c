@@ -331,6 +331,21 @@ void tlobctl_bpf_detach(struct tlobctl *ctl, struct tlobctl_binding *binding)
 	}
 }
 
+void tlobctl_bpf_reattach(struct tlobctl *ctl)
+{
+	struct tlobctl_regions *regions = &ctl->regions;
+
+	if (!ctl->opts.pid || ctl->opts.children)
+		return; /* they are not limited */
+	for (size_t i = 0; i < regions->nbindings; i++)
+		tlobctl_bpf_detach(ctl, regions->bindings[i]);
+	for (size_t i = 0; i < regions->nbindings; i++) {
+		/* it may have gone meanwhile: then there is nothing to measure either */
+		if (!attach_side(ctl, &regions->bindings[i], 1, false))
+			attach_side(ctl, &regions->bindings[i], 1, true);
+	}
+}
+
 void tlobctl_bpf_tally(struct tlobctl *ctl, const struct tlobctl_binding *binding,
 		       struct tlobctl_stat *stat, struct tlob_hist *hist)
 {

@@ -260,6 +260,17 @@ static void check_filters(struct conf *c)
 	conf_close(c);
 
 	conf_reset(c);
+	CONF_EXEC(c, probee, "exec", "16", "40");
+	open_for(c, c->pid);
+	add(c, "%s:work_spin@10ms", probee);
+	conf_go(c);
+	conf_pump(c, 5000, NULL);
+	tap_ok(conf_count(c, TLOB_REC_OVERRUN, "work_spin") >= 4,
+	       "also after an exec that another of its threads has called (%zu of 16)",
+	       conf_count(c, TLOB_REC_OVERRUN, "work_spin"));
+	conf_close(c);
+
+	conf_reset(c);
 	CONF_EXEC(c, probee, "sleep", "2", "40");
 	open_for(c, c->pid);
 	tap_ok(add(c, "libc.so.6:usleep@10ms") == 1, "a library of a running process, by its name");
@@ -357,7 +368,7 @@ int conf_main(struct conf *c)
 		printf("1..0 # SKIP engine user has no probes\n");
 		return 0;
 	}
-	tap_plan(8 + 11 + 1 + 3 + 6 + 3 + 4 + 3 + 3);
+	tap_plan(8 + 11 + 1 + 3 + 6 + 3 + 5 + 3 + 3);
 	check_simple(c);
 	check_shapes(c);
 	check_ends(c);

@@ -130,6 +130,23 @@ static void leave(unsigned ms)
 	work_sleep(ms);
 }
 
+static void *exec_again(void *arg)
+{
+	char **argv = arg;
+
+	execl("/proc/self/exe", argv[0], "now", argv[2], argv[3], NULL);
+	_exit(96);
+}
+
+/* The process goes on as another program, which a thread that is not its first one has called. */
+static void exec_from_thread(char **argv)
+{
+	pthread_t t;
+
+	pthread_create(&t, NULL, exec_again, argv);
+	pthread_join(t, NULL);
+}
+
 int main(int argc, char **argv)
 {
 	const char *mode = argc > 1 ? argv[1] : "";
@@ -138,10 +155,10 @@ int main(int argc, char **argv)
 	struct pollfd p = {.fd = 4, .events = POLLIN};
 	char byte;
 
-	if (poll(&p, 1, 20000) != 1 || read(4, &byte, 1) != 1)
+	if (strcmp(mode, "now") && (poll(&p, 1, 20000) != 1 || read(4, &byte, 1) != 1))
 		return 99;
 	for (unsigned i = 0; i < count; i++) {
-		if (!strcmp(mode, "spin"))
+		if (!strcmp(mode, "spin") || !strcmp(mode, "now"))
 			work_spin(ms);
 		else if (!strcmp(mode, "sleep"))
 			work_sleep(ms);
@@ -160,6 +177,8 @@ int main(int argc, char **argv)
 		else if (!strcmp(mode, "restarts"))
 			for (int k = 0; k < 20; k++)
 				mark_a();
+		else if (!strcmp(mode, "exec"))
+			exec_from_thread(argv);
 		else if (!strcmp(mode, "leave"))
 			leave(ms);
 		else
