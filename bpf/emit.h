@@ -23,7 +23,7 @@ struct tlob_sight {
 /* A copy, because once its state has been changed the thread may go on and use it again. */
 static __always_inline void window_copy(struct tlob_window *to, struct tlob_window *from)
 {
-	to->state = tlob_load(&from->state);
+	to->state = tlob_load_acquire(&from->state);
 	to->start_ns = tlob_load(&from->start_ns);
 	to->deadline_ns = tlob_load(&from->deadline_ns);
 	to->tag = tlob_load(&from->tag);
@@ -52,6 +52,8 @@ static __always_inline void look_into_queue(struct tlob_clock *c, struct task_st
 	__u64 waited;
 
 	if (follow_wakeups || !kernel_has_queue_stamp(task) || split->state != TLOB_SLEEPING)
+		return;
+	if (now <= since) /* it left another CPU after this one read the time */
 		return;
 	if (!task->sched_info.last_queued)
 		return;
@@ -126,7 +128,7 @@ static __always_inline void fill_record(const struct tlob_sight *sight, struct t
 	r->cpu = tlob_load(&slot->clock.cpu);
 	r->region = tlob_load(&w->region);
 	r->uncertain_ns = 0;
-	r->tag = tlob_load(&w->tag);
+	r->tag = sight->arena < TLOB_BPF_ARENAS ? tlob_load(&w->tag) : 0; /* see frame_of() */
 	r->window = TLOB_WINDOW_GEN(tlob_load(&w->state)) * TLOB_MAX_DEPTH + sight->index;
 }
 
@@ -144,33 +146,15 @@ static __always_inline void emit_closing(const struct tlob_record *overrun)
 	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP); /* it is not to be had before the other one is */
 }
 
-static __always_inline int emit(struct tlob_sight *sight, struct tlob_slot *slot,
-				struct tlob_window *w, __u32 type, bool own)
-{
-	struct tlob_record *r = bpf_ringbuf_reserve(&records, sizeof(*r), 0);
+/* Global functions: the verifier looks at them once. */
 
-	if (!r) {
-		tlob_add(&records_dropped, 1);
-		return 0;
-	}
-	r->type = type;
-	describe_owner(sight, slot, r);
-	if (!own)
-		ask_owner(sight, slot, r);
-	else if (!sight->former)
-		bpf_get_current_comm(r->comm, sizeof(r->comm));
-	fill_record(sight, slot, w, r);
-	if (own && (sight->flags & TLOB_F_AT_STOP))
-		emit_closing(r);
-	bpf_ringbuf_submit(r, BPF_RB_FORCE_WAKEUP);
-	return 0;
-}
-
-/* One record of type @type for what @sight saw in @slot. Global functions: the verifier looks at them once. */
-
-/* The current thread's own window, which stays as it is meanwhile. With TLOB_F_AT_STOP: its closing record, too. */
+/*
+ * One record of type @type for the current thread's own window, which stays as it is meanwhile. With TLOB_F_AT_STOP: its
+ * closing record, too.
+ */
 __noinline int emit_own(struct tlob_sight *sight, struct tlob_slot *slot, __u32 type)
 {
+	struct tlob_record *r;
 	__u32 index;
 
 	if (!sight || !slot)
@@ -178,16 +162,55 @@ __noinline int emit_own(struct tlob_sight *sight, struct tlob_slot *slot, __u32 
 	index = sight->index;
 	if (index >= TLOB_MAX_DEPTH)
 		return 0;
-	return emit(sight, slot, &slot->windows[index], type, true);
+	r = bpf_ringbuf_reserve(&records, sizeof(*r), 0);
+	if (!r) {
+		tlob_add(&records_dropped, 1);
+		return 0;
+	}
+	r->type = type;
+	describe_owner(sight, slot, r);
+	if (!sight->former)
+		bpf_get_current_comm(r->comm, sizeof(r->comm));
+	fill_record(sight, slot, &slot->windows[index], r);
+	if (sight->flags & TLOB_F_AT_STOP)
+		emit_closing(r);
+	bpf_ringbuf_submit(r, BPF_RB_FORCE_WAKEUP);
+	return 0;
 }
 
-/* Any thread's, @w being a copy; not from probes, which may not look for a task. */
-__noinline int emit_other(struct tlob_sight *sight, struct tlob_slot *slot, struct tlob_window *w,
-			  __u32 type)
+/*
+ * Expire the window in @slot, any thread's, of which @copy was seen armed, and tell it. 1: it was still that one. Once it
+ * is taken the thread may stop, tell so, and exit: the record has its place in the ring and its owner's number before
+ * that. Not from probes, which may not look for a task.
+ */
+__noinline int emit_expiry(struct tlob_sight *sight, struct tlob_slot *slot,
+			   struct tlob_window *copy)
 {
-	if (!sight || !slot || !w)
+	struct tlob_record *r;
+	__u32 index;
+
+	if (!sight || !slot || !copy)
 		return 0;
-	return emit(sight, slot, w, type, false);
+	index = sight->index;
+	if (index >= TLOB_MAX_DEPTH)
+		return 0;
+	r = bpf_ringbuf_reserve(&records, sizeof(*r), 0);
+	if (!r) {
+		if (!tlob_window_take(&slot->windows[index], copy->state, TLOB_EXPIRED))
+			return 0;
+		tlob_add(&records_dropped, 1);
+		return 1;
+	}
+	r->type = TLOB_REC_OVERRUN;
+	describe_owner(sight, slot, r);
+	ask_owner(sight, slot, r);
+	fill_record(sight, slot, copy, r);
+	if (!tlob_window_take(&slot->windows[index], copy->state, TLOB_EXPIRED)) {
+		bpf_ringbuf_discard(r, BPF_RB_NO_WAKEUP);
+		return 0;
+	}
+	bpf_ringbuf_submit(r, BPF_RB_FORCE_WAKEUP);
+	return 1;
 }
 
 static __always_inline void note(__u32 kind, __u32 client, __u32 region, bool probe)

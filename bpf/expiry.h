@@ -152,12 +152,11 @@ __noinline int scan_window(struct tlob_scan *scan, struct tlob_slot *slot, __u32
 		release_orphan(slot, scan->arena, number);
 		return 0;
 	}
-	if (!tlob_window_take(&slot->windows[index], copy.state, TLOB_EXPIRED))
-		return 0;
-	tlob_add(scan->early ? &expired_early : &expired_late, 1);
 	sight.arena = scan->arena;
 	sight.now = scan->now;
-	return emit_other(&sight, slot, &copy, TLOB_REC_OVERRUN);
+	if (emit_expiry(&sight, slot, &copy))
+		tlob_add(scan->early ? &expired_early : &expired_late, 1);
+	return 0;
 }
 
 static long scan_slot(__u32 i, struct tlob_scan *scan)
@@ -230,24 +229,19 @@ static __always_inline long start_timer(__u32 arena, __u64 deadline_ns)
 
 /*
  * See to it that the arena is served at @deadline_ns at the latest. Whoever lowers next_wake_ns then sets the timer, to
- * what next_wake_ns is by then, and looks again: the last to set it sets it to the lowest. @head may be
- * scribbled over, which delays that process's own expiries and costs a bounded time.
+ * what next_wake_ns is by then, and looks again: the last to set it sets it to the lowest. A wake-up that lies in the
+ * past may be one that could not be set, and is set again. @head may be scribbled over, which delays that process's own
+ * expiries and costs a bounded time.
  */
 static __always_inline long lower_wake(__u32 arena, struct tlob_arena_head *head, __u64 deadline_ns,
 				       bool timers)
 {
-	__u64 next = 0;
+	__u64 next = tlob_wake_lower(head, deadline_ns);
 	long err = 0;
 	int i;
 
-	for (i = 0; i < LOWER_ATTEMPTS; i++) {
-		next = tlob_load(&head->next_wake_ns);
-		if (next <= deadline_ns)
-			return 0;
-		if (tlob_cmpxchg(&head->next_wake_ns, next, deadline_ns) == next)
-			break;
-	}
-	next = deadline_ns;
+	if (next < deadline_ns && next > bpf_ktime_get_ns())
+		return 0;
 	for (i = 0; i < LOWER_ATTEMPTS; i++) {
 		__u64 lower;
 

@@ -7,9 +7,11 @@
 #define TLOB_BPF_KERNEL_H
 
 #include <linux/bpf.h>
+#include <linux/ptrace.h>
 #include <stdbool.h>
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
 
 #define TASK_COMM_LEN 16
 #define TIMER_ABSOLUTE 1 /* BPF_F_TIMER_ABS: Linux 6.4 */
@@ -66,6 +68,7 @@ struct task_struct {
 	struct css_set *cgroups; /* with CONFIG_CGROUPS */
 	int pid;
 	int tgid;
+	__u64 start_time;
 	char comm[TASK_COMM_LEN];
 	struct task_struct *group_leader;
 	struct sched_entity se;

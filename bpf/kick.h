@@ -16,6 +16,7 @@ static __always_inline int kick_register(struct tlob_kick *kick)
 	struct tlob_keeper *keeper;
 	struct tlob_thread *thread;
 	struct tlob_slot *slot;
+	__u32 generation;
 
 	if (arena == 0 || arena >= TLOB_BPF_ARENAS || number == 0 || number >= TLOB_ARENA_SLOTS)
 		return EINVAL;
@@ -24,7 +25,9 @@ static __always_inline int kick_register(struct tlob_kick *kick)
 	owner = owner_of(arena, number);
 	if (!keeper || !slot || !owner)
 		return ENOENT;
-	if (!keeper->cookie || keeper->cookie != kick->cookie)
+	/* before the cookie: if the arena changes hands from here on, this registration is void */
+	generation = tlob_load_acquire(&arena_generation[arena]);
+	if (!kick->cookie || tlob_load_acquire(&keeper->cookie) != kick->cookie)
 		return EACCES;
 	was = tlob_cmpxchg(&keeper->tgid, 0, tgid);
 	if (was && was != tgid)
@@ -35,7 +38,7 @@ static __always_inline int kick_register(struct tlob_kick *kick)
 	leave_process_slot(thread, &leaver);
 	take_slot(slot, owner);
 	thread->slot = number;
-	thread->generation = arena_generation[arena];
+	thread->generation = generation;
 	tlob_store(&thread->arena, arena);
 	return 0;
 }

@@ -3,6 +3,7 @@
 #ifndef TLOB_BPF_LIFE_H
 #define TLOB_BPF_LIFE_H
 
+#include "chosen.h"
 #include "expiry.h"
 
 /* @slot is the current thread's from now on, and its clock starts at zero. */
@@ -48,8 +49,11 @@ __noinline int abandon_window(struct tlob_sight *sight, struct tlob_slot *slot)
 	}
 	/* expired long since, or at this very moment */
 	state = tlob_load(&w->state);
-	if (TLOB_WINDOW_STATE(state) == TLOB_EXPIRED && tlob_window_take(w, state, TLOB_IDLE))
-		emit_own(sight, slot, TLOB_REC_CLOSE);
+	if (TLOB_WINDOW_STATE(state) != TLOB_EXPIRED || !tlob_window_take(w, state, TLOB_IDLE))
+		return 0;
+	if (sight->now < tlob_load(&w->deadline_ns))
+		sight->now = tlob_load(&w->deadline_ns);
+	emit_own(sight, slot, TLOB_REC_CLOSE);
 	return 0;
 }
 
@@ -123,6 +127,7 @@ int sched_process_exit(__u64 *ctx)
 	struct tlob_leaver leaver = {.tid = (__u32)bpf_get_current_pid_tgid()};
 
 	(void)ctx;
+	keep_mark(bpf_get_current_task_btf());
 	leave_all(&leaver);
 	return 0;
 }
@@ -136,6 +141,8 @@ int sched_process_exec(__u64 *ctx)
 {
 	struct tlob_leaver leaver = {.tid = (__u32)ctx[1], .former = true};
 
+	if (inherit_mark(bpf_get_current_task_btf(), leaver.tid))
+		note(TLOB_BPF_NOTE_LEADER, 0, 0, true);
 	leave_all(&leaver);
 	return 0;
 }

@@ -11,23 +11,7 @@
 
 #include "life.h"
 
-const volatile bool filter_process; /* only tasks whose process carries a mark in @chosen */
-const volatile bool filter_cgroup; /* only tasks below the cgroup in @cgroups */
 const volatile __u32 tally_shards = 1; /* power of two */
-
-struct {
-	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, __u32);
-} chosen SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_CGROUP_ARRAY);
-	__uint(max_entries, 1);
-	__uint(key_size, sizeof(__u32));
-	__uint(value_size, sizeof(__u32));
-} cgroups SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -119,30 +103,6 @@ int irq_work_exit(__u64 *ctx)
 	return 0;
 }
 
-/* ---- whom to look at */
-
-static __always_inline bool is_chosen(struct task_struct *task)
-{
-	if (filter_cgroup && bpf_current_task_under_cgroup(&cgroups, 0) != 1)
-		return false;
-	if (filter_process && !bpf_task_storage_get(&chosen, task->group_leader, NULL, 0))
-		return false;
-	return true;
-}
-
-/* Only loaded when children are wanted too. Arguments: parent, child. */
-SEC("tp_btf/sched_process_fork")
-int sched_process_fork(__u64 *ctx)
-{
-	struct task_struct *parent = (struct task_struct *)ctx[0];
-	struct task_struct *child = (struct task_struct *)ctx[1];
-
-	if (!bpf_task_storage_get(&chosen, parent->group_leader, NULL, 0))
-		return 0;
-	bpf_task_storage_get(&chosen, child, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	return 0;
-}
-
 /* ---- windows */
 
 static __always_inline struct tlob_bpf_tally *tally_of(__u32 binding)
@@ -222,6 +182,69 @@ static __always_inline void skip_clear(struct tlob_slot *slot)
 		skip[i].count = 0;
 }
 
+/*
+ * A start may never see its stop: an exception, longjmp() or an early exit leaves its frame another way. So a window
+ * remembers the user's stack pointer, where nobody needs a tag. When the thread is seen in a frame above that of a
+ * function's window, that frame is gone; the kernel forgets its return probes by the same rule, and like them this
+ * takes a stack at a higher address for an outer frame.
+ */
+#define frame_of(w) ((w)->tag)
+#define FRAME_FUNCTION 1ULL /* stack pointers are even */
+
+/* End a window that has no stop to come. */
+static __noinline void forget(struct tlob_thread *thread, struct tlob_slot *slot, __u32 index)
+{
+	struct tlob_sight sight = {.slot = thread->probe % TLOB_ARENA_SLOTS,
+				   .index = index,
+				   .flags = TLOB_F_ABANDONED,
+				   .now = bpf_ktime_get_ns()};
+	struct tlob_bpf_tally *tally;
+	struct tlob_window *w;
+	__u64 state;
+
+	if (index >= TLOB_MAX_DEPTH)
+		return;
+	w = &slot->windows[index];
+	sight.arena = probe_arena_of(thread->probe);
+	state = tlob_load(&w->state);
+	if (TLOB_WINDOW_STATE(state) == TLOB_ARMED && tlob_window_take(w, state, TLOB_IDLE)) {
+		tally = tally_of(w->region); /* a note would wake the agent each time */
+		if (tally)
+			tlob_add(&tally->abandoned, 1);
+	} else {
+		abandon_window(&sight, slot);
+	}
+	tlob_store(&slot->used, slot->used & ~(1u << index));
+}
+
+/*
+ * The thread is in the frame of @sp: forget what is below it, and windows of @binding of this very frame. Of windows
+ * between two addresses, which may well end further up than they began, only when there is no room for more.
+ */
+static __noinline void forget_below(struct tlob_thread *thread, struct tlob_slot *slot, __u64 sp,
+				    __u32 binding)
+{
+	__u32 used = slot->used;
+	__u64 any = used == (1u << TLOB_MAX_DEPTH) - 1 ? FRAME_FUNCTION : 0;
+
+	for (__u32 index = 0; index < TLOB_MAX_DEPTH; index++) {
+		__u64 frame = frame_of(&slot->windows[index]) | any;
+
+		if (!(used >> index & 1))
+			continue;
+		if ((frame & FRAME_FUNCTION && frame < sp) ||
+		    ((frame & ~FRAME_FUNCTION) == sp && slot->windows[index].region == binding))
+			forget(thread, slot, index);
+	}
+}
+
+/* A start under way. */
+struct tlob_start {
+	__u64 budget_ns;
+	__u64 frame;
+	__u32 binding;
+};
+
 /* The time, and the thread's clocks at that time. */
 static __noinline void begin_window(struct tlob_window *w, struct tlob_clock *c)
 {
@@ -236,8 +259,8 @@ static __noinline void begin_window(struct tlob_window *w, struct tlob_clock *c)
 	w->sleeping_ns = split.sleeping_ns;
 }
 
-static __noinline void open_window(struct tlob_slot *slot, __u32 entry, __u32 index, __u32 binding,
-				   __u64 budget_ns)
+static __noinline void open_window(struct tlob_slot *slot, __u32 entry, __u32 index,
+				   const struct tlob_start *start)
 {
 	struct tlob_arena_head *head = head_of(probe_arena_of(entry));
 	struct tlob_window *w;
@@ -246,49 +269,65 @@ static __noinline void open_window(struct tlob_slot *slot, __u32 entry, __u32 in
 		return;
 	w = &slot->windows[index];
 	begin_window(w, &slot->clock);
-	w->deadline_ns = w->start_ns + budget_ns;
-	w->tag = 0;
-	w->region = binding;
+	w->deadline_ns = w->start_ns + start->budget_ns;
+	frame_of(w) = start->frame;
+	w->region = start->binding;
 	tlob_store(&slot->used, slot->used | 1u << index);
 	tlob_window_arm(w);
-	if (w->deadline_ns < tlob_load(&head->next_wake_ns))
+	if (tlob_window_wants_kick(head, w->start_ns, w->deadline_ns))
 		want(probe_arena_of(entry), head, w->deadline_ns);
 }
 
+/* False: all windows are taken. */
+static __always_inline bool start_window(struct tlob_thread *thread, struct tlob_slot *slot,
+					 const struct tlob_start *start)
+{
+	__u32 used = slot->used;
+
+	if (used) {
+		forget_below(thread, slot, start->frame & ~FRAME_FUNCTION, start->binding);
+		used = slot->used;
+	}
+	for (__u32 index = 0; index < TLOB_MAX_DEPTH; index++) {
+		if (used >> index & 1)
+			continue;
+		open_window(slot, thread->probe, index, start);
+		return true;
+	}
+	return false;
+}
+
 SEC("uprobe")
-int probe_start(void *ctx)
+int probe_start(struct pt_regs *ctx)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	__u32 binding = (__u32)bpf_get_attach_cookie(ctx);
-	struct tlob_bpf_binding *b = bpf_map_lookup_elem(&bindings, &binding);
+	struct tlob_start start = {.binding = (__u32)bpf_get_attach_cookie(ctx),
+				   .frame = PT_REGS_SP(ctx)};
+	struct tlob_bpf_binding *b = bpf_map_lookup_elem(&bindings, &start.binding);
 	struct tlob_bpf_tally *tally;
 	struct tlob_thread *thread;
 	struct tlob_slot *slot = NULL;
-	__u32 used;
 
 	if (!b || !(b->anyone || is_chosen(task)))
 		return 0;
+	start.budget_ns = b->budget_ns;
+	if (b->form != TLOB_BPF_PAIR)
+		start.frame |= FRAME_FUNCTION;
 	thread = settle(task);
 	if (thread)
 		slot = probe_slot(thread);
-	if (slot) {
-		used = slot->used;
-		for (__u32 index = 0; index < TLOB_MAX_DEPTH; index++) {
-			if (used >> index & 1)
-				continue;
-			open_window(slot, thread->probe, index, binding, b->budget_ns);
-			return 0;
-		}
-		skip_add(slot, binding);
-	}
-	tally = tally_of(binding);
+	if (slot && start_window(thread, slot, &start))
+		return 0;
+	if (slot && b->form == TLOB_BPF_PAIR)
+		skip_add(slot, start.binding);
+	tally = tally_of(start.binding);
 	if (tally)
 		tlob_add(&tally->refused, 1);
 	return 0;
 }
 
-/* The innermost open window of @binding; TLOB_MAX_DEPTH if there is none. */
-static __always_inline __u32 innermost(struct tlob_slot *slot, __u32 binding)
+/* The latest open window of @binding; TLOB_MAX_DEPTH if there is none. */
+static __always_inline __u32 latest_of(struct tlob_slot *slot, __u32 binding)
 {
 	__u32 used = slot->used, found = TLOB_MAX_DEPTH;
 	__u64 latest = 0;
@@ -298,6 +337,31 @@ static __always_inline __u32 innermost(struct tlob_slot *slot, __u32 binding)
 
 		if ((used >> index & 1) && w->region == binding && w->start_ns > latest) {
 			latest = w->start_ns;
+			found = index;
+		}
+	}
+	return found;
+}
+
+#if defined(__TARGET_ARCH_x86)
+#define RETURN_POPS 4 /* at least: the return address, of 32 or 64 bits */
+#else
+#define RETURN_POPS 0
+#endif
+
+/* The open window of @binding of the frame that is left at @sp; TLOB_MAX_DEPTH if there is none. */
+static __always_inline __u32 frame_left(struct tlob_slot *slot, __u32 binding, __u64 sp)
+{
+	__u32 used = slot->used, found = TLOB_MAX_DEPTH;
+	__u64 highest = 0;
+
+	for (__u32 index = 0; index < TLOB_MAX_DEPTH; index++) {
+		struct tlob_window *w = &slot->windows[index];
+		__u64 frame = frame_of(w) & ~FRAME_FUNCTION;
+
+		if ((used >> index & 1) && w->region == binding && frame <= sp &&
+		    frame >= highest) {
+			highest = frame;
 			found = index;
 		}
 	}
@@ -337,8 +401,10 @@ static __noinline void close_window(struct tlob_thread *thread, struct tlob_slot
 	if (!slot->used)
 		skip_clear(slot);
 	if (was == TLOB_EXPIRED) {
-		/* on another CPU, and that may have been after the time was read here */
+		/* on another CPU: after the time was read here, or by a clock a little ahead */
 		sight.now = bpf_ktime_get_ns();
+		if (sight.now < w->deadline_ns)
+			sight.now = w->deadline_ns;
 		emit_own(&sight, slot, TLOB_REC_CLOSE);
 		tlob_add(&tally->overruns, 1);
 	} else if (was == TLOB_ARMED && sight.now >= w->deadline_ns) {
@@ -349,16 +415,33 @@ static __noinline void close_window(struct tlob_thread *thread, struct tlob_slot
 	tally_add(tally, sight.now - w->start_ns);
 }
 
+/* What stops here; windows below it are ended as well. */
+static __always_inline __u32 find_stopped(struct tlob_thread *thread, struct tlob_slot *slot,
+					  __u32 binding, __u32 form, __u64 sp)
+{
+	__u32 index, used = slot->used;
+
+	if (form == TLOB_BPF_PAIR)
+		return latest_of(slot, binding);
+	if (form == TLOB_BPF_RETURN)
+		sp -= RETURN_POPS;
+	index = frame_left(slot, binding, sp);
+	if (index < TLOB_MAX_DEPTH && used & (used - 1))
+		forget_below(thread, slot, frame_of(&slot->windows[index]) & ~FRAME_FUNCTION, 0);
+	return index;
+}
+
 SEC("uprobe")
-int probe_stop(void *ctx)
+int probe_stop(struct pt_regs *ctx)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct tlob_thread *thread = bpf_task_storage_get(&threads, task, NULL, 0);
 	__u32 binding = (__u32)bpf_get_attach_cookie(ctx), index;
+	struct tlob_bpf_binding *b = bpf_map_lookup_elem(&bindings, &binding);
 	struct tlob_bpf_tally *tally = tally_of(binding);
 	struct tlob_slot *slot = NULL;
 
-	if (!tally)
+	if (!tally || !b)
 		return 0;
 	if (thread)
 		slot = probe_slot(thread);
@@ -367,9 +450,9 @@ int probe_stop(void *ctx)
 			tlob_add(&tally->unmatched, 1);
 		return 0;
 	}
-	if (skip_take(slot, binding))
+	if (b->form == TLOB_BPF_PAIR && skip_take(slot, binding))
 		return 0;
-	index = innermost(slot, binding);
+	index = find_stopped(thread, slot, binding, b->form, PT_REGS_SP(ctx));
 	if (index < TLOB_MAX_DEPTH)
 		close_window(thread, slot, index, tally);
 	else

@@ -25,11 +25,18 @@ struct tlob_bpf_owner {
 	__u32 tid;
 };
 
+/* How the stop of a region tells which start it belongs to. */
+enum tlob_bpf_form {
+	TLOB_BPF_PAIR, /* two addresses: the latest start */
+	TLOB_BPF_RETURN, /* a function with a probe on its return: the one with the same stack frame */
+	TLOB_BPF_EXITS, /* a function with probes where it is left: the same */
+};
+
 /* One pair of probes. */
 struct tlob_bpf_binding {
 	__u64 budget_ns;
 	__u32 anyone; /* filters do not apply */
-	__u32 reserved;
+	__u32 form; /* enum tlob_bpf_form */
 };
 
 /* Statistics of one binding; an array of one per shard. */
@@ -38,13 +45,15 @@ struct tlob_bpf_tally {
 	__u64 overruns;
 	__u64 refused; /* deeper than TLOB_MAX_DEPTH, or no slot left */
 	__u64 unmatched; /* stops without a start */
-	__u64 pad[5];
+	__u64 abandoned; /* in time, and their frame has gone without a stop */
+	__u64 pad[4];
 };
 
 /* What comes through the record ring besides records; told apart by its size. */
 enum tlob_bpf_note_kind {
 	TLOB_BPF_NOTE_ABANDONED = 1, /* a window in time was ended by thread exit or exec */
 	TLOB_BPF_NOTE_DRAIN = 2, /* the kick ring fills up */
+	TLOB_BPF_NOTE_LEADER = 3, /* exec made another thread the leader of a process looked at */
 };
 
 struct tlob_bpf_note {

@@ -56,8 +56,9 @@ static __always_inline void take_cpu(struct tlob_clock *c, struct task_struct *t
 		__u64 since = tlob_load(&c->since_ns), waited;
 
 		waited = queued_ns(c, task, queue_now ? queue_now : now - c->queue_skew_ns);
+		/* a clock that is ahead of this CPU's stays where it is */
 		tlob_clock_step(c, TLOB_MODEL_EVENT_WAKEUP,
-				now - since > waited ? now - waited : since);
+				now > since && now - since > waited ? now - waited : since);
 	}
 	tlob_clock_step(c, TLOB_MODEL_EVENT_SWITCH_IN, now);
 	tlob_store(&c->cpu, bpf_get_smp_processor_id());

@@ -8,6 +8,7 @@
  *	switch.h	thread clocks
  *	emit.h		records
  *	expiry.h	deadlines
+ *	chosen.h	whom probes look at
  *	life.h		registration, exit, exec
  *	kick.h		calls of measured threads
  *	probe.h		windows of programs that were not made for it

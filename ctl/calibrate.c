@@ -191,7 +191,7 @@ static double cost_of(struct tlobctl *ctl, enum tlobctl_probe_kind kind, bool to
 
 double tlobctl_calibrate_binding(struct tlobctl *ctl, const struct tlobctl_binding *b)
 {
-	if (!b->stop)
+	if (!b->stop && !b->nexits)
 		return cost_of(ctl, b->start_kind, true);
 	return (cost_of(ctl, b->start_kind, false) + cost_of(ctl, b->stop_kind, false)) / 2;
 }

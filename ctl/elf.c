@@ -55,6 +55,9 @@ struct tlobctl_elf {
 	uint64_t entry;
 	bool go;
 	bool has_symtab;
+	bool dynamic;
+	bool handlers;
+	struct segment plt[3]; /* .plt, .plt.got, .plt.sec */
 	struct segment *code;
 	size_t code_count;
 	struct tlobctl_symtab symtab;
@@ -252,7 +255,7 @@ static int read_segments(struct tlobctl_elf *elf)
 static void read_sections(struct tlobctl_elf *elf)
 {
 	Elf_Scn *section = NULL;
-	size_t names;
+	size_t names, nplt = 0;
 
 	if (elf_getshdrstrndx(elf->elf, &names))
 		return;
@@ -270,6 +273,11 @@ static void read_sections(struct tlobctl_elf *elf)
 		if (!strcmp(name, ".note.go.buildid") || !strcmp(name, ".gopclntab") ||
 		    !strcmp(name, ".go.buildinfo"))
 			elf->go = true;
+		elf->dynamic |= header.sh_type == SHT_DYNAMIC;
+		elf->handlers |= !strcmp(name, ".gcc_except_table");
+		if (!strncmp(name, ".plt", 4) && nplt < sizeof(elf->plt) / sizeof(*elf->plt))
+			elf->plt[nplt++] =
+				(struct segment){header.sh_offset, header.sh_addr, header.sh_size};
 	}
 }
 
@@ -372,6 +380,24 @@ uint64_t tlobctl_elf_entry(const struct tlobctl_elf *elf)
 bool tlobctl_elf_is_go(const struct tlobctl_elf *elf)
 {
 	return elf->go;
+}
+
+bool tlobctl_elf_is_static(const struct tlobctl_elf *elf)
+{
+	return !elf->dynamic;
+}
+
+bool tlobctl_elf_has_handlers(const struct tlobctl_elf *elf)
+{
+	return elf->handlers;
+}
+
+bool tlobctl_elf_is_plt(const struct tlobctl_elf *elf, uint64_t address)
+{
+	for (size_t i = 0; i < sizeof(elf->plt) / sizeof(*elf->plt); i++)
+		if (address - elf->plt[i].address < elf->plt[i].size)
+			return true;
+	return false;
 }
 
 bool tlobctl_elf_has_symtab(const struct tlobctl_elf *elf)

@@ -38,6 +38,10 @@ const char *tlobctl_elf_path(const struct tlobctl_elf *elf);
 uint16_t tlobctl_elf_machine(const struct tlobctl_elf *elf);
 uint64_t tlobctl_elf_entry(const struct tlobctl_elf *elf);
 bool tlobctl_elf_is_go(const struct tlobctl_elf *elf);
+bool tlobctl_elf_is_static(const struct tlobctl_elf *elf); /* needs no other library */
+bool tlobctl_elf_has_handlers(const struct tlobctl_elf *elf); /* a table of exception handlers */
+bool tlobctl_elf_is_plt(const struct tlobctl_elf *elf,
+			uint64_t address); /* a stub for a function elsewhere */
 /* False: stripped and no debug file, only exported symbols are known. */
 bool tlobctl_elf_has_symtab(const struct tlobctl_elf *elf);
 /* Where its debug file was looked for first; "" if it has no build-id. */

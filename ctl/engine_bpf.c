@@ -26,6 +26,8 @@ static void take_note(struct tlobctl *ctl, const struct tlob_bpf_note *note)
 		tlobctl_abandoned(ctl, note->client, note->region, note->probe);
 	else if (note->kind == TLOB_BPF_NOTE_DRAIN)
 		ring_buffer__consume(tlobctl_bpf_of(ctl)->kicks);
+	else if (note->kind == TLOB_BPF_NOTE_LEADER)
+		tlobctl_bpf_reattach(ctl);
 }
 
 static bool is_turn_over(struct tlobctl_bpf *bpf)

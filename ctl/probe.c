@@ -155,17 +155,26 @@ struct side {
 	struct bpf_program *program;
 };
 
-static uint64_t offset_of(const struct side *side, const struct tlobctl_binding *b)
+/* A region has one address on each side, or one for each of its exits. */
+static size_t count_of(const struct side *side, const struct tlobctl_binding *b)
 {
-	return side->start || side->returns ? b->start_offset : b->stop_offset;
+	return !side->start && b->nexits ? b->nexits : 1;
+}
+
+static uint64_t offset_of(const struct side *side, const struct tlobctl_binding *b, size_t i)
+{
+	if (side->start || side->returns)
+		return b->start_offset;
+	return b->nexits ? b->exits[i] : b->stop_offset;
 }
 
 static int fail_attach(const struct side *side, const struct tlobctl_binding *b, int err)
 {
 	const char *point = side->start	  ? b->start :
 			    side->returns ? "the return of this function" :
+			    b->nexits	  ? "an exit of this function" :
 					    b->stop;
-	unsigned long long offset = offset_of(side, b);
+	unsigned long long offset = offset_of(side, b, 0);
 
 	if (err == EACCES || err == EPERM)
 		return tlobctl_fail(
@@ -183,6 +192,21 @@ static int fail_attach(const struct side *side, const struct tlobctl_binding *b,
 		point, offset, b->path, strerror(err));
 }
 
+static int attach_one(const struct side *side, struct tlobctl_binding *b, size_t i)
+{
+	LIBBPF_OPTS(bpf_uprobe_opts, opts, .bpf_cookie = b->id, .retprobe = side->returns);
+	struct bpf_link *link = bpf_program__attach_uprobe_opts(side->program, side->pid, b->path,
+								offset_of(side, b, i), &opts);
+
+	if (!link)
+		return fail_attach(side, b, errno);
+	if (side->start || !b->nexits)
+		b->links[!side->start] = link;
+	else
+		b->exit_links[i] = link;
+	return 0;
+}
+
 static int attach_each(const struct side *side)
 {
 	libbpf_print_fn_t before = libbpf_set_print(NULL);
@@ -190,14 +214,15 @@ static int attach_each(const struct side *side)
 
 	for (size_t i = 0; i < side->n && !r; i++) {
 		struct tlobctl_binding *b = side->bindings[i];
-		LIBBPF_OPTS(bpf_uprobe_opts, opts, .bpf_cookie = b->id, .retprobe = side->returns);
-		struct bpf_link *link = bpf_program__attach_uprobe_opts(
-			side->program, side->pid, b->path, offset_of(side, b), &opts);
 
-		if (link)
-			b->links[!side->start] = link;
-		else
-			r = fail_attach(side, b, errno);
+		if (!side->start && b->nexits) {
+			b->exit_links = calloc(b->nexits, sizeof(struct bpf_link *));
+			if (!b->exit_links)
+				r = tlobctl_fail(-ENOMEM, "out of memory for %zu probes",
+						 b->nexits);
+		}
+		for (size_t k = 0; k < count_of(side, b) && !r; k++)
+			r = attach_one(side, b, k);
 	}
 	libbpf_set_print(before);
 	return r;
@@ -207,23 +232,29 @@ static int attach_each(const struct side *side)
 static int attach_at_once(const struct side *side, int attach_type)
 {
 	struct tlobctl_binding *first = side->bindings[0];
-	uint64_t *offsets = calloc(2 * side->n, sizeof(*offsets)), *cookies = offsets + side->n;
 	struct tlobctl_uprobes u = {.program = bpf_program__fd(side->program),
 				    .attach_type = attach_type,
 				    .path = first->path,
-				    .offsets = offsets,
-				    .cookies = cookies,
-				    .n = (uint32_t)side->n,
 				    .returns = side->returns,
 				    .pid = side->pid};
+	uint64_t *offsets, *cookies;
+	size_t n = 0;
 	int r = 0;
 
+	for (size_t i = 0; i < side->n; i++)
+		n += count_of(side, side->bindings[i]);
+	offsets = calloc(2 * n, sizeof(*offsets));
 	if (!offsets)
-		return tlobctl_fail(-ENOMEM, "out of memory for %zu probes", side->n);
+		return tlobctl_fail(-ENOMEM, "out of memory for %zu probes", n);
+	cookies = offsets + n;
 	for (size_t i = 0; i < side->n; i++) {
-		offsets[i] = offset_of(side, side->bindings[i]);
-		cookies[i] = side->bindings[i]->id;
+		for (size_t k = 0; k < count_of(side, side->bindings[i]); k++) {
+			offsets[u.n] = offset_of(side, side->bindings[i], k);
+			cookies[u.n++] = side->bindings[i]->id;
+		}
 	}
+	u.offsets = offsets;
+	u.cookies = cookies;
 	first->multi_fds[!side->start] = tlobctl_uprobes_attach(&u);
 	if (first->multi_fds[!side->start] < 0)
 		r = fail_attach(side, first, -first->multi_fds[!side->start]);
@@ -237,7 +268,7 @@ static int attach_side(struct tlobctl *ctl, struct tlobctl_binding **bindings, s
 	struct side side = {.bindings = bindings,
 			    .n = n,
 			    .start = start,
-			    .returns = !start && !bindings[0]->stop,
+			    .returns = !start && !bindings[0]->stop && !bindings[0]->nexits,
 			    .pid = ctl->opts.pid && !ctl->opts.children ? ctl->opts.pid : -1,
 			    .program = start ? bpf->skel->progs.probe_start :
 					       bpf->skel->progs.probe_stop};
@@ -251,7 +282,11 @@ static int set_budgets(struct tlobctl_bpf *bpf, struct tlobctl_binding **binding
 {
 	for (size_t i = 0; i < n; i++) {
 		struct tlobctl_binding *b = bindings[i];
-		struct tlob_bpf_binding setting = {.budget_ns = b->budget_ns, .anyone = b->anyone};
+		struct tlob_bpf_binding setting = {.budget_ns = b->budget_ns,
+						   .anyone = b->anyone,
+						   .form = b->stop   ? TLOB_BPF_PAIR :
+							   b->nexits ? TLOB_BPF_EXITS :
+								       TLOB_BPF_RETURN};
 
 		if (bpf_map_update_elem(bpf_map__fd(bpf->skel->maps.bindings), &b->id, &setting,
 					BPF_ANY))
@@ -283,12 +318,31 @@ int tlobctl_bpf_attach(struct tlobctl *ctl, struct tlobctl_binding **bindings, s
 void tlobctl_bpf_detach(struct tlobctl *ctl, struct tlobctl_binding *binding)
 {
 	(void)ctl;
+	for (size_t i = 0; binding->exit_links && i < binding->nexits; i++)
+		bpf_link__destroy(binding->exit_links[i]);
+	free(binding->exit_links);
+	binding->exit_links = NULL;
 	for (int i = 0; i < 2; i++) {
 		bpf_link__destroy(binding->links[i]);
 		binding->links[i] = NULL;
 		if (binding->multi_fds[i] >= 0)
 			close(binding->multi_fds[i]);
 		binding->multi_fds[i] = -1;
+	}
+}
+
+void tlobctl_bpf_reattach(struct tlobctl *ctl)
+{
+	struct tlobctl_regions *regions = &ctl->regions;
+
+	if (!ctl->opts.pid || ctl->opts.children)
+		return; /* they are not limited */
+	for (size_t i = 0; i < regions->nbindings; i++)
+		tlobctl_bpf_detach(ctl, regions->bindings[i]);
+	for (size_t i = 0; i < regions->nbindings; i++) {
+		/* it may have gone meanwhile: then there is nothing to measure either */
+		if (!attach_side(ctl, &regions->bindings[i], 1, false))
+			attach_side(ctl, &regions->bindings[i], 1, true);
 	}
 }
 
@@ -303,6 +357,7 @@ void tlobctl_bpf_tally(struct tlobctl *ctl, const struct tlobctl_binding *bindin
 		tlob_hist_merge(hist, &tally->hist);
 		stat->overruns += tally->overruns;
 		stat->refused += tally->refused;
+		stat->abandoned += tally->abandoned;
 	}
 	free(tally);
 }

@@ -26,6 +26,9 @@ struct tlobctl_binding *tlobctl_binding_new(struct tlobctl_site *site, uint64_t 
 	b->budget_ns = budget_ns;
 	b->start_offset = site->start_offset;
 	b->stop_offset = site->stop_offset;
+	b->exits = site->exits;
+	b->nexits = site->nexits;
+	site->exits = NULL;
 	b->start_kind = site->start_kind;
 	b->stop_kind = site->stop_kind;
 	b->multi_fds[0] = -1;
@@ -49,6 +52,8 @@ void tlobctl_binding_free(struct tlobctl_binding *binding)
 	free(binding->path);
 	free(binding->start);
 	free(binding->stop);
+	free(binding->exits);
+	free(binding->exit_links);
 	tlobctl_binding_deinit(binding);
 	free(binding);
 }

@@ -21,12 +21,15 @@ struct tlobctl_binding {
 	uint64_t budget_ns;
 	char *name, *path, *start, *stop; /* stop NULL: function return */
 	uint64_t start_offset, stop_offset;
+	uint64_t *exits; /* stop NULL: probes on these instead of one on the return; NULL: not here */
+	size_t nexits;
 	enum tlobctl_probe_kind start_kind, stop_kind;
 	bool anyone; /* the session's filters do not apply */
 	double cost_ns;
 	struct tlobctl_seen seen;
 	/* engine bpf: start and stop; those of regions that were added together may hang on the first of them */
 	struct bpf_link *links[2];
+	struct bpf_link **exit_links; /* @nexits, where each probe has its own link */
 	int multi_fds[2]; /* -1: none */
 	int tally_fd;
 };

@@ -11,6 +11,7 @@
 
 #include "elf.h"
 #include "error.h"
+#include "exits.h"
 #include "insn.h"
 #include "parse.h"
 #include "path.h"
@@ -25,6 +26,7 @@ struct job {
 	pid_t pid;
 	struct tlobctl_file file;
 	struct tlobctl_elf *elf;
+	bool throws; /* exceptions may pass */
 };
 
 /* Where a point came out. */
@@ -226,7 +228,55 @@ static int check_return(struct job *job, const struct place *p)
 	return 0;
 }
 
+/* ---- exits */
+
+static int fail_exits(struct job *job, const struct place *p, const char *why)
+{
+	return tlobctl_fail(
+		-ENOTSUP,
+		"cannot wait for the return of %s in %s: a probe on the return would kill the program "
+		"when a C++ exception passes, and its exits are not known: %s. Give START..STOP",
+		p->text, job->file.path, why);
+}
+
+/* Probes on the exits of the function at @entry, for a binary where its return may not be probed. */
+static int find_exits(struct job *job, const struct place *entry, struct tlobctl_site *site)
+{
+	struct tlobctl_exits *exits;
+	const char *why;
+
+	if (!entry->symbol)
+		return fail_exits(job, entry, "no symbol says where it ends");
+	exits = malloc(sizeof(*exits));
+	if (!exits)
+		return tlobctl_fail(-ENOMEM, "out of memory");
+	why = tlobctl_exits_find(job->elf, entry->symbol, exits);
+	if (!why) {
+		site->exits = malloc(exits->n * sizeof(*site->exits));
+		why = site->exits ? NULL : "memory is short";
+	}
+	for (size_t i = 0; !why && i < exits->n; i++) {
+		struct place exit = {.offset = exits->offsets[i]};
+
+		site->exits[site->nexits++] = exit.offset;
+		if (!check_instruction(job, &exit) && exit.kind > site->stop_kind)
+			site->stop_kind = exit.kind;
+	}
+	free(exits);
+	return why ? fail_exits(job, entry, why) : 0;
+}
+
 /* ---- sites */
+
+static void site_deinit(struct tlobctl_site *site)
+{
+	free(site->name);
+	free(site->path);
+	free(site->start);
+	free(site->stop);
+	free(site->exits);
+	*site = (struct tlobctl_site){0};
+}
 
 static int make_site(struct job *job, const char *name, const struct place *start,
 		     const struct place *stop, struct tlobctl_site *site)
@@ -275,9 +325,10 @@ static int resolve_function(struct job *job, struct tlobctl_site *site)
 
 	if (!err)
 		err = check_return(job, &entry);
-	if (err)
-		return err;
-	return make_site(job, *job->spec->name ? job->spec->name : entry.text, &entry, NULL, site);
+	if (!err)
+		err = make_site(job, *job->spec->name ? job->spec->name : entry.text, &entry, NULL,
+				site);
+	return err || !job->throws ? err : find_exits(job, &entry, site);
 }
 
 /* One function that a glob found. 1: taken; 0: no return probe can be put there. */
@@ -304,7 +355,12 @@ static int resolve_match(struct job *job, const struct tlobctl_symbol *symbol, b
 	else
 		snprintf(name, sizeof(name), "%s", function);
 	err = make_site(job, name, &entry, NULL, site);
-	return err ? err : 1;
+	if (err)
+		return err;
+	if (!job->throws || !find_exits(job, &entry, site))
+		return 1;
+	site_deinit(site);
+	return 0;
 }
 
 static bool same_name(const struct tlobctl_symbol *a, const struct tlobctl_symbol *b)
@@ -359,6 +415,7 @@ static int resolve(struct job *job, struct tlobctl_site *sites, size_t *count)
 			"%s is a Go program: Go moves its stacks, and a return probe makes "
 			"it crash. Give START..STOP, with STOP on the function's ret",
 			job->file.path);
+	job->throws = spec->to_return && tlobctl_exits_needed(job->elf);
 	if (spec->to_return && spec->start.glob)
 		return resolve_glob(job, sites, count);
 	if (spec->start.glob || spec->stop.glob)
@@ -397,11 +454,7 @@ int tlobctl_resolve(const struct tlob_region_spec *spec, pid_t pid, struct tlobc
 
 void tlobctl_sites_free(struct tlobctl_site *sites, size_t count)
 {
-	for (size_t i = 0; sites && i < count; i++) {
-		free(sites[i].name);
-		free(sites[i].path);
-		free(sites[i].start);
-		free(sites[i].stop);
-	}
+	for (size_t i = 0; sites && i < count; i++)
+		site_deinit(&sites[i]);
 	free(sites);
 }

@@ -26,14 +26,18 @@ struct tlobctl_site {
 	uint64_t start_offset; /* in the file */
 	uint64_t stop_offset; /* 0 if to_return */
 	bool to_return;
+	/* to_return, in a binary where exceptions may pass: where the function is left, instead of a return probe */
+	uint64_t *exits;
+	size_t nexits;
 	enum tlobctl_probe_kind start_kind;
-	enum tlobctl_probe_kind stop_kind; /* NONE if to_return */
+	enum tlobctl_probe_kind stop_kind; /* the dearest of several exits; NONE for a return probe */
 };
 
 /*
  * Find the sites of @spec, which must name a binary. With @pid > 0 the binary is looked for as that process
  * sees it: in its mappings, then in its root directory. A glob leaves out what no return probe can be put
- * on: indirect functions, cold parts, setjmp() and its like, entries the kernel cannot probe.
+ * on: indirect functions, cold parts, setjmp() and its like, entries the kernel cannot probe, and where exceptions
+ * may pass, functions whose exits are not known.
  *
  * Returns 0, or a negative errno with tlobctl_error() set and the outputs untouched. The caller frees
  * *@sites with tlobctl_sites_free().

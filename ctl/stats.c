@@ -178,7 +178,8 @@ static int add_bindings(struct tlobctl *ctl, struct tlobctl_table *table)
 		add_overruns(&row->stat, counted.overruns + b->seen.abandoned_late,
 			     b->seen.records);
 		row->stat.refused += counted.refused;
-		row->stat.abandoned += b->seen.abandoned + b->seen.abandoned_late;
+		row->stat.abandoned +=
+			counted.abandoned + b->seen.abandoned + b->seen.abandoned_late;
 		finish(row, b->cost_ns);
 	}
 	return 0;

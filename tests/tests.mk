@@ -20,6 +20,9 @@ $(B)/tests/truth/truth: $(patsubst %.c,$(B)/%.o,$(wildcard tests/truth/*.c)) $(H
 $(B)/tests/conformance/probee: tests/conformance/probee.c # knows nothing of tlob
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -Wall -Wextra $(CFLAGS) $< -o $@ -lpthread
+$(B)/tests/conformance/probee_throw: tests/conformance/probee_throw.cpp # nor does this
+	@mkdir -p $(@D)
+	$(CXX) -std=c++17 -Wall -Wextra $(CFLAGS) $< -o $@
 $(B)/tests/bench/bench_lttng: BENCH_LIBS := -llttng-ust
 $(B)/tests/bench/bench_%: tests/bench/bench_%.c $(B)/tests/bench/bench.o $(B)/libtlob.a $(B)/libtlobctl.a | $(GEN)
 	@mkdir -p $(@D)
@@ -31,7 +34,7 @@ $(B)/tests/fuzz/%: tests/fuzz/%.c $(wildcard core/*.[ch] ctl/*.[ch]) | $(GEN)
 
 .SECONDARY: $(HARNESS) $(B)/tests/bench/bench.o
 .PHONY: tests check bench
-tests: $(UNIT) $(CONFORMANCE) $(TRUTH) $(B)/tests/conformance/probee $(FUZZ)
+tests: $(UNIT) $(CONFORMANCE) $(TRUTH) $(B)/tests/conformance/probee $(B)/tests/conformance/probee_throw $(FUZZ)
 
 check:
 	@scripts/setup --need check

@@ -16,7 +16,7 @@
 
 const struct conf_subject conf_subjects[] = {{NULL, NULL}};
 
-static char probee[PATH_MAX];
+static char probee[PATH_MAX], thrower[PATH_MAX];
 
 static void open_for(struct conf *c, pid_t pid)
 {
@@ -150,6 +150,66 @@ static void check_ends(struct conf *c)
 	conf_close(c);
 }
 
+/* Starts whose stop never comes. */
+static void check_lost_stops(struct conf *c)
+{
+	struct tlobctl_stat s = {0};
+	bool found;
+
+	open_for(c, 0);
+	add(c, "%s:leaps@40ms", probee);
+	run_probee(c, "leap", "1", "80");
+	found = conf_stat(c, "leaps", &s);
+	tap_ok(found && s.windows == 1 && s.abandoned == 20 && s.refused == 0,
+	       "20 times out of a function by longjmp: 1 measured, 20 abandoned (%lu, %lu)",
+	       s.windows, s.abandoned);
+	tap_ok(c->nevents == 2 && conf_count(c, TLOB_REC_OVERRUN, "leaps") == 1,
+	       "and only the call that was late is reported (%zu)", c->nevents);
+	conf_close(c);
+
+	open_for(c, 0);
+	add(c, "ac=%s:mark_a..mark_c@40ms", probee);
+	run_probee(c, "restarts", "1", "1");
+	run_probee(c, "marks", "1", "30");
+	found = conf_stat(c, "ac", &s);
+	tap_ok(found && s.windows == 1 && s.refused == 0 && s.abandoned == 20,
+	       "20 starts without a stop: the last one counts (%lu)", s.abandoned);
+	conf_close(c);
+}
+
+/* A probe on the return of a function through which an exception passes kills the program. */
+static void check_exceptions(struct conf *c)
+{
+	struct tlobctl_stat s = {0};
+	bool found;
+
+	open_for(c, 0);
+	tap_ok(add(c, "%s:throws@40ms", thrower) == 1 && add(c, "%s:caught@40ms", thrower) == 1 &&
+		       add(c, "%s:leaves@40ms", thrower) == 1,
+	       "C++: whole functions attach");
+	conf_reset(c);
+	CONF_EXEC(c, thrower, "21", "80");
+	conf_go(c);
+	conf_pump(c, 30000, NULL);
+	tap_ok(WIFEXITED(c->status) && WEXITSTATUS(c->status) == 0,
+	       "C++: exceptions pass, and the program ends as it should (status 0x%x)", c->status);
+	/* 11 of 21 calls return, and 2 of the 3 that leaves() makes */
+	found = conf_stat(c, "throws", &s);
+	tap_ok(found && s.windows == 13 && s.abandoned == 11,
+	       "C++: 13 calls that returned are measured, 11 that threw abandoned (%lu, %lu)",
+	       s.windows, s.abandoned);
+	found = conf_stat(c, "caught", &s);
+	tap_ok(found && s.windows == 23 && s.abandoned == 0,
+	       "C++: all 23 calls of the function that catches are measured (%lu)", s.windows);
+	found = conf_stat(c, "leaves", &s);
+	tap_ok(found && s.windows == 7 && s.abandoned == 1 && s.refused == 0,
+	       "C++: so are 7 of 8 that end in a place each (%lu, %lu)", s.windows, s.abandoned);
+	tap_ok(conf_count(c, TLOB_REC_OVERRUN, "throws") == 1 &&
+		       conf_count(c, TLOB_REC_OVERRUN, "caught") == 1 && c->nevents == 4,
+	       "C++: only the call that was late is reported (%zu)", c->nevents);
+	conf_close(c);
+}
+
 static int copy(const char *to)
 {
 	char command[3 * PATH_MAX];
@@ -197,6 +257,17 @@ static void check_filters(struct conf *c)
 		mine += conf_is_id(c, c->events[i].record.tgid, (uint64_t)c->pid) &&
 			c->events[i].record.tgid == c->events[0].record.tgid;
 	tap_ok(mine == 4 && c->nevents == 4, "only that process is measured");
+	conf_close(c);
+
+	conf_reset(c);
+	CONF_EXEC(c, probee, "exec", "16", "40");
+	open_for(c, c->pid);
+	add(c, "%s:work_spin@10ms", probee);
+	conf_go(c);
+	conf_pump(c, 5000, NULL);
+	tap_ok(conf_count(c, TLOB_REC_OVERRUN, "work_spin") >= 4,
+	       "also after an exec that another of its threads has called (%zu of 16)",
+	       conf_count(c, TLOB_REC_OVERRUN, "work_spin"));
 	conf_close(c);
 
 	conf_reset(c);
@@ -292,14 +363,17 @@ int conf_main(struct conf *c)
 	if (readlink("/proc/self/exe", self, sizeof(self) - 1) < 0)
 		return 1;
 	snprintf(probee, sizeof(probee), "%s/probee", dirname(self));
+	snprintf(thrower, sizeof(thrower), "%.*s_throw", PATH_MAX - 8, probee);
 	if (!c->bpf) {
 		printf("1..0 # SKIP engine user has no probes\n");
 		return 0;
 	}
-	tap_plan(8 + 11 + 1 + 3 + 4 + 3 + 3);
+	tap_plan(8 + 11 + 1 + 3 + 6 + 3 + 5 + 3 + 3);
 	check_simple(c);
 	check_shapes(c);
 	check_ends(c);
+	check_lost_stops(c);
+	check_exceptions(c);
 	check_odd_path(c);
 	check_filters(c);
 	check_mount_namespace(c);

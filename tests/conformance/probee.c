@@ -2,6 +2,7 @@
 /* A program that knows nothing of tlob, for the probe tests: probee MODE [COUNT] [MS]. Waits for a byte on descriptor 4 first. */
 #include <poll.h>
 #include <pthread.h>
+#include <setjmp.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -85,6 +86,25 @@ PROBED void never_returns(void)
 	pthread_exit(NULL);
 }
 
+static jmp_buf home;
+
+PROBED void leaps(unsigned far, unsigned ms)
+{
+	work_sleep(ms);
+	if (far)
+		longjmp(home, 1);
+	__asm__ volatile("");
+}
+
+static void leap(unsigned times, unsigned ms)
+{
+	for (volatile unsigned i = 0; i < times; i++)
+		if (!setjmp(home))
+			leaps(1, 1);
+	leaps(0, ms);
+	work_sleep(ms);
+}
+
 static void *leaver(void *arg)
 {
 	(void)arg;
@@ -110,6 +130,23 @@ static void leave(unsigned ms)
 	work_sleep(ms);
 }
 
+static void *exec_again(void *arg)
+{
+	char **argv = arg;
+
+	execl("/proc/self/exe", argv[0], "now", argv[2], argv[3], NULL);
+	_exit(96);
+}
+
+/* The process goes on as another program, which a thread that is not its first one has called. */
+static void exec_from_thread(char **argv)
+{
+	pthread_t t;
+
+	pthread_create(&t, NULL, exec_again, argv);
+	pthread_join(t, NULL);
+}
+
 int main(int argc, char **argv)
 {
 	const char *mode = argc > 1 ? argv[1] : "";
@@ -118,10 +155,10 @@ int main(int argc, char **argv)
 	struct pollfd p = {.fd = 4, .events = POLLIN};
 	char byte;
 
-	if (poll(&p, 1, 20000) != 1 || read(4, &byte, 1) != 1)
+	if (strcmp(mode, "now") && (poll(&p, 1, 20000) != 1 || read(4, &byte, 1) != 1))
 		return 99;
 	for (unsigned i = 0; i < count; i++) {
-		if (!strcmp(mode, "spin"))
+		if (!strcmp(mode, "spin") || !strcmp(mode, "now"))
 			work_spin(ms);
 		else if (!strcmp(mode, "sleep"))
 			work_sleep(ms);
@@ -135,6 +172,13 @@ int main(int argc, char **argv)
 			recursive(12, ms);
 		else if (!strcmp(mode, "alpha"))
 			alpha_one(ms), alpha_two(ms);
+		else if (!strcmp(mode, "leap"))
+			leap(20, ms);
+		else if (!strcmp(mode, "restarts"))
+			for (int k = 0; k < 20; k++)
+				mark_a();
+		else if (!strcmp(mode, "exec"))
+			exec_from_thread(argv);
 		else if (!strcmp(mode, "leave"))
 			leave(ms);
 		else

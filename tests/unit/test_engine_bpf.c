@@ -312,6 +312,27 @@ static void deadlines_in_any_order(void **state)
 	leave(&c);
 }
 
+/* next_wake_ns says that the timer is set, but it was lost. */
+static void lost_timer_is_set_again(void **state)
+{
+	struct client c = join(state);
+	struct catcher caught = {0};
+	uint64_t gen;
+
+	assert_int_equal(take_slot(&c, 4), 0);
+	c.arena[0].head.next_wake_ns = now_ns() - 1;
+	gen = start(&c, 4, 0, 5 * NS_PER_MS);
+	assert_int_equal(kick(&c, (struct tlob_kick){.op = TLOB_KICK_ARM,
+						     .deadline_ns = now_ns() + 1000 * NS_PER_MS}),
+			 0);
+	sleep_ms(20);
+	drain(*state, &caught);
+	assert_int_equal(caught.n, 1);
+	assert_int_equal(stop(&c, 4, 0, gen), TLOB_EXPIRED);
+	assert_int_equal(give_slot_back(&c), 0);
+	leave(&c);
+}
+
 static void child_has_no_window(void **state)
 {
 	struct client c = join(state);
@@ -620,6 +641,7 @@ int main(void)
 		cmocka_unit_test(clock_runs_and_starts_anew),
 		cmocka_unit_test(window_expires_once),
 		cmocka_unit_test(deadlines_in_any_order),
+		cmocka_unit_test(lost_timer_is_set_again),
 		cmocka_unit_test(child_has_no_window),
 		cmocka_unit_test(exit_ends_windows),
 		cmocka_unit_test(departed_client_is_cut_off),
