@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Mapped ring of records; see ring.h, and include/tlob/rv.h for what the consumer sees. */
+#include <linux/irq_work.h>
+#include <linux/log2.h>
+#include <linux/mm.h>
+#include <linux/mutex.h>
+#include <linux/pid_namespace.h>
+#include <linux/refcount.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include <linux/vmalloc.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+
+#include <compat/compat.h>
+#include <tlob/rv.h>
+
+#include "ring.h"
+#include "user.h"
+
+struct rv_ring {
+	refcount_t ref;
+	raw_spinlock_t lock; /* producers: head, dropped */
+	u32 record_bytes;
+	u32 capacity;
+	u32 head;
+	u64 dropped;
+	void *base; /* of all pages; NULL: no storage yet. Stored last, release */
+	struct page **pages;
+	unsigned int npages;
+	struct mutex mutex; /* storage being made; readers */
+	wait_queue_head_t wait;
+	struct irq_work wake;
+	struct work_struct free;
+	struct rv_user *user;
+	struct pid_namespace *pid_ns;
+};
+
+static struct workqueue_struct *ring_wq;
+
+static void ring_wake(struct irq_work *work)
+{
+	struct rv_ring *ring = container_of(work, struct rv_ring, wake);
+
+	wake_up_interruptible_poll(&ring->wait, EPOLLIN | EPOLLRDNORM);
+}
+
+static void free_pages_of(struct page **pages, unsigned int n)
+{
+	while (n > 0)
+		__free_page(pages[--n]);
+	kvfree(pages);
+}
+
+static void ring_free(struct work_struct *work)
+{
+	struct rv_ring *ring = container_of(work, struct rv_ring, free);
+
+	irq_work_sync(&ring->wake);
+	if (ring->base) {
+		vunmap(ring->base);
+		free_pages_of(ring->pages, ring->npages);
+		rv_user_uncharge(ring->user, RV_USER_PAGES, ring->npages);
+	}
+	rv_user_put(ring->user);
+	put_pid_ns(ring->pid_ns);
+	kfree(ring);
+}
+
+struct rv_ring *rv_ring_new(struct rv_user *user, u32 record_bytes)
+{
+	struct rv_ring *ring = kzalloc(sizeof(*ring), GFP_KERNEL_ACCOUNT);
+
+	if (!ring)
+		return NULL;
+	refcount_set(&ring->ref, 1);
+	raw_spin_lock_init(&ring->lock);
+	mutex_init(&ring->mutex);
+	init_waitqueue_head(&ring->wait);
+	/* not a hard one: on a real-time kernel waking takes sleeping locks */
+	init_irq_work(&ring->wake, ring_wake);
+	INIT_WORK(&ring->free, ring_free);
+	ring->record_bytes = record_bytes;
+	ring->user = rv_user_hold(user);
+	ring->pid_ns = get_pid_ns(task_active_pid_ns(current));
+	return ring;
+}
+
+void rv_ring_hold(struct rv_ring *ring)
+{
+	refcount_inc(&ring->ref);
+}
+
+void rv_ring_put(struct rv_ring *ring)
+{
+	if (ring && refcount_dec_and_test(&ring->ref))
+		queue_work(ring_wq, &ring->free);
+}
+
+struct pid_namespace *rv_ring_pid_ns(const struct rv_ring *ring)
+{
+	return ring->pid_ns;
+}
+
+static struct page **pages_new(unsigned int n)
+{
+	struct page **pages = kvcalloc(n, sizeof(*pages), GFP_KERNEL_ACCOUNT);
+	unsigned int i;
+
+	if (!pages)
+		return NULL;
+	for (i = 0; i < n; i++) {
+		pages[i] = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+		if (!pages[i]) {
+			free_pages_of(pages, i);
+			return NULL;
+		}
+	}
+	return pages;
+}
+
+static unsigned int pages_for(const struct rv_ring *ring, u32 capacity)
+{
+	return 1 + DIV_ROUND_UP((size_t)capacity * ring->record_bytes, PAGE_SIZE);
+}
+
+static int store_of(struct rv_ring *ring, u32 capacity)
+{
+	unsigned int n = pages_for(ring, capacity);
+	struct tlob_mmap_page *page;
+	struct page **pages;
+	void *base;
+
+	lockdep_assert_held(&ring->mutex);
+	if (!rv_user_charge(ring->user, RV_USER_PAGES, n))
+		return -ENOMEM;
+	pages = pages_new(n);
+	if (!pages)
+		goto uncharge;
+	base = vmap(pages, n, VM_MAP, PAGE_KERNEL);
+	if (!base)
+		goto free;
+	page = base;
+	page->capacity = capacity;
+	page->version = TLOB_RING_VERSION;
+	page->data_offset = PAGE_SIZE;
+	page->record_size = ring->record_bytes;
+	ring->pages = pages;
+	ring->npages = n;
+	ring->capacity = capacity;
+	smp_store_release(&ring->base, base);
+	return 0;
+free:
+	free_pages_of(pages, n);
+uncharge:
+	rv_user_uncharge(ring->user, RV_USER_PAGES, n);
+	return -ENOMEM;
+}
+
+int rv_ring_store(struct rv_ring *ring)
+{
+	int ret = 0;
+
+	if (smp_load_acquire(&ring->base))
+		return 0;
+	mutex_lock(&ring->mutex);
+	if (!ring->base)
+		ret = store_of(ring, TLOB_RING_DEFAULT_CAPACITY);
+	mutex_unlock(&ring->mutex);
+	return ret;
+}
+
+static void *slot_of(const struct rv_ring *ring, u32 position)
+{
+	return ring->base + PAGE_SIZE + (size_t)(position & (ring->capacity - 1)) * ring->record_bytes;
+}
+
+/* Records not consumed yet. A tail that cannot be was written by a consumer at odds with itself: to it the ring is full
+ * until it writes a possible one. */
+static u32 ring_used(const struct rv_ring *ring, u32 head)
+{
+	const struct tlob_mmap_page *page = ring->base;
+	u32 used = head - smp_load_acquire(&page->data_tail);
+
+	return min(used, ring->capacity);
+}
+
+void rv_ring_push(struct rv_ring *ring, const void *record)
+{
+	struct tlob_mmap_page *page = smp_load_acquire(&ring->base);
+	unsigned long flags;
+
+	if (!page)
+		return;
+	raw_spin_lock_irqsave(&ring->lock, flags);
+	if (ring_used(ring, ring->head) >= ring->capacity) {
+		ring->dropped++;
+	} else {
+		memcpy(slot_of(ring, ring->head), record, ring->record_bytes);
+		WRITE_ONCE(ring->head, ring->head + 1);
+	}
+	smp_store_release(&page->data_head, ring->head);
+	WRITE_ONCE(page->dropped, ring->dropped);
+	raw_spin_unlock_irqrestore(&ring->lock, flags);
+	irq_work_queue(&ring->wake);
+}
+
+static bool readable(struct rv_ring *ring)
+{
+	return smp_load_acquire(&ring->base) && ring_used(ring, READ_ONCE(ring->head)) != 0;
+}
+
+/* Copies whole records, then frees their slots: what could not be copied stays. */
+static ssize_t read_some(struct rv_ring *ring, char __user *ubuf, size_t count)
+{
+	struct tlob_mmap_page *page = ring->base;
+	u32 head = smp_load_acquire(&ring->head);
+	u32 used = ring_used(ring, head);
+	u32 tail = head - used;
+	ssize_t done = 0;
+
+	while (used > 0 && count - done >= ring->record_bytes) {
+		if (copy_to_user(ubuf + done, slot_of(ring, tail), ring->record_bytes)) {
+			if (done == 0)
+				done = -EFAULT;
+			break;
+		}
+		done += ring->record_bytes;
+		tail++;
+		used--;
+	}
+	smp_store_release(&page->data_tail, tail);
+	return done;
+}
+
+ssize_t rv_ring_read(struct rv_ring *ring, char __user *ubuf, size_t count, bool nonblock)
+{
+	ssize_t done;
+	int ret;
+
+	if (count < ring->record_bytes)
+		return -EINVAL;
+	ret = rv_ring_store(ring);
+	if (ret)
+		return ret;
+	for (;;) {
+		if (mutex_lock_interruptible(&ring->mutex))
+			return -ERESTARTSYS;
+		done = read_some(ring, ubuf, count);
+		mutex_unlock(&ring->mutex);
+		if (done != 0)
+			return done;
+		if (nonblock)
+			return -EAGAIN;
+		/* another reader may be faster: then wait on */
+		ret = wait_event_interruptible(ring->wait, readable(ring));
+		if (ret)
+			return ret;
+	}
+}
+
+__poll_t rv_ring_poll(struct rv_ring *ring, struct file *file, poll_table *wait)
+{
+	poll_wait(file, &ring->wait, wait);
+	return readable(ring) ? EPOLLIN | EPOLLRDNORM : 0;
+}
+
+int rv_ring_mmap(struct rv_ring *ring, struct vm_area_struct *vma)
+{
+	unsigned long pages = vma_pages(vma);
+	u64 fit;
+	int ret = 0;
+
+	if (vma->vm_pgoff != 0 || !(vma->vm_flags & VM_SHARED))
+		return -EINVAL;
+	if (vma->vm_flags & VM_EXEC)
+		return -EPERM;
+	if (pages < 2)
+		return -EINVAL;
+	fit = min_t(u64, (u64)(pages - 1) * PAGE_SIZE / ring->record_bytes, 2 * TLOB_RING_MAX_CAPACITY);
+	fit = rounddown_pow_of_two(fit);
+	if (fit < TLOB_RING_MIN_CAPACITY || fit > TLOB_RING_MAX_CAPACITY || pages != pages_for(ring, fit))
+		return -EINVAL;
+
+	mutex_lock(&ring->mutex);
+	if (!ring->base)
+		ret = store_of(ring, fit);
+	else if (pages != ring->npages)
+		ret = -EINVAL;
+	mutex_unlock(&ring->mutex);
+	if (ret)
+		return ret;
+	vm_flags_set(vma, VM_DONTCOPY | VM_DONTEXPAND | VM_DONTDUMP);
+	vm_flags_clear(vma, VM_MAYEXEC);
+	return vm_map_pages(vma, ring->pages, ring->npages);
+}
+
+int rv_ring_init(void)
+{
+	ring_wq = alloc_workqueue("rv_ring", WQ_UNBOUND, 0);
+	return ring_wq ? 0 : -ENOMEM;
+}
+
+void rv_ring_exit(void)
+{
+	destroy_workqueue(ring_wq);
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* TAP for the programs that run in a VM: static, no library. */
+#ifndef TESTS_VM_TAP_H
+#define TESTS_VM_TAP_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <tlob/rv.h>
+
+#define RV_DIR "/sys/kernel/debug/rv/"
+#define TLOB_DIR RV_DIR "monitors/tlob/"
+#define TRACE_DIR "/sys/kernel/tracing/"
+#define MS 1000000ULL
+
+static int tap_failed;
+static const char *tap_case;
+
+/* Within a case: note what went wrong; the case goes on. */
+#define check(condition, ...) \
+	do { \
+		if (!(condition)) { \
+			tap_failed = 1; \
+			printf("# %s:%d: %s (errno %d) ", __FILE__, __LINE__, #condition, errno); \
+			printf(" " __VA_ARGS__); \
+			printf("\n"); \
+		} \
+	} while (0)
+
+struct tap_test {
+	const char *name;
+	void (*run)(void);
+};
+
+static inline int tap_run(const struct tap_test *tests, size_t n)
+{
+	int bad = 0;
+
+	printf("1..%zu\n", n);
+	for (size_t i = 0; i < n; i++) {
+		tap_failed = 0;
+		tap_case = tests[i].name;
+		tests[i].run();
+		printf("%sok %zu - %s\n", tap_failed ? "not " : "", i + 1, tests[i].name);
+		fflush(stdout);
+		bad += tap_failed;
+	}
+	return bad != 0;
+}
+
+static inline uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+}
+
+static inline void spin_ns(uint64_t ns)
+{
+	uint64_t end = now_ns() + ns;
+
+	while (now_ns() < end)
+		;
+}
+
+static inline void sleep_ns(uint64_t ns)
+{
+	struct timespec ts = {ns / 1000000000, ns % 1000000000};
+
+	while (nanosleep(&ts, &ts) != 0)
+		;
+}
+
+/* 0 or a negative errno. */
+static inline int write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_TRUNC);
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	n = write(fd, text, strlen(text));
+	if (n < 0)
+		n = -errno;
+	close(fd);
+	return n < 0 ? n : 0;
+}
+
+static inline char *read_file(const char *path, char *buf, size_t size)
+{
+	int fd = open(path, O_RDONLY);
+	ssize_t n, got = 0;
+
+	while (fd >= 0 && (n = read(fd, buf + got, size - 1 - got)) > 0)
+		got += n;
+	if (fd >= 0)
+		close(fd);
+	buf[got] = '\0';
+	return buf;
+}
+
+static inline void tlob_set_enabled(bool on)
+{
+	int ret = write_file(TLOB_DIR "enable", on ? "1" : "0");
+
+	check(ret == 0, "enable %d: %d", on, ret);
+}
+
+static inline int rv_open(void)
+{
+	int fd = open("/dev/rv", O_RDWR | O_CLOEXEC);
+
+	check(fd >= 0, "/dev/rv");
+	return fd;
+}
+
+/* 0 or a negative errno. */
+static inline int rv_start(int fd, uint64_t ns, int notify, uint64_t tag)
+{
+	struct tlob_start_args args = {.threshold_ns = ns, .tag = tag, .notify_fd = notify};
+
+	return ioctl(fd, TLOB_IOCTL_TRACE_START, &args) == 0 ? 0 : -errno;
+}
+
+static inline int rv_start_closing(int fd, uint64_t ns, int notify, uint64_t tag)
+{
+	struct tlob_start_args args = {
+		.threshold_ns = ns, .tag = tag, .notify_fd = notify, .flags = TLOB_START_CLOSE};
+
+	return ioctl(fd, TLOB_IOCTL_TRACE_START, &args) == 0 ? 0 : -errno;
+}
+
+static inline int rv_stop(int fd)
+{
+	return ioctl(fd, TLOB_IOCTL_TRACE_STOP, 0) == 0 ? 0 : -errno;
+}
+
+static inline bool sum_holds(const struct tlob_record *r)
+{
+	return r->running_ns + r->waiting_ns + r->sleeping_ns == r->elapsed_ns;
+}
+
+#endif
