@@ -104,6 +104,8 @@ $(B)/tests/fuzz/%: tests/fuzz/%.c $(wildcard core/*.c core/*.h) | $(GEN)
 	@mkdir -p $(@D)
 	$(CLANG) $(CPPFLAGS) -I. -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined $< $(wildcard core/*.c) -o $@
 
+include kmod/kmod.mk
+
 .PHONY: clean setup
 clean:
 	rm -rf build

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -41,15 +42,46 @@ struct tap_test {
 	void (*run)(void);
 };
 
+/* Read what the kernel has logged since the last call; a splat fails the case. */
+static inline void tap_read_kernel_log(int kmsg)
+{
+	static const char *const bad[] = {
+		"BUG:", "WARNING:", "Oops", "general protection", "detected!", "possible circular", "possible recursive",
+		"Invalid wait context", "suspicious RCU", "ODEBUG", "UBSAN", "blocked for more than", "scheduling while atomic",
+		"sleeping function", "refcount_t:", "Objects remaining", "unreferenced object", "self-detected stall",
+		"detected stall", "soft lockup", "bad unlock balance", "inconsistent lock state",
+	};
+	char line[2048];
+	ssize_t n;
+
+	while ((n = read(kmsg, line, sizeof(line) - 1)) > 0 || (n < 0 && errno == EPIPE)) {
+		if (n < 0)
+			continue;
+		line[n] = '\0';
+		for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+			if (!strstr(line, bad[i]))
+				continue;
+			tap_failed = 1;
+			printf("# kernel log: %s\n", line);
+		}
+	}
+}
+
 static inline int tap_run(const struct tap_test *tests, size_t n)
 {
+	int kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	int bad = 0;
 
+	if (kmsg >= 0)
+		lseek(kmsg, 0, SEEK_END);
 	printf("1..%zu\n", n);
 	for (size_t i = 0; i < n; i++) {
 		tap_failed = 0;
 		tap_case = tests[i].name;
 		tests[i].run();
+		if (kmsg < 0 && geteuid() == 0)
+			check(kmsg >= 0, "no kernel log");
+		tap_read_kernel_log(kmsg);
 		printf("%sok %zu - %s\n", tap_failed ? "not " : "", i + 1, tests[i].name);
 		fflush(stdout);
 		bad += tap_failed;
@@ -143,6 +175,39 @@ static inline int rv_start_closing(int fd, uint64_t ns, int notify, uint64_t tag
 static inline int rv_stop(int fd)
 {
 	return ioctl(fd, TLOB_IOCTL_TRACE_STOP, 0) == 0 ? 0 : -errno;
+}
+
+/* One record, or none within a moment. */
+static inline bool rv_read(int fd, struct tlob_record *r)
+{
+	struct pollfd p = {fd, POLLIN, 0};
+
+	return poll(&p, 1, 200) == 1 && read(fd, r, sizeof(*r)) == sizeof(*r);
+}
+
+static inline bool rv_empty(int fd)
+{
+	struct pollfd p = {fd, POLLIN, 0};
+
+	return poll(&p, 1, 20) == 0;
+}
+
+static inline unsigned int rv_tasks(void)
+{
+	char buf[32];
+
+	return strtoul(read_file(TLOB_DIR "tasks", buf, sizeof(buf)), NULL, 10);
+}
+
+/* Objects are freed a grace period after their end; the count falls at once. */
+static inline bool rv_tasks_become(unsigned int n)
+{
+	for (int i = 0; i < 100; i++) {
+		if (rv_tasks() == n)
+			return true;
+		sleep_ns(10 * MS);
+	}
+	return false;
 }
 
 static inline bool sum_holds(const struct tlob_record *r)
