@@ -6,6 +6,7 @@
 #include <linux/mutex.h>
 #include <linux/pid_namespace.h>
 #include <linux/refcount.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <linux/vmalloc.h>
@@ -28,7 +29,8 @@ struct rv_ring {
 	void *base; /* of all pages; NULL: no storage yet. Stored last, release */
 	struct page **pages;
 	unsigned int npages;
-	struct mutex mutex; /* storage being made; readers */
+	struct mutex store_mutex; /* storage being made; inside mmap_lock */
+	struct mutex read_mutex; /* one reader at a time; outside mmap_lock, as copying to it may fault */
 	wait_queue_head_t wait;
 	struct irq_work wake;
 	struct work_struct free;
@@ -75,7 +77,8 @@ struct rv_ring *rv_ring_new(struct rv_user *user, u32 record_bytes)
 		return NULL;
 	refcount_set(&ring->ref, 1);
 	raw_spin_lock_init(&ring->lock);
-	mutex_init(&ring->mutex);
+	mutex_init(&ring->store_mutex);
+	mutex_init(&ring->read_mutex);
 	init_waitqueue_head(&ring->wait);
 	/* not a hard one: on a real-time kernel waking takes sleeping locks */
 	init_irq_work(&ring->wake, ring_wake);
@@ -131,7 +134,7 @@ static int store_of(struct rv_ring *ring, u32 capacity)
 	struct page **pages;
 	void *base;
 
-	lockdep_assert_held(&ring->mutex);
+	lockdep_assert_held(&ring->store_mutex);
 	if (!rv_user_charge(ring->user, RV_USER_PAGES, n))
 		return -ENOMEM;
 	pages = pages_new(n);
@@ -163,10 +166,10 @@ int rv_ring_store(struct rv_ring *ring)
 
 	if (smp_load_acquire(&ring->base))
 		return 0;
-	mutex_lock(&ring->mutex);
+	mutex_lock(&ring->store_mutex);
 	if (!ring->base)
 		ret = store_of(ring, TLOB_RING_DEFAULT_CAPACITY);
-	mutex_unlock(&ring->mutex);
+	mutex_unlock(&ring->store_mutex);
 	return ret;
 }
 
@@ -244,18 +247,21 @@ ssize_t rv_ring_read(struct rv_ring *ring, char __user *ubuf, size_t count, bool
 	if (ret)
 		return ret;
 	for (;;) {
-		if (mutex_lock_interruptible(&ring->mutex))
+		if (mutex_lock_interruptible(&ring->read_mutex))
 			return -ERESTARTSYS;
 		done = read_some(ring, ubuf, count);
-		mutex_unlock(&ring->mutex);
+		mutex_unlock(&ring->read_mutex);
 		if (done != 0)
 			return done;
 		if (nonblock)
 			return -EAGAIN;
-		/* another reader may be faster: then wait on */
+		/* another reader may be faster, or a program that scribbles on the tail: then wait on */
 		ret = wait_event_interruptible(ring->wait, readable(ring));
 		if (ret)
 			return ret;
+		if (signal_pending(current))
+			return -ERESTARTSYS;
+		cond_resched();
 	}
 }
 
@@ -282,12 +288,12 @@ int rv_ring_mmap(struct rv_ring *ring, struct vm_area_struct *vma)
 	if (fit < TLOB_RING_MIN_CAPACITY || fit > TLOB_RING_MAX_CAPACITY || pages != pages_for(ring, fit))
 		return -EINVAL;
 
-	mutex_lock(&ring->mutex);
+	mutex_lock(&ring->store_mutex);
 	if (!ring->base)
 		ret = store_of(ring, fit);
 	else if (pages != ring->npages)
 		ret = -EINVAL;
-	mutex_unlock(&ring->mutex);
+	mutex_unlock(&ring->store_mutex);
 	if (ret)
 		return ret;
 	vm_flags_set(vma, VM_DONTCOPY | VM_DONTEXPAND | VM_DONTDUMP);

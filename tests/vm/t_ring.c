@@ -283,6 +283,43 @@ static void hostile_page(void) /* D14 */
 	ring_close(&r);
 }
 
+static volatile bool reading_over;
+
+static void *read_into_fresh_pages(void *arg)
+{
+	struct pollfd p = {*(int *)arg, POLLIN, 0};
+
+	while (!reading_over) {
+		char *to = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		if (poll(&p, 1, 10) == 1 && read(p.fd, to, page) < 0)
+			check(errno == EAGAIN);
+		munmap(to, page);
+	}
+	return NULL;
+}
+
+/* Reading may fault while it holds off other readers; mapping holds the lock that faults take. */
+static void read_while_mapping(void)
+{
+	int fd = rv_open();
+	pthread_t thread;
+
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	overrun(fd, 0);
+	reading_over = false;
+	pthread_create(&thread, NULL, read_into_fresh_pages, &fd);
+	for (int i = 0; i < 2000; i++) {
+		void *at = mmap(NULL, ring_bytes(64), PROT_READ, MAP_SHARED, fd, 0);
+
+		overrun(fd, i);
+		check(at != MAP_FAILED && munmap(at, ring_bytes(64)) == 0);
+	}
+	reading_over = true;
+	pthread_join(thread, NULL);
+	close(fd);
+}
+
 static void user_limit(void) /* W7 */
 {
 	int status;
@@ -314,7 +351,7 @@ int main(void)
 	static const struct tap_test tests[] = {
 		T(mmap_basic), T(capacities), T(mmap_errors), T(mmap_consume), T(event_push_one), T(event_push_overflow),
 		T(event_empty), T(ring_wakeup), T(read_blocks), T(read_loses_the_race), T(read_sizes),
-		T(read_fault_loses_nothing), T(not_inherited), T(hostile_page), T(user_limit),
+		T(read_fault_loses_nothing), T(not_inherited), T(hostile_page), T(read_while_mapping), T(user_limit),
 	};
 
 	page = sysconf(_SC_PAGESIZE);

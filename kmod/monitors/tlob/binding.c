@@ -72,6 +72,8 @@ static void binding_free(struct tlob_binding *b)
 {
 	rv_uprobe_unregister_nosync(&b->start);
 	rv_uprobe_unregister_nosync(&b->stop);
+	/* at once, as waiting for hits under way may take long; and what those have opened meanwhile */
+	tlob_window_drop(b);
 	rv_uprobe_sync();
 	tlob_window_drop(b);
 	iput(b->inode);
