@@ -25,8 +25,9 @@ ifdef COV
 B := build/cov
 EXTRA := --coverage
 endif
-ifdef WERROR
-EXTRA += -Werror
+ifdef WERROR # apart, so that nothing built before hides a warning
+B := build/werror
+EXTRA := -Werror
 endif
 
 CFLAGS ?= -O2 -g
@@ -37,16 +38,11 @@ ALL_LDFLAGS = $(LDFLAGS) $(EXTRA)
 
 CORE := $(patsubst core/%.c,$(B)/core/%.o,$(wildcard core/*.c))
 LIB := $(patsubst lib/%.c,$(B)/lib/%.o,$(wildcard lib/*.c))
-CTL := $(patsubst ctl/%.c,$(B)/ctl/%.o,$(wildcard ctl/*.c))
+CTL := $(patsubst ctl/%.c,$(B)/ctl/%.o,$(wildcard ctl/*.c)) $(patsubst why/%.c,$(B)/why/%.o,$(wildcard why/*.c))
 CLI := $(patsubst cli/%.c,$(B)/cli/%.o,$(wildcard cli/*.c))
 SKEL := $(patsubst bpf/%.bpf.c,$(B)/gen/%.skel.h,$(wildcard bpf/*.bpf.c))
 GEN := $(B)/gen/tlob_model.h $(SKEL)
-UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c))
-CONFORMANCE := $(patsubst tests/conformance/%.c,$(B)/tests/conformance/%,$(wildcard tests/conformance/conf_*.c))
-HARNESS := $(B)/tests/conformance/harness.o $(B)/tests/conformance/subject.o
-FUZZ := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
-BENCH := $(patsubst tests/bench/%.c,$(B)/tests/bench/%,$(wildcard tests/bench/bench_*.c))
-EXAMPLES := $(patsubst examples/%.c,$(B)/examples/%,$(wildcard examples/*.c))
+EXAMPLES := $(patsubst examples/%,$(B)/examples/%,$(basename $(wildcard examples/*.c examples/*.cpp)))
 
 CTL_LIBS := -lbpf -ldw -lelf -lz
 .DEFAULT_GOAL := all
@@ -64,10 +60,13 @@ $(B)/gen/tlob_model.h: model/tlob.dot $(B)/gen/model-gen
 # ---- BPF
 $(B)/gen/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h core/*.h include/tlob/abi.h) $(B)/gen/tlob_model.h
 	@mkdir -p $(@D)
-	$(CLANG) -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -D__TARGET_ARCH_$(ARCH) -Ibpf -Iinclude -Icore -I$(B)/gen -c $< -o $@
+	$(CLANG) -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -D__TARGET_ARCH_$(ARCH) -Ibpf -Iinclude -Icore -I$(B)/gen \
+		-idirafter /usr/include/$(shell $(CC) -print-multiarch) -c $< -o $@
 
 $(B)/gen/%.skel.h: $(B)/gen/%.bpf.o
 	$(BPFTOOL) gen skeleton $< name $(subst -,_,$*) > $@.tmp && mv $@.tmp $@
+
+.SECONDARY: $(SKEL:.skel.h=.bpf.o)
 
 # ---- objects
 $(B)/%.o: %.c | $(GEN)
@@ -77,7 +76,7 @@ $(B)/%.o: %.c | $(GEN)
 $(B)/libtlob.a: $(LIB) $(CORE)
 	rm -f $@ && ar rcs $@ $^
 $(B)/libtlob.so.0: $(LIB) $(CORE) lib/libtlob.map
-	$(CC) -shared -Wl,-soname,libtlob.so.0 -Wl,--version-script=lib/libtlob.map $(ALL_LDFLAGS) $(LIB) $(CORE) -o $@ -lpthread
+	$(CC) -shared -Wl,-soname,libtlob.so.0 -Wl,-z,nodelete -Wl,--version-script=lib/libtlob.map $(ALL_LDFLAGS) $(LIB) $(CORE) -o $@ -lpthread
 	ln -sf libtlob.so.0 $(B)/libtlob.so
 $(B)/libtlobctl.a: $(CTL) $(CORE)
 	rm -f $@ && ar rcs $@ $^
@@ -87,27 +86,31 @@ $(B)/libtlobctl.so.0: $(CTL) $(CORE) ctl/libtlobctl.map
 $(B)/tlob: $(CLI) $(B)/libtlobctl.a
 	$(CC) $(ALL_LDFLAGS) $^ -o $@ $(CTL_LIBS)
 
-# ---- examples and tests: one program per file
+# ---- examples: one program per file
 $(B)/examples/%: examples/%.c $(B)/libtlob.a | $(GEN)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) $< -o $@ $(B)/libtlob.a -lpthread -lm
-$(B)/tests/unit/%: tests/unit/%.c $(B)/libtlobctl.a $(B)/libtlob.a | $(GEN)
+$(B)/examples/%: examples/%.cpp $(B)/libtlob.a
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -I. $(ALL_CFLAGS) $(ALL_LDFLAGS) $< -o $@ $(B)/libtlobctl.a $(B)/libtlob.a -lcmocka -lpthread -lm $(CTL_LIBS)
-$(B)/tests/conformance/conf_%: tests/conformance/conf_%.c $(HARNESS) $(B)/libtlob.a $(B)/libtlobctl.a | $(GEN)
-	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -I. $(ALL_CFLAGS) $(ALL_LDFLAGS) $< $(HARNESS) -o $@ $(B)/libtlobctl.a $(B)/libtlob.a -lpthread -lm $(CTL_LIBS) -ldl
-$(B)/tests/bench/%: tests/bench/%.c $(B)/libtlob.a $(B)/libtlobctl.a | $(GEN)
-	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -I. $(ALL_CFLAGS) $(ALL_LDFLAGS) $< -o $@ $(B)/libtlobctl.a $(B)/libtlob.a -lpthread -lm $(CTL_LIBS) -ldl
-$(B)/tests/fuzz/%: tests/fuzz/%.c $(wildcard core/*.c core/*.h) | $(GEN)
-	@mkdir -p $(@D)
-	$(CLANG) $(CPPFLAGS) -I. -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined $< $(wildcard core/*.c) -o $@
+	$(CXX) -Iinclude -std=c++17 -Wall -Wextra -pedantic $(CFLAGS) $(EXTRA) -MMD -MP $(LDFLAGS) $< -o $@ $(B)/libtlob.a -lpthread
 
 include kmod/kmod.mk
 
-.PHONY: clean setup
+# ---- what people type; these fetch missing packages first
+PARALLEL = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
+
+.PHONY: demo lint clean
+demo:
+	@scripts/setup --need demo
+	@$(MAKE) --no-print-directory $(PARALLEL) all
+	@scripts/demo $(B)
+lint:
+	@scripts/setup --need lint
+	@scripts/lint
 clean:
 	rm -rf build
+
+include tests/tests.mk
+include scripts/install.mk
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

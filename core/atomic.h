@@ -3,8 +3,10 @@
  * The few atomic operations the protocol needs, for user space, BPF and kernel. Words are naturally aligned
  * and shared between them, so each form must be the same machine operation in the end.
  *
- * BPF has no barrier instructions before 6.12: there a store-release is a plain store where the machine
- * keeps stores in order (x86), and an exchange, which is a full barrier, elsewhere.
+ * tlob_xchg() is a full barrier everywhere.
+ *
+ * BPF has no barrier instructions before 6.12: there a store-release and a load-acquire are plain where the machine
+ * keeps stores and loads in order (x86), and an exchange and an addition of 0, which are barriers, elsewhere.
  */
 #ifndef TLOB_CORE_ATOMIC_H
 #define TLOB_CORE_ATOMIC_H
@@ -16,11 +18,12 @@
 #if defined(__bpf__)
 
 #define tlob_load(p) tlob_once(*(p))
-#define tlob_load_acquire(p) tlob_once(*(p))
 #define tlob_store(p, v) (tlob_once(*(p)) = (v))
 #ifdef __TARGET_ARCH_x86
+#define tlob_load_acquire(p) tlob_once(*(p))
 #define tlob_store_release(p, v) (tlob_once(*(p)) = (v))
 #else
+#define tlob_load_acquire(p) __sync_fetch_and_add((p), 0)
 #define tlob_store_release(p, v) ((void)__sync_lock_test_and_set((p), (v)))
 #endif
 #define tlob_xchg(p, v) __sync_lock_test_and_set((p), (v))
@@ -48,7 +51,16 @@
 #define tlob_load_acquire(p) __atomic_load_n((p), __ATOMIC_ACQUIRE)
 #define tlob_store(p, v) __atomic_store_n((p), (v), __ATOMIC_RELAXED)
 #define tlob_store_release(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
+#if defined(__x86_64__) || defined(__i386__)
 #define tlob_xchg(p, v) __atomic_exchange_n((p), (v), __ATOMIC_SEQ_CST)
+#else /* C orders it only against other SEQ_CST operations, so a load behind it could still be early */
+#define tlob_xchg(p, v) \
+	({ \
+		__typeof__(*(p)) tlob_was_ = __atomic_exchange_n((p), (v), __ATOMIC_SEQ_CST); \
+		__atomic_thread_fence(__ATOMIC_SEQ_CST); \
+		tlob_was_; \
+	})
+#endif
 #define tlob_cmpxchg(p, old, new) \
 	({ \
 		__typeof__(*(p)) tlob_old_ = (old); \

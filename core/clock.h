@@ -64,6 +64,28 @@ tlob_inline void tlob_clock_write_end(struct tlob_clock *c)
 	tlob_store_release(&c->seq, c->seq + 1);
 }
 
+tlob_inline __u64 tlob_take_back(__u64 *total_ns, __u64 ns)
+{
+	__u64 taken = ns < *total_ns ? ns : *total_ns;
+
+	*total_ns -= taken;
+	return ns - taken;
+}
+
+/*
+ * The thread was switched between a read of the time and the read of its clock, which is @ns ahead:
+ * take that back from what the thread did last. Before it ran it waited, or slept and had not to
+ * wait; before it left the CPU it ran.
+ */
+tlob_inline void tlob_split_take_back(struct tlob_split *s, __u64 ns)
+{
+	if (s->state == TLOB_RUNNING) {
+		ns = tlob_take_back(&s->waiting_ns, ns);
+		ns = tlob_take_back(&s->sleeping_ns, ns);
+	}
+	tlob_take_back(&s->running_ns, ns);
+}
+
 /* One attempt to copy @c as of @now_ns; 0 if the engine was writing meanwhile. */
 tlob_inline int tlob_clock_try_read(struct tlob_clock *c, __u64 now_ns, struct tlob_split *out)
 {
@@ -79,8 +101,10 @@ tlob_inline int tlob_clock_try_read(struct tlob_clock *c, __u64 now_ns, struct t
 	tlob_fence_acquire();
 	if ((seq & 1) || tlob_load(&c->seq) != seq)
 		return 0;
-	if (now_ns > since)
+	if (now_ns >= since)
 		tlob_split_add(out, out->state, now_ns - since);
+	else
+		tlob_split_take_back(out, since - now_ns);
 	return 1;
 }
 

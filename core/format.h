@@ -11,7 +11,7 @@
 /* For people, three digits that count: "45ns", "812us", "1.23ms", "59.9s", "1.00m". */
 size_t tlob_duration_print(char *buf, size_t size, uint64_t ns);
 
-/* Exact, in the largest unit that needs no decimals: "5ms", "1500us"; tlob_duration_parse() reads it. */
+/* Exact, in the largest unit without decimals: "5ms", "1500us"; tlob_duration_parse() reads it. */
 size_t tlob_duration_print_exact(char *buf, size_t size, uint64_t ns);
 
 #endif

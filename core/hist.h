@@ -1,21 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Log-linear histogram: below 64 ns each value has its bucket, above it each power of two is cut into 64.
- * A bucket's mid-point is within 0.8 % of every value in it. What lies past the last bucket (73 min) is
- * counted there; max_ns stays exact.
+ * Log-linear histogram: below 64 ns each value has its bucket, above it each power of two is cut
+ * into 64. A bucket's mid-point is within 0.8 % of every value in it. What lies past the last
+ * bucket (73 min) is counted there; max_ns stays exact.
  *
- * Adding is lock-free and may happen in several threads at once. Everything else is for a histogram that
- * nobody writes any more: merge live ones into a private one first.
+ * Adding is lock-free and may happen in several threads at once. Everything else is for a histogram
+ * that nobody writes any more: merge live ones into a private one first.
  */
 #ifndef TLOB_CORE_HIST_H
 #define TLOB_CORE_HIST_H
 
 #include "atomic.h"
 
-/* Position of the highest set bit; @v is not 0. */
-tlob_inline __u32 tlob_log2(__u64 v)
+/* Position of the highest set bit of @v, not 0, where the machine has no instruction for it. */
+tlob_inline __u32 tlob_log2_by_halves(__u64 v)
 {
-#if defined(__bpf__) /* no such instruction; each step is one compare and two adds */
 	__u32 n = 0;
 
 	if (v >> 32) {
@@ -38,11 +37,14 @@ tlob_inline __u32 tlob_log2(__u64 v)
 		v >>= 2;
 		n += 2;
 	}
-	return n + (v >> 1);
-#else
-	return 63 - (__u32)__builtin_clzll(v);
-#endif
+	return n + (__u32)(v >> 1);
 }
+
+#if defined(__bpf__)
+#define tlob_log2(v) tlob_log2_by_halves(v)
+#else
+#define tlob_log2(v) (63 - (__u32)__builtin_clzll(v))
+#endif
 
 /* Bucket of @ns, below TLOB_HIST_BUCKETS for any value. */
 tlob_inline __u32 tlob_hist_index(__u64 ns)
@@ -99,14 +101,11 @@ void tlob_hist_merge(struct tlob_hist *into, const struct tlob_hist *from);
 /* Values counted; saturates far beyond what can be counted honestly, so sums cannot wrap. */
 __u64 tlob_hist_count(const struct tlob_hist *h);
 
-/* Mean, in ns, of the bucket mid-points; 0 when empty. */
-__u64 tlob_hist_mean(const struct tlob_hist *h);
-
 #define TLOB_HIST_PPB 1000000000ULL
 
 /*
- * Smallest value such that at least @ppb parts per billion of all are at or below it: mid-point of its
- * bucket, never above max_ns; from TLOB_HIST_PPB on max_ns itself. 0 when empty.
+ * Smallest value such that at least @ppb parts per billion of all are at or below it: mid-point of
+ * its bucket, never above max_ns; from TLOB_HIST_PPB on max_ns itself. 0 when empty.
  */
 __u64 tlob_hist_quantile(const struct tlob_hist *h, __u64 ppb);
 
@@ -119,6 +118,9 @@ tlob_inline __u64 tlob_hist_percentile(const struct tlob_hist *h, double percent
 		return h->max_ns;
 	return tlob_hist_quantile(h, percent > 0 ? (__u64)(percent * 1e7 + 0.5) : 0);
 }
+
+/* Mean, in ns, of the bucket mid-points; 0 when empty. */
+__u64 tlob_hist_mean(const struct tlob_hist *h);
 
 /* Takes @bytes of text without a NUL; a negative result ends the writing and is passed on. */
 typedef int tlob_hist_write_fn(void *arg, const char *text, __u64 bytes);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What people type: durations and region specifications. Pure text work: whether the binary, the symbol or
- * the region exists is found out elsewhere.
+ * What people type: durations and region specifications. Pure text work: whether the binary, the
+ * symbol or the region exists is found out elsewhere.
  *
- * Parsers return 0 or -EINVAL / -ERANGE, leave their output untouched on failure, and then fill @err (which
- * may be NULL).
+ * Parsers return 0 or -EINVAL / -ERANGE, leave their output untouched on failure, and then fill
+ * @err (which may be NULL).
  */
 #ifndef TLOB_CORE_PARSE_H
 #define TLOB_CORE_PARSE_H
@@ -23,7 +23,7 @@ struct tlob_parse_error {
 	const char *why; /* static sentence fragment: what was expected there */
 };
 
-/* "1.5ms": digits, decimals if wanted, and one of ns us ms s m h right behind. Exact: no rounding. */
+/* "1.5ms": digits, decimals if wanted, one of ns us ms s m h right behind. Exact: no rounding. */
 int tlob_duration_parse(const char *text, uint64_t *ns, struct tlob_parse_error *err);
 
 /* The same, within TLOB_BUDGET_MIN_NS .. TLOB_BUDGET_MAX_NS. */
@@ -37,7 +37,7 @@ struct tlob_point {
 
 struct tlob_region_spec {
 	char name[TLOB_NAME_BYTES]; /* "": none was given, to be named after its symbols */
-	char path[TLOB_PATH_BYTES]; /* absolute, or a bare file name to look up; "": region of linked programs */
+	char path[TLOB_PATH_BYTES]; /* absolute, or a bare file name; "": of linked programs */
 	bool to_return; /* from the entry of @start to its return; @stop is empty */
 	struct tlob_point start, stop;
 	uint64_t budget_ns;
@@ -47,9 +47,9 @@ struct tlob_region_spec {
  *	NAME@BUDGET				a region of linked programs
  *	[NAME=]BINARY:POINT..POINT@BUDGET	from one address to another
  *	[NAME=]BINARY:FUNCTION@BUDGET		from entry to return; a glob or 0xOFFSET is fine too
- * POINT is symbol, symbol+0x10 or 0xOFFSET. Read from the right, so that a path may hold ':' '=' '@' and
- * blanks: the last '@' starts the budget, the last ':' before it the points; what precedes the first '=' is
- * the name unless it has a '/'.
+ * POINT is symbol, symbol+0x10 or 0xOFFSET. Read from the right, so that a path may hold ':' '='
+ * '@' and blanks: the last '@' starts the budget, the last ':' before it the points; what precedes
+ * the first '=' is the name unless it has a '/'.
  */
 int tlob_region_parse(const char *text, struct tlob_region_spec *spec,
 		      struct tlob_parse_error *err);

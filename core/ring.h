@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Record ring: many producers of one process, one consumer, perhaps in another process. Nobody ever waits:
- * a full ring drops the new record and counts it. Layout and turns: struct tlob_ring in abi.h.
+ * Record ring: many producers of one process, one consumer, perhaps in another process. Nobody ever
+ * waits: a full ring drops the new record and counts it. Layout and turns: struct tlob_ring in
+ * abi.h.
  *
- * The memory is shared with an instrumented program, so neither side reads back what it can know by itself:
- * both bring the capacity (a power of two), every index is masked, every call does bounded work and copies a
- * record once. Positions that somebody scribbled over lose records of that program, nothing else. A
- * consumer that serves several rings takes at most @capacity records in a row, or one program that
- * writes without end keeps it from the others.
+ * The memory is shared with an instrumented program, so neither side reads back what it can know by
+ * itself: both bring the capacity (a power of two, not 1), every index is masked, every call does
+ * bounded work and copies a record once. Positions that somebody scribbled over lose records of
+ * that program, nothing else. A consumer that serves several rings takes at most @capacity records
+ * in a row, or one program that writes without end keeps it from the others.
  */
 #ifndef TLOB_CORE_RING_H
 #define TLOB_CORE_RING_H
@@ -31,9 +32,10 @@ tlob_inline void tlob_ring_init(struct tlob_ring *ring, struct tlob_ring_cell *c
 }
 
 /*
- * Producer: append a copy of @record; 0, or -ENOSPC when it was dropped. Async-signal-safe: a push that
- * interrupts another takes the next position. Each lost race means that somebody else succeeded, so giving
- * up after @capacity of them is a full ring too, and bounds the work even if the positions make no sense.
+ * Producer: append a copy of @record; 0, or -ENOSPC when it was dropped. Async-signal-safe: a push
+ * that interrupts another takes the next position. Each lost race means that somebody else
+ * succeeded, so giving up after @capacity of them is a full ring too, and bounds the work even if
+ * the positions make no sense.
  */
 tlob_inline int tlob_ring_push(struct tlob_ring *ring, struct tlob_ring_cell *cells, __u32 capacity,
 			       const struct tlob_record *record)
@@ -64,7 +66,7 @@ tlob_inline int tlob_ring_push(struct tlob_ring *ring, struct tlob_ring_cell *ce
 	return -TLOB_RING_ENOSPC;
 }
 
-/* Consumer: take the oldest record; 1, or 0 when there is none. @record is the caller's own memory. */
+/* Consumer: take the oldest record; 1, or 0 if there is none. @record: the caller's own memory. */
 tlob_inline int tlob_ring_pop(struct tlob_ring *ring, struct tlob_ring_cell *cells, __u32 capacity,
 			      struct tlob_record *record)
 {
@@ -80,9 +82,9 @@ tlob_inline int tlob_ring_pop(struct tlob_ring *ring, struct tlob_ring_cell *cel
 }
 
 /*
- * Consumer, once every producer is dead and tlob_ring_pop() finds nothing: pass over a position whose
- * producer died before filling it. 1 if there was one, which is then a lost record; more may follow it. 0
- * at the end.
+ * Consumer, once every producer is dead and tlob_ring_pop() finds nothing: pass over a position
+ * whose producer died before filling it. 1 if there was one, which is then a lost record; more may
+ * follow it. 0 at the end.
  */
 tlob_inline int tlob_ring_skip(struct tlob_ring *ring, struct tlob_ring_cell *cells, __u32 capacity)
 {

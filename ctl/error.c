@@ -19,12 +19,12 @@ int tlobctl_fail(int err, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(fresh, sizeof(fresh), fmt, args);
 	va_end(args);
-	memcpy(text, fresh, sizeof(text));
+	memcpy(text, fresh, strlen(fresh) + 1);
 	errno = -err;
 	return err;
 }
 
-__attribute__((visibility("default"))) const char *tlobctl_error(void)
+const char *tlobctl_error(void)
 {
 	return text;
 }

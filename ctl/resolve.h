@@ -31,11 +31,15 @@ struct tlobctl_site {
 };
 
 /*
- * Find the sites of @spec, which must name a binary. With @pid > 0 the binary is looked for as that process sees
- * it: in its mappings, then in its root directory. Returns 0, or a negative errno with tlobctl_error() set
- * and the outputs untouched. The caller frees *@sites with tlobctl_sites_free().
+ * Find the sites of @spec, which must name a binary. With @pid > 0 the binary is looked for as that process
+ * sees it: in its mappings, then in its root directory. A glob leaves out what no return probe can be put
+ * on: indirect functions, cold parts, setjmp() and its like, entries the kernel cannot probe.
+ *
+ * Returns 0, or a negative errno with tlobctl_error() set and the outputs untouched. The caller frees
+ * *@sites with tlobctl_sites_free().
  */
-int tlobctl_resolve(const struct tlob_region_spec *spec, pid_t pid, struct tlobctl_site **sites, size_t *count);
+int tlobctl_resolve(const struct tlob_region_spec *spec, pid_t pid, struct tlobctl_site **sites,
+		    size_t *count);
 void tlobctl_sites_free(struct tlobctl_site *sites, size_t count);
 
 #endif

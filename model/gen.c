@@ -67,17 +67,17 @@ static int line_of(const char *at)
 	return line;
 }
 
-/* Line of the @nth match (from 0; the last one if there are fewer) of @pattern's first group; 0 if none. */
+/* Line of the @nth match (from 0; the last one if there are fewer) of @pattern's second group; 0 if none. */
 static int line_of_match(int nth, const char *pattern)
 {
 	const char *from = model.text, *found = NULL;
-	regmatch_t m[2];
+	regmatch_t m[3];
 	regex_t re;
 
 	if (regcomp(&re, pattern, REG_EXTENDED))
 		return 0;
-	for (; nth >= 0 && !regexec(&re, from, 2, m, from == model.text ? 0 : REG_NOTBOL); nth--) {
-		found = from + m[1].rm_so;
+	for (; nth >= 0 && !regexec(&re, from, 3, m, from == model.text ? 0 : REG_NOTBOL); nth--) {
+		found = from + m[2].rm_so;
 		from = found + 1;
 	}
 	regfree(&re);
@@ -101,15 +101,18 @@ static int line_of_name(const char *name)
 	return at ? line_of(at) : 1;
 }
 
-#define BEFORE_NAME "(^|[^a-z0-9_])"
-#define AFTER_NAME "($|[^a-z0-9_])"
+#define NO_NAME "([^a-z0-9_])"
 
+/* Where it gets its label: NAME [... label =, but not as the head of an edge. */
 static int line_of_state(const char *name)
 {
 	char pattern[256];
 	int line;
 
-	snprintf(pattern, sizeof(pattern), "[^a-z0-9_](\"?%.64s\"?)[[:space:]]*\\[[^]]*label[[:space:]]*=", name);
+	snprintf(
+		pattern, sizeof(pattern),
+		"([^>a-z0-9_\"[:space:]][[:space:]]*|[a-z0-9_\"][[:space:]]+)(\"?%.64s\"?)[[:space:]]*\\[[^]]*label",
+		name);
 	line = line_of_match(1000, pattern);
 	return line ? line : line_of_name(name);
 }
@@ -120,9 +123,11 @@ static int line_of_edge(Agedge_t *edge)
 	char pattern[256];
 	int nth = 0, line;
 
-	for (Agedge_t *e = agfstout(model.graph, agtail(edge)); e != edge; e = agnxtout(model.graph, e))
+	for (Agedge_t *e = agfstout(model.graph, agtail(edge)); e != edge;
+	     e = agnxtout(model.graph, e))
 		nth += aghead(e) == aghead(edge);
-	snprintf(pattern, sizeof(pattern), "[^a-z0-9_](%.64s\"?[[:space:]]*->[[:space:]]*\"?%.64s)" AFTER_NAME, tail, head);
+	snprintf(pattern, sizeof(pattern),
+		 NO_NAME "(%.64s\"?[[:space:]]*->[[:space:]]*\"?%.64s)" NO_NAME, tail, head);
 	line = line_of_match(nth, pattern);
 	return line ? line : line_of_name(head);
 }
@@ -131,15 +136,15 @@ static int line_of_attribute(const char *name)
 {
 	char pattern[128];
 
-	snprintf(pattern, sizeof(pattern), "[^a-z0-9_](%.64s)[[:space:]]*=", name);
+	snprintf(pattern, sizeof(pattern), NO_NAME "(%.64s)[[:space:]]*=", name);
 	return line_of_match(0, pattern);
 }
 
 static int line_of_graph(void)
 {
-	int line = line_of_match(0, "([^[:space:]])");
+	const char *at = model.text + strspn(model.text, " \t\r\n");
 
-	return line ? line : 1;
+	return *at ? line_of(at) : 1;
 }
 
 static void blank_comments(char *p)
@@ -226,6 +231,7 @@ static void parse(void)
 	model.text = read_text(model.path);
 	if (!*model.text)
 		refuse(1, "not a DOT graph: the file is empty");
+	blank_comments(model.text);
 	file = fmemopen(model.text, strlen(model.text), "r");
 	if (!file) {
 		perror("model-gen: fmemopen");
@@ -238,14 +244,14 @@ static void parse(void)
 		refuse(line_of_graph(), "more than one graph in the file");
 	refuse_if_parser_complained();
 	fclose(file);
-	blank_comments(model.text);
 
 	if (!model.graph)
 		refuse(line_of_graph(), "not a DOT graph: nothing but comments");
 	if (!agisdirected(model.graph))
 		refuse(line_of_graph(), "an automaton is a digraph, this is an undirected graph");
 	if (agisstrict(model.graph))
-		refuse(line_of_graph(), "a strict graph drops all but one of the edges between two states");
+		refuse(line_of_graph(),
+		       "a strict graph drops all but one of the edges between two states");
 }
 
 /* ---- meaning ----------------------------------------------------------------------------------------- */
@@ -293,11 +299,13 @@ static void take_events(void)
 	size_t len;
 
 	if (!list)
-		refuse(line_of_graph(), "the graph has no attribute \"events\" that lists the events");
+		refuse(line_of_graph(),
+		       "the graph has no attribute \"events\" that lists the events");
 	for (list += strspn(list, " "); *list; list += len + strspn(list + len, " ")) {
 		len = strcspn(list, " ");
 		if (!is_name(list, len))
-			refuse(line, "event \"%.*s\": want lower case letters, digits and _", (int)len, list);
+			refuse(line, "event \"%.*s\": want lower case letters, digits and _",
+			       (int)len, list);
 		if (event_of(list, len) >= 0)
 			refuse(line, "event \"%.*s\" is listed twice", (int)len, list);
 		if (model.nevents == MAX_EVENTS)
@@ -322,10 +330,13 @@ static void take_invariant(int state, const char *text, size_t len)
 	odd = len >= sizeof(invariant) || regexec(&re, invariant, 0, NULL, 0);
 	regfree(&re);
 	if (odd)
-		refuse(line, "state \"%s\": invariant \"%.*s\" is not of the form \"clock < BOUND\"", name, (int)len, text);
+		refuse(line,
+		       "state \"%s\": invariant \"%.*s\" is not of the form \"clock < BOUND\"",
+		       name, (int)len, text);
 	if (*model.invariant && strcmp(model.invariant, invariant))
-		refuse(line, "state \"%s\": invariant \"%s\" differs from \"%s\" of a state before; a model has one clock", name,
-		       invariant, model.invariant);
+		refuse(line,
+		       "state \"%s\": invariant \"%s\" differs from \"%s\" of a state before; a model has one clock",
+		       name, invariant, model.invariant);
 	strcpy(model.invariant, invariant);
 	model.bounded[state] = true;
 }
@@ -336,17 +347,20 @@ static void take_state(Agnode_t *node)
 	size_t len;
 
 	if (!is_name(name, strlen(name)))
-		refuse(line_of_name(name), "state \"%s\": want lower case letters, digits and _", name);
+		refuse(line_of_name(name), "state \"%s\": want lower case letters, digits and _",
+		       name);
 	if (!*label)
-		refuse(line_of_state(name), "unknown state \"%s\": no statement gives it a label", name);
+		refuse(line_of_state(name), "unknown state \"%s\": no statement gives it a label",
+		       name);
 	if (model.nstates == MAX_STATES)
 		refuse(line_of_state(name), "more than %d states", MAX_STATES);
 	model.nodes[model.nstates++] = node;
 
 	part = next_part(&label, &len);
 	if (strlen(name) != len || strncmp(part, name, len))
-		refuse(line_of_state(name), "state \"%s\": its label begins with \"%.*s\", not with its name", name, (int)len,
-		       part);
+		refuse(line_of_state(name),
+		       "state \"%s\": its label begins with \"%.*s\", not with its name", name,
+		       (int)len, part);
 	part = next_part(&label, &len);
 	if (part)
 		take_invariant(model.nstates - 1, part, len);
@@ -364,7 +378,8 @@ static void take_states(void)
 			continue;
 		}
 		if (model.init)
-			refuse(line_of_name(name), "two initial states: \"%s\" and \"%s\"", agnameof(model.init), name);
+			refuse(line_of_name(name), "two initial states: \"%s\" and \"%s\"",
+			       agnameof(model.init), name);
 		model.init = node;
 	}
 	if (!model.nstates)
@@ -376,36 +391,44 @@ static void take_initial(void)
 	Agedge_t *edge = model.init ? agfstout(model.graph, model.init) : NULL;
 
 	if (!edge)
-		refuse(line_of_graph(), "no initial state: want an edge from \"" INIT_PREFIX "STATE\" to \"STATE\"");
+		refuse(line_of_graph(),
+		       "no initial state: want an edge from \"" INIT_PREFIX "STATE\" to \"STATE\"");
 	if (agnxtout(model.graph, edge))
 		refuse(line_of_edge(agnxtout(model.graph, edge)), "two initial states");
 	if (strcmp(agnameof(model.init) + strlen(INIT_PREFIX), agnameof(aghead(edge))))
-		refuse(line_of_edge(edge), "initial state: \"%s\" points at \"%s\"", agnameof(model.init),
-		       agnameof(aghead(edge)));
+		refuse(line_of_edge(edge), "initial state: \"%s\" points at \"%s\"",
+		       agnameof(model.init), agnameof(aghead(edge)));
 	if (*label_of(edge))
-		refuse(line_of_edge(edge), "the edge to the initial state has a label; no event leads there");
+		refuse(line_of_edge(edge),
+		       "the edge to the initial state has a label; no event leads there");
 	model.initial = state_of(aghead(edge));
 }
 
 static void take_edge(Agedge_t *edge)
 {
-	const char *from = agnameof(agtail(edge)), *to = agnameof(aghead(edge)), *label = label_of(edge), *part;
+	const char *from = agnameof(agtail(edge)), *to = agnameof(aghead(edge)),
+		   *label = label_of(edge), *part;
 	int tail = state_of(agtail(edge)), head = state_of(aghead(edge));
 	size_t len;
 
 	if (head < 0)
-		refuse(line_of_edge(edge), "edge %s -> %s: leads to the mark of the initial state", from, to);
+		refuse(line_of_edge(edge), "edge %s -> %s: leads to the mark of the initial state",
+		       from, to);
 	if (!*label)
-		refuse(line_of_edge(edge), "edge %s -> %s: no label, so no event takes it", from, to);
+		refuse(line_of_edge(edge), "edge %s -> %s: no label, so no event takes it", from,
+		       to);
 	while ((part = next_part(&label, &len))) {
 		int event = event_of(part, len);
 
 		if (event < 0)
-			refuse(line_of_edge(edge), "edge %s -> %s: unknown event \"%.*s\", not in the graph's \"events\"", from,
-			       to, (int)len, part);
+			refuse(line_of_edge(edge),
+			       "edge %s -> %s: unknown event \"%.*s\", not in the graph's \"events\"",
+			       from, to, (int)len, part);
 		if (model.next[tail][event] != NOT_ALLOWED)
-			refuse(line_of_edge(edge), "edge %s -> %s: event \"%.*s\" already leads from %s to %s", from, to,
-			       (int)len, part, from, agnameof(model.nodes[model.next[tail][event]]));
+			refuse(line_of_edge(edge),
+			       "edge %s -> %s: event \"%.*s\" already leads from %s to %s", from,
+			       to, (int)len, part, from,
+			       agnameof(model.nodes[model.next[tail][event]]));
 		model.next[tail][event] = head;
 		model.event_used[event] = true;
 	}
@@ -415,16 +438,18 @@ static void take_edges(void)
 {
 	memset(model.next, NOT_ALLOWED, sizeof(model.next));
 	for (int s = 0; s < model.nstates; s++)
-		for (Agedge_t *e = agfstout(model.graph, model.nodes[s]); e; e = agnxtout(model.graph, e))
+		for (Agedge_t *e = agfstout(model.graph, model.nodes[s]); e;
+		     e = agnxtout(model.graph, e))
 			take_edge(e);
 	for (int e = 0; e < model.nevents; e++)
 		if (!model.event_used[e])
-			refuse(line_of_attribute("events"), "event \"%s\" is listed but labels no edge", model.events[e]);
+			refuse(line_of_attribute("events"),
+			       "event \"%s\" is listed but labels no edge", model.events[e]);
 }
 
 static void check_reachable(void)
 {
-	bool reached[MAX_STATES] = { false };
+	bool reached[MAX_STATES] = {false};
 
 	reached[model.initial] = true;
 	for (int round = 0; round < model.nstates; round++)
@@ -434,7 +459,8 @@ static void check_reachable(void)
 					reached[model.next[s][e]] = true;
 	for (int s = 0; s < model.nstates; s++)
 		if (!reached[s])
-			refuse(line_of_state(agnameof(model.nodes[s])), "state \"%s\" cannot be reached from \"%s\"",
+			refuse(line_of_state(agnameof(model.nodes[s])),
+			       "state \"%s\" cannot be reached from \"%s\"",
 			       agnameof(model.nodes[s]), agnameof(model.nodes[model.initial]));
 }
 
@@ -457,7 +483,8 @@ static void write_enum(void)
 {
 	printf("enum %s_model_state {\n", prefix);
 	for (int s = 0; s < model.nstates; s++)
-		printf("\t%s_MODEL_STATE_%s = %d,\n", upper_prefix, upper(agnameof(model.nodes[s])), s);
+		printf("\t%s_MODEL_STATE_%s = %d,\n", upper_prefix, upper(agnameof(model.nodes[s])),
+		       s);
 	printf("\t%s_MODEL_STATES = %d,\n", upper_prefix, model.nstates);
 	printf("\t%s_MODEL_INITIAL = %d,\n", upper_prefix, model.initial);
 	printf("\t%s_MODEL_INVALID = 0xff,\n};\n\n", upper_prefix);
@@ -470,7 +497,8 @@ static void write_enum(void)
 
 static void open_function(const char *type, const char *noun, const char *parameters)
 {
-	printf("static inline __attribute__((always_inline)) %s%s_model_%s(%s)\n{\n", type, prefix, noun, parameters);
+	printf("static inline __attribute__((always_inline)) %s%s_model_%s(%s)\n{\n", type, prefix,
+	       noun, parameters);
 }
 
 /* One column of the table per event: arithmetic only, so nothing for the BPF verifier to doubt or the kernel to load. */
@@ -489,13 +517,16 @@ static void write_next(void)
 		printf("\tcase %s_MODEL_EVENT_%s: /*", upper_prefix, upper(model.events[e]));
 		for (int s = 0; s < model.nstates; s++)
 			if (model.next[s][e] != NOT_ALLOWED)
-				printf(" %s -> %s;", agnameof(model.nodes[s]), agnameof(model.nodes[model.next[s][e]]));
+				printf(" %s -> %s;", agnameof(model.nodes[s]),
+				       agnameof(model.nodes[model.next[s][e]]));
 		printf(" */\n\t\tcolumn = 0x%0*llxULL;\n\t\tbreak;\n", model.nstates, column);
 	}
 	printf("\tdefault:\n\t\treturn %s_MODEL_INVALID;\n\t}\n", upper_prefix);
-	printf("\tif (state >= %s_MODEL_STATES)\n\t\treturn %s_MODEL_INVALID;\n", upper_prefix, upper_prefix);
+	printf("\tif (state >= %s_MODEL_STATES)\n\t\treturn %s_MODEL_INVALID;\n", upper_prefix,
+	       upper_prefix);
 	printf("\tnext = column >> (state * 4) & 0xf;\n");
-	printf("\treturn next < %s_MODEL_STATES ? next : %s_MODEL_INVALID;\n}\n\n", upper_prefix, upper_prefix);
+	printf("\treturn next < %s_MODEL_STATES ? next : %s_MODEL_INVALID;\n}\n\n", upper_prefix,
+	       upper_prefix);
 }
 
 static void write_mask(const char *noun, const char *comment, const bool *member)
@@ -506,7 +537,8 @@ static void write_mask(const char *noun, const char *comment, const bool *member
 		mask |= (unsigned int)member[s] << s;
 	printf("/* %s */\n", comment);
 	open_function("int ", noun, "__u32 state");
-	printf("\treturn state < %s_MODEL_STATES && (0x%xu >> state & 1);\n}\n\n", upper_prefix, mask);
+	printf("\treturn state < %s_MODEL_STATES && (0x%xu >> state & 1);\n}\n\n", upper_prefix,
+	       mask);
 }
 
 static void write_names(void)
@@ -559,7 +591,8 @@ int main(int argc, char **argv)
 	int option;
 
 	while ((option = getopt(argc, argv, "p:")) != -1) {
-		if (option != 'p' || !is_name(optarg, strlen(optarg)) || strlen(optarg) >= sizeof(prefix))
+		if (option != 'p' || !is_name(optarg, strlen(optarg)) ||
+		    strlen(optarg) >= sizeof(prefix))
 			return usage();
 		strcpy(prefix, optarg);
 	}

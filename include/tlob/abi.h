@@ -26,21 +26,21 @@
 #define TLOB_ABI_MAGIC 0x626f6c74u /* "tlob" in memory, little endian */
 #define TLOB_ABI_VERSION 1u
 
-#define TLOB_MAX_DEPTH 8	/* windows a thread may have open at once */
-#define TLOB_ARENA_SLOTS 64	/* entries of an arena; entry 0 is its head */
-#define TLOB_MAX_REGIONS 256	/* regions of one process */
-#define TLOB_NAME_BYTES 48	/* region name, NUL included */
-#define TLOB_FILE_BYTES 64	/* tail of the source path, NUL included */
+#define TLOB_MAX_DEPTH 8 /* windows a thread may have open at once */
+#define TLOB_ARENA_SLOTS 64 /* entries of an arena; entry 0 is its head */
+#define TLOB_MAX_REGIONS 256 /* regions of one process */
+#define TLOB_NAME_BYTES 48 /* region name, NUL included */
+#define TLOB_FILE_BYTES 64 /* tail of the source path, NUL included */
 #define TLOB_COMM_BYTES 16
 #define TLOB_NEVER (~0ULL) /* next_wake_ns: no window is waited for */
 
-#define TLOB_BUDGET_MIN_NS 1000ULL	    /* 1 us */
+#define TLOB_BUDGET_MIN_NS 1000ULL /* 1 us */
 #define TLOB_BUDGET_MAX_NS 3600000000000ULL /* 1 h */
 
 /* Where a thread is. The numbers are those of model/tlob.dot; core/clock.h asserts it. */
 enum tlob_state {
 	TLOB_RUNNING = 0,
-	TLOB_WAITING = 1,  /* runnable, without a CPU */
+	TLOB_WAITING = 1, /* runnable, without a CPU */
 	TLOB_SLEEPING = 2, /* blocked, stopped or traced */
 };
 
@@ -58,8 +58,9 @@ struct tlob_clock {
 	__u64 sleeping_ns;
 	__u32 switches; /* times switched out */
 	__u32 cpu;
-	__u64 queue_skew_ns; /* engine bpf: clock minus run-queue clock at the last switch-out */
-	__u64 reserved;
+	/* engine bpf, at the last switch-out: this clock minus the run queue's; waiting by the kernel's books */
+	__u64 queue_skew_ns;
+	__u64 queue_delay_ns;
 };
 TLOB_ASSERT(sizeof(struct tlob_clock) == 64, "thread clock is one cache line");
 
@@ -71,10 +72,10 @@ TLOB_ASSERT(sizeof(struct tlob_clock) == 64, "thread clock is one cache line");
 enum tlob_window_state {
 	TLOB_IDLE = 0,
 	TLOB_ARMED = 1,
-	TLOB_EXPIRED = 2,   /* the engine emitted the overrun record */
+	TLOB_EXPIRED = 2, /* the engine emitted the overrun record */
 	TLOB_CANCELLED = 3, /* the engine was disabled meanwhile */
 };
-#define TLOB_WINDOW_STATE(word) ((word) & 3)
+#define TLOB_WINDOW_STATE(word) ((word)&3)
 #define TLOB_WINDOW_GEN(word) ((word) >> 2)
 
 struct tlob_window {
@@ -128,16 +129,16 @@ union tlob_arena_entry {
 
 enum tlob_record_type {
 	TLOB_REC_OVERRUN = 1, /* the budget has expired; once per window */
-	TLOB_REC_CLOSE = 2,   /* the overrun window ended; final times; once per overrun */
+	TLOB_REC_CLOSE = 2, /* the overrun window ended; final times; once per overrun */
 };
 
 enum tlob_record_flags {
-	TLOB_F_AT_STOP = 1 << 0,   /* late, but its stop won the race: reported by the stop */
+	TLOB_F_AT_STOP = 1 << 0, /* late, but its stop won the race: reported by the stop */
 	TLOB_F_ABANDONED = 1 << 1, /* close only: ended by thread exit or exec, not by a stop */
 	TLOB_F_ESTIMATED = 1 << 2, /* split is estimated, to uncertain_ns (engine user) */
-	TLOB_F_SPOILED = 1 << 3,   /* the program overwrote its clock; split is a guess, sum still holds */
+	TLOB_F_SPOILED = 1 << 3, /* the program overwrote its clock; split is a guess, sum holds */
 	TLOB_F_CANCELLED = 1 << 4, /* close only: the engine was disabled meanwhile */
-	TLOB_F_PROBE = 1 << 5,	   /* from a uprobe pair; region is the agent's binding */
+	TLOB_F_PROBE = 1 << 5, /* from a uprobe pair; region is the agent's binding */
 };
 
 /* running_ns + waiting_ns + sleeping_ns == elapsed_ns, always. */
@@ -208,9 +209,10 @@ struct tlob_ledger_region {
 	__u64 overruns; /* windows that ended late: records lost = overruns - records seen */
 	__u64 refused;
 	__u64 cancelled;
+	__u64 abandoned; /* engine user: in time, ended by thread exit; engine bpf knows by itself */
 	char name[TLOB_NAME_BYTES];
 	char file[TLOB_FILE_BYTES];
-	__u8 reserved[40];
+	__u8 reserved[32];
 };
 TLOB_ASSERT(sizeof(struct tlob_ledger_region) == 192, "ledger region");
 
@@ -233,21 +235,25 @@ TLOB_ASSERT(sizeof(struct tlob_ledger) == 64 + 192 * TLOB_MAX_REGIONS, "ledger")
 #define TLOB_LEDGER_HIST_OFFSET \
 	(TLOB_LEDGER_RING_OFFSET + sizeof(struct tlob_ring) + \
 	 TLOB_LEDGER_RING_CAPACITY * sizeof(struct tlob_ring_cell) + 4096ULL - \
-	 (sizeof(struct tlob_ring) + TLOB_LEDGER_RING_CAPACITY * sizeof(struct tlob_ring_cell)) % 4096ULL)
+	 (sizeof(struct tlob_ring) + TLOB_LEDGER_RING_CAPACITY * sizeof(struct tlob_ring_cell)) % \
+		 4096ULL)
 #define TLOB_LEDGER_HIST(region, shard) \
-	(TLOB_LEDGER_HIST_OFFSET + ((__u64)(region) * TLOB_HIST_SHARDS + (shard)) * TLOB_HIST_STRIDE)
+	(TLOB_LEDGER_HIST_OFFSET + ((__u64)(region)*TLOB_HIST_SHARDS + (shard)) * TLOB_HIST_STRIDE)
 #define TLOB_LEDGER_BYTES TLOB_LEDGER_HIST(TLOB_MAX_REGIONS, 0)
 TLOB_ASSERT(sizeof(struct tlob_ledger) <= TLOB_LEDGER_RING_OFFSET, "ledger before ring");
 TLOB_ASSERT(sizeof(struct tlob_hist) <= TLOB_HIST_STRIDE, "histogram fits its stride");
 
-/* ---- kick: the one call from a thread to its engine (bpf: BPF_PROG_TEST_RUN of a syscall program) ------ */
+/* ---- kick: the one call from a thread to its engine (bpf: BPF_PROG_TEST_RUN of a syscall program) ------
+ * Returns 0 or a positive errno. ESRCH: the calling task has not registered, as in the child of a vfork; any other is
+ * taken to mean that the engine has gone.
+ */
 
 enum tlob_kick_op {
-	TLOB_KICK_REGISTER = 1,	  /* this thread takes @slot of @arena; @cookie must match */
-	TLOB_KICK_UNREGISTER = 2, /* this thread gives its slot back */
-	TLOB_KICK_ARM = 3,	  /* @deadline_ns lies before the arena's next_wake_ns */
-	TLOB_KICK_CLOSE = 4,	  /* windows[@window] had expired and has now been stopped */
-	TLOB_KICK_REPORT = 5,	  /* windows[@window] was late and its stop won: emit both records */
+	TLOB_KICK_REGISTER = 1, /* this thread takes @slot of @arena; @cookie must match */
+	TLOB_KICK_UNREGISTER = 2, /* this thread gives its slot back; open windows end as abandoned */
+	TLOB_KICK_ARM = 3, /* @deadline_ns lies before the arena's next_wake_ns */
+	TLOB_KICK_CLOSE = 4, /* windows[@window] had expired and has now been stopped */
+	TLOB_KICK_REPORT = 5, /* windows[@window] was late and its stop won: emit both records */
 };
 
 struct tlob_kick {
@@ -264,10 +270,10 @@ TLOB_ASSERT(sizeof(struct tlob_kick) == 40, "kick");
 /* ---- socket between library and agent: SOCK_SEQPACKET, one message a packet ---------------------------- */
 
 enum tlob_msg_type {
-	TLOB_MSG_HELLO = 1,   /* library: struct tlob_msg_hello */
-	TLOB_MSG_WELCOME = 2, /* agent: struct tlob_msg_welcome; fds: ledger, wake eventfd, [kick, arena] */
-	TLOB_MSG_GROW = 3,    /* library: struct tlob_msg, wants one more arena */
-	TLOB_MSG_ARENA = 4,   /* agent: struct tlob_msg_arena; fd: arena */
+	TLOB_MSG_HELLO = 1, /* library: struct tlob_msg_hello */
+	TLOB_MSG_WELCOME = 2, /* agent: its struct; fds: ledger, wake eventfd, [kick, arena] */
+	TLOB_MSG_GROW = 3, /* library: struct tlob_msg, wants one more arena */
+	TLOB_MSG_ARENA = 4, /* agent: struct tlob_msg_arena; fd: arena */
 	TLOB_MSG_REFUSED = 5, /* agent: struct tlob_msg */
 };
 

@@ -20,6 +20,8 @@
 extern "C" {
 #endif
 
+#pragma GCC visibility push(default)
+
 struct tlobctl;
 
 enum tlobctl_engine {
@@ -29,15 +31,24 @@ enum tlobctl_engine {
 	TLOBCTL_ENGINE_KERNEL = TLOB_ENGINE_KERNEL,
 };
 
+/* What is found out about each overrun. */
+enum tlobctl_why_mode {
+	TLOBCTL_WHY_NONE = 0,
+	TLOBCTL_WHY_CULPRIT =
+		1, /* from the history of context switches: who, and how long. Engine bpf */
+};
+
 struct tlobctl_opts {
 	size_t size; /* of this struct; the rest may be zero */
 	enum tlobctl_engine engine;
-	const char *socket; /* where programs find this session; "@name": abstract; NULL: programs cannot join */
+	const char *socket; /* where programs join; "@name": abstract; NULL: they cannot */
 	uint32_t ring_bytes; /* bpf: record ring, power of two; 0: 1 MiB */
 	uint32_t max_threads; /* bpf: threads watched through probes at once; 0: 16,384 */
 	uint64_t cgroup_id; /* probes only fire for this cgroup (v2); 0: all */
 	pid_t pid; /* probes only fire for this process; 0: all */
 	bool children; /* with pid: and for its descendants */
+	enum tlobctl_why_mode why; /* an engine that cannot do it leaves it out */
+	uint64_t history_bytes; /* switch history of all CPUs, rounded down to what fits; 0: 4 MiB per CPU, at most 256 MiB */
 };
 
 /* Text of the last failure in this thread; "" if none. */
@@ -48,6 +59,8 @@ int tlobctl_open(const struct tlobctl_opts *opts, struct tlobctl **out);
 void tlobctl_close(struct tlobctl *ctl);
 /* "bpf", "user" or "kernel". */
 const char *tlobctl_engine_name(const struct tlobctl *ctl);
+/* TLOBCTL_ENGINE_AUTO: why a better engine was not taken, and what to do; "" if this is the best. */
+const char *tlobctl_note(const struct tlobctl *ctl);
 
 /* What the first instruction of a probed address makes a hit cost. */
 enum tlobctl_probe_kind {
@@ -79,12 +92,96 @@ typedef int tlobctl_region_fn(const struct tlobctl_region *region, void *arg);
  */
 int tlobctl_add(struct tlobctl *ctl, const char *spec, tlobctl_region_fn *fn, void *arg);
 
+/* Why a window was late. What a moment of it went into: */
+enum tlobctl_cause {
+	TLOBCTL_CAUSE_UNKNOWN = 0, /* the history does not tell */
+	TLOBCTL_CAUSE_RUNNING, /* it ran */
+	TLOBCTL_CAUSE_BEHIND, /* it waited while @who had the CPU */
+	TLOBCTL_CAUSE_THROTTLED, /* it waited: its control group had used up its CPU time */
+	TLOBCTL_CAUSE_IDLE, /* it waited although the CPU was idle: held back, or the CPU was late */
+	TLOBCTL_CAUSE_WOKEN, /* it slept until @who woke it */
+	TLOBCTL_CAUSE_INTERRUPT, /* it slept until an interrupt woke it: a timer or a device */
+	TLOBCTL_CAUSE_STOPPED, /* it was stopped by a signal or a debugger, until @who let it go on */
+	TLOBCTL_CAUSE_ASLEEP, /* it slept, and nobody has woken it yet */
+};
+
+#define TLOBCTL_NOBODY UINT32_MAX
+
+struct tlobctl_who {
+	uint32_t tid; /* of the initial pid namespace */
+	uint32_t tgid; /* 0: unknown */
+	char comm[TLOB_COMM_BYTES]; /* printable; "" unknown */
+	bool kernel; /* a thread of the kernel */
+	int priority; /* the kernel's: below 0 deadline, below 100 real-time */
+	uint64_t cgroup_id; /* version 2 */
+	const char *cgroup; /* its path; "" unknown */
+};
+
+/* The window is cut into these, without gap. */
+struct tlobctl_segment {
+	uint64_t start_ns, end_ns;
+	enum tlobctl_cause cause;
+	uint32_t cpu; /* UINT32_MAX unknown */
+	uint32_t who; /* index into the table, or TLOBCTL_NOBODY */
+	bool disk; /* it slept for a disk */
+	const char *syscall; /* in which it slept; "" unknown or none */
+};
+
+/* What a thread did while another slept until it was woken by that one. */
+struct tlobctl_link {
+	uint32_t who;
+	uint64_t running_ns, waiting_ns, sleeping_ns;
+	enum tlobctl_cause cause; /* where most of that time went */
+	uint32_t other; /* behind whom, or woken by whom; the next link is about that one if it woke */
+	uint64_t other_ns;
+	bool disk;
+	const char *syscall;
+};
+
+struct tlobctl_culprit {
+	enum tlobctl_cause cause;
+	uint32_t who;
+	bool disk;
+	const char *syscall;
+	uint64_t ns; /* sum */
+	uint32_t times;
+	uint64_t longest_ns;
+	const struct tlobctl_link *links; /* of the longest: who woke it, who woke that one, ... */
+	size_t nlinks;
+};
+
+/* Waiting behind the threads of one process or of one control group. */
+struct tlobctl_share {
+	uint64_t id; /* process, or control group */
+	const char *name; /* "" unknown */
+	uint64_t ns;
+};
+
+struct tlobctl_why {
+	bool complete; /* the history reaches back to the start of the window */
+	uint64_t unknown_ns; /* if not: that much is missing */
+	const struct tlobctl_who *who;
+	size_t nwho;
+	const struct tlobctl_segment *segments; /* in order of time */
+	size_t nsegments;
+	const struct tlobctl_culprit *culprits; /* what took most first, its own running included */
+	size_t nculprits;
+	const struct tlobctl_share *processes, *cgroups;
+	size_t nprocesses, ncgroups;
+	uint32_t migrations; /* from CPU to CPU */
+	uint32_t wakeups;
+	uint64_t wakeup_max_ns; /* from wake-up to having a CPU: the longest */
+	uint64_t cost_ns; /* CPU time that this took, of the caller of tlobctl_poll() */
+};
+
 struct tlobctl_event {
 	const struct tlob_record *record;
 	const char *region; /* name */
 	const char *program; /* of the process; "" if it could not be found out */
 	const char *file; /* where the region is defined, or the binary; "" unknown */
 	uint32_t line;
+	const struct tlobctl_why *
+		why; /* window so far, or the whole in a closing record; valid during the call; NULL: none */
 };
 typedef void tlobctl_event_fn(const struct tlobctl_event *event, void *arg);
 
@@ -120,12 +217,15 @@ struct tlobctl_check {
 	bool ok;
 	const char *found; /* what was seen */
 	const char *remedy; /* "" if ok */
+	bool needed; /* the engine does not work without; else it works less well */
 };
 typedef int tlobctl_check_fn(const struct tlobctl_check *check, void *arg);
 int tlobctl_doctor(tlobctl_check_fn *fn, void *arg);
 
 /* Histogram arithmetic for those who read statistics; @percent 0..100. */
 uint64_t tlobctl_hist_percentile(const struct tlob_hist *hist, double percent);
+
+#pragma GCC visibility pop
 
 #ifdef __cplusplus
 }

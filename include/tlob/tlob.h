@@ -30,6 +30,8 @@
 extern "C" {
 #endif
 
+#pragma GCC visibility push(default)
+
 /* A region: define it with TLOB_REGION(), static storage. The members from @internal_id on are the library's. */
 struct tlob_region {
 	const char *name; /* up to TLOB_NAME_BYTES - 1 bytes are kept */
@@ -38,7 +40,7 @@ struct tlob_region {
 	uint32_t line;
 	uint32_t internal_id;
 	uint32_t internal_epoch;
-	uint32_t internal_pad;
+	uint32_t internal_interval_ns;
 	uint64_t internal_budget_ns;
 };
 
@@ -60,7 +62,8 @@ struct tlob_times {
 
 /* Called for each overrun record and each closing record, from the library's watcher thread (engine user) or from
  * the thread that stops the window; with an agent, from the stopping thread only. Must not call tlob_start(). */
-typedef void tlob_overrun_fn(const struct tlob_record *record, const struct tlob_region *region, void *arg);
+typedef void tlob_overrun_fn(const struct tlob_record *record, const struct tlob_region *region,
+			     void *arg);
 
 #ifndef TLOB_DISABLE
 
@@ -124,6 +127,8 @@ static inline const char *tlob_engine(void)
 
 #endif /* TLOB_DISABLE */
 
+#pragma GCC visibility pop
+
 #ifdef __cplusplus
 } /* extern "C" */
 
@@ -132,7 +137,8 @@ namespace tlob
 /* The rest of the enclosing block is one window. */
 class scope {
     public:
-	explicit scope(struct tlob_region &region, uint64_t tag = 0) : window_(tlob_start(&region, tag))
+	explicit scope(struct tlob_region &region, uint64_t tag = 0)
+		: window_(tlob_start(&region, tag))
 	{
 	}
 	~scope()
@@ -154,8 +160,8 @@ static inline void tlob_scope_end_(tlob_window_t *window)
 	(void)tlob_stop(*window);
 }
 #define TLOB_SCOPE(region, tag) \
-	tlob_window_t TLOB_CAT_(tlob_scope_, __LINE__) __attribute__((cleanup(tlob_scope_end_), unused)) = \
-		tlob_start(&(region), (tag))
+	tlob_window_t TLOB_CAT_(tlob_scope_, __LINE__) \
+		__attribute__((cleanup(tlob_scope_end_), unused)) = tlob_start(&(region), (tag))
 #endif
 #define TLOB_CAT_(a, b) TLOB_CAT2_(a, b)
 #define TLOB_CAT2_(a, b) a##b

@@ -2,6 +2,7 @@
 /* One window: within, over, while what; what the record says against the kernel's own books. */
 #include "harness.h"
 
+#include <sched.h>
 #include <signal.h>
 #include <sys/wait.h>
 
@@ -24,7 +25,10 @@ static int subject_within(int argc, char **argv)
 static int subject_over(int argc, char **argv)
 {
 	bool sleeping = argc > 1 && !strcmp(argv[1], "sleep");
+	struct sched_param urgent = {.sched_priority = 1};
 
+	/* so that nothing else on the machine makes it wait; unprivileged it has to hope */
+	sched_setscheduler(0, SCHED_FIFO, &urgent);
 	for (uint64_t tag = 1; tag <= 5; tag++)
 		one_window(&over, 0xfeed0000u + tag, sleeping ? sleep_ns : spin_ns, WORK_NS);
 	return 0;
@@ -115,27 +119,34 @@ static uint64_t part(const struct tlob_record *r, enum tlob_state state)
 				       r->sleeping_ns;
 }
 
-/* The closing record's split against schedstat over the same time: within 10 ms or a quarter, whatever is more. */
-static bool agrees(const struct truth *t, const struct tlob_record *r)
+/*
+ * The closing record's split against schedstat: within 10 ms or a quarter, whatever is more. The books are read a little
+ * before and after the window: where the thread lost the CPU just there, nothing can be compared. 1, 0, or -1 for that.
+ */
+static int agrees(const struct truth *t, const struct tlob_record *r)
 {
 	uint64_t wall = t->stop_ns - t->start_ns, slack = wall / 4 > 10000000u ? wall / 4 : 10000000u;
-	uint64_t books[3] = {t->run_ns, t->wait_ns, wall - t->run_ns - t->wait_ns};
+	uint64_t busy = t->run_ns + t->wait_ns;
+	uint64_t books[3] = {t->run_ns, t->wait_ns, wall > busy ? wall - busy : 0};
 
+	if (wall - r->elapsed_ns > slack / 2 || busy > wall + slack / 2)
+		return -1;
 	for (int s = TLOB_RUNNING; s <= TLOB_SLEEPING; s++) {
 		uint64_t ours = part(r, s), diff = ours > books[s] ? ours - books[s] : books[s] - ours;
 
 		if (diff > slack) {
 			tap_note("state %d: record says %lu ns, schedstat %lu ns of %lu", s, ours, books[s],
 				 wall);
-			return false;
+			return 0;
 		}
 	}
-	return true;
+	return 1;
 }
 
 static void check_over(struct conf *c, const char *how, enum tlob_state state, uint64_t first_tag)
 {
-	bool result = true, tags = true, states = true, dominant = true, split = true, early = true;
+	bool result = true, tags = true, states = true, dominant = true, early = true;
+	int right = 0, differ = 0;
 	const char *wrong;
 
 	for (uint64_t tag = first_tag; tag < first_tag + 5; tag++) {
@@ -151,7 +162,8 @@ static void check_over(struct conf *c, const char *how, enum tlob_state state, u
 		/* beside a hog it takes turns: either may have the CPU at that moment */
 		states &= state == TLOB_WAITING ? o->record.state != TLOB_SLEEPING :
 						  o->record.state == (uint32_t)state;
-		split &= agrees(t, &e->record);
+		right += agrees(t, &e->record) == 1;
+		differ += agrees(t, &e->record) == 0;
 		early &= o->record.time_ns < e->record.time_ns;
 		dominant &= part(&e->record, state) >= e->record.elapsed_ns / 3;
 		tags &= o->record.budget_ns == 20000000u && e->record.tid == o->record.tid;
@@ -164,7 +176,8 @@ static void check_over(struct conf *c, const char *how, enum tlob_state state, u
 	tap_ok(early, "over while %s: the record is older than the end", how);
 	tap_ok(states, "over while %s: state at expiry", how);
 	tap_ok(dominant, "over while %s: the dominant part is named", how);
-	tap_ok(split, "over while %s: split agrees with schedstat", how);
+	tap_ok(right >= 2 && !differ, "over while %s: split agrees with schedstat (%d of 5, %d differ)", how, right,
+	       differ);
 }
 
 static bool got_live(struct conf *c)

@@ -112,11 +112,16 @@ void conf_reset(struct conf *c)
 void conf_spawn(struct conf *c, const char *const *argv)
 {
 	const char *args[64] = {"/proc/self/exe", "--subject"};
-	int truth[2], command[2];
-	size_t n = 2;
 
-	for (size_t i = 0; argv[i] && n < 63; i++)
-		args[n++] = argv[i];
+	for (size_t i = 0; argv[i] && i < 61; i++)
+		args[i + 2] = argv[i];
+	conf_exec(c, args);
+}
+
+void conf_exec(struct conf *c, const char *const *argv)
+{
+	int truth[2], command[2];
+
 	if (pipe2(truth, O_CLOEXEC) || pipe2(command, O_CLOEXEC))
 		bail("pipe2");
 	c->pid = fork();
@@ -130,7 +135,7 @@ void conf_spawn(struct conf *c, const char *const *argv)
 		close(t);
 		close(o);
 		setenv("TLOB_AGENT", c->socket, 1);
-		execv(args[0], (char *const *)args);
+		execv(argv[0], (char *const *)argv);
 		_exit(126);
 	}
 	close(truth[1]);

@@ -81,6 +81,9 @@ void conf_close(struct conf *c);
 void conf_reset(struct conf *c);
 /* Starts subject @argv[0] with arguments, NULL-terminated, joined to the session. */
 void conf_spawn(struct conf *c, const char *const *argv);
+/* The same for any other program, @argv[0] being its path. */
+void conf_exec(struct conf *c, const char *const *argv);
+#define CONF_EXEC(c, ...) conf_exec(c, (const char *const[]){__VA_ARGS__, NULL})
 /* Serves the session for @ms, or until @until(c) is true, or the subject has gone and all is drained. */
 bool conf_pump(struct conf *c, int ms, bool (*until)(struct conf *c));
 /* Spawn, pump to the end (at most 60 s), collect truths. */

@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Windows on programs that know nothing of us: a probe starts them, another ends them. The slots are the
+ * same, only in memory that no program sees. A probe must not touch a timer, so it asks the next
+ * interrupt to do so: waking the reader of the kick ring, of which there need not be any, raises one.
+ */
+#ifndef TLOB_BPF_PROBE_H
+#define TLOB_BPF_PROBE_H
+
+#include <hist.h>
+
+#include "life.h"
+
+const volatile bool filter_process; /* only tasks whose process carries a mark in @chosen */
+const volatile bool filter_cgroup; /* only tasks below the cgroup in @cgroups */
+const volatile __u32 tally_shards = 1; /* power of two */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, __u32);
+} chosen SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_CGROUP_ARRAY);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(__u32));
+} cgroups SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, TLOB_BPF_BINDINGS);
+	__type(key, __u32);
+	__type(value, struct tlob_bpf_binding);
+} bindings SEC(".maps");
+
+struct tlob_inner_tally {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE | BPF_F_INNER_MAP);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(struct tlob_bpf_tally));
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, TLOB_BPF_BINDINGS);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(__u32));
+	__array(values, struct tlob_inner_tally);
+} tallies SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 16);
+} kicks SEC(".maps");
+
+/* Arenas that wait for an interrupt to set their timers. Not by CPU: any interrupt serves all of them. */
+__u32 wanted[TLOB_BPF_WANTS];
+__u64 wants_lost;
+
+/* ---- asking for a timer */
+
+static __always_inline void raise_interrupt(void)
+{
+	__u64 *cell = bpf_ringbuf_reserve(&kicks, sizeof(*cell), 0);
+
+	if (!cell) {
+		tlob_add(&wants_lost, 1);
+		return;
+	}
+	bpf_ringbuf_discard(cell, BPF_RB_FORCE_WAKEUP);
+	if (bpf_ringbuf_query(&kicks, BPF_RB_AVAIL_DATA) > (1 << 16) / 2)
+		note(TLOB_BPF_NOTE_DRAIN, 0, 0, true);
+}
+
+static __always_inline void want(__u32 arena)
+{
+	for (int i = 0; i < TLOB_BPF_WANTS; i++) {
+		__u32 was = tlob_cmpxchg(&wanted[i], 0, arena);
+
+		if (was == 0 || was == arena) {
+			raise_interrupt();
+			return;
+		}
+	}
+	tlob_add(&wants_lost, 1);
+}
+
+static __always_inline void serve_wanted(void)
+{
+	for (int i = 0; i < TLOB_BPF_WANTS; i++) {
+		struct tlob_alarm *alarm;
+		__u32 arena;
+
+		if (!tlob_load(&wanted[i]))
+			continue;
+		arena = tlob_xchg(&wanted[i], 0);
+		alarm = alarm_of(arena);
+		if (alarm && arena)
+			serve(arena, alarm);
+	}
+}
+
+/*
+ * At the end of the interrupt: a kick that finds the interrupt already asked for raises none of its own, but
+ * then the one that comes has not got here yet.
+ */
+SEC("tp_btf/irq_work_exit")
+int irq_work_exit(__u64 *ctx)
+{
+	(void)ctx;
+	serve_wanted();
+	return 0;
+}
+
+/* ---- whom to look at */
+
+static __always_inline bool is_chosen(struct task_struct *task)
+{
+	if (filter_cgroup && bpf_current_task_under_cgroup(&cgroups, 0) != 1)
+		return false;
+	if (filter_process && !bpf_task_storage_get(&chosen, task->group_leader, NULL, 0))
+		return false;
+	return true;
+}
+
+/* Only loaded when children are wanted too. Arguments: parent, child. */
+SEC("tp_btf/sched_process_fork")
+int sched_process_fork(__u64 *ctx)
+{
+	struct task_struct *parent = (struct task_struct *)ctx[0];
+	struct task_struct *child = (struct task_struct *)ctx[1];
+
+	if (!bpf_task_storage_get(&chosen, parent->group_leader, NULL, 0))
+		return 0;
+	bpf_task_storage_get(&chosen, child, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	return 0;
+}
+
+/* ---- windows */
+
+static __always_inline struct tlob_bpf_tally *tally_of(__u32 binding)
+{
+	void *map = bpf_map_lookup_elem(&tallies, &binding);
+	__u32 shard = bpf_get_smp_processor_id() & (tally_shards - 1);
+
+	return map ? bpf_map_lookup_elem(map, &shard) : NULL;
+}
+
+/* The current thread, with a slot of its own from its first window on; NULL if there is none left. */
+static __noinline struct tlob_thread *settle(struct task_struct *task)
+{
+	struct tlob_thread *thread;
+	struct tlob_bpf_owner *owner;
+	struct tlob_slot *slot;
+	__u32 entry = 0;
+
+	thread = bpf_task_storage_get(&threads, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!thread || thread->probe)
+		return thread;
+	if (bpf_map_pop_elem(&free_slots, &entry))
+		return NULL;
+	owner = owner_of(probe_arena_of(entry), entry % TLOB_ARENA_SLOTS);
+	if (!owner)
+		return NULL;
+	thread->probe = entry;
+	slot = probe_slot(thread);
+	if (slot)
+		take_slot(slot, owner);
+	return thread;
+}
+
+/*
+ * Starts that found no free window, by binding: as many stops of it are to come that end nothing. Kept in
+ * words that other engines use; forgotten when the thread's last window ends.
+ */
+struct tlob_skip {
+	__u32 binding;
+	__u32 count;
+};
+#define SKIPS 4
+#define skips_of(slot) ((struct tlob_skip *)&(slot)->sample_ns)
+
+static __always_inline void skip_add(struct tlob_slot *slot, __u32 binding)
+{
+	struct tlob_skip *skip = skips_of(slot);
+
+	for (int i = 0; i < SKIPS; i++) {
+		if (skip[i].count == 0 || skip[i].binding == binding) {
+			skip[i].binding = binding;
+			skip[i].count++;
+			return;
+		}
+	}
+}
+
+static __always_inline bool skip_take(struct tlob_slot *slot, __u32 binding)
+{
+	struct tlob_skip *skip = skips_of(slot);
+
+	for (int i = 0; i < SKIPS; i++) {
+		if (skip[i].count && skip[i].binding == binding) {
+			skip[i].count--;
+			return true;
+		}
+	}
+	return false;
+}
+
+static __always_inline void skip_clear(struct tlob_slot *slot)
+{
+	struct tlob_skip *skip = skips_of(slot);
+
+	for (int i = 0; i < SKIPS; i++)
+		skip[i].count = 0;
+}
+
+static __always_inline void open_window(struct tlob_slot *slot, __u32 arena, __u32 index,
+					__u32 binding, __u64 budget_ns)
+{
+	struct tlob_window *w = &slot->windows[index];
+	struct tlob_arena_head *head = head_of(arena);
+	struct tlob_split split = {};
+	__u64 now = bpf_ktime_get_ns();
+
+	if (!head)
+		return;
+	read_clock(&slot->clock, now, &split);
+	w->start_ns = now;
+	w->deadline_ns = now + budget_ns;
+	w->tag = 0;
+	w->region = binding;
+	w->switches = split.switches;
+	w->running_ns = split.running_ns;
+	w->waiting_ns = split.waiting_ns;
+	w->sleeping_ns = split.sleeping_ns;
+	tlob_store(&slot->used, slot->used | 1u << index);
+	tlob_window_arm(w);
+	if (w->deadline_ns < tlob_load(&head->next_wake_ns))
+		want(arena);
+}
+
+SEC("uprobe")
+int probe_start(void *ctx)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	__u32 binding = (__u32)bpf_get_attach_cookie(ctx);
+	struct tlob_bpf_binding *b = bpf_map_lookup_elem(&bindings, &binding);
+	struct tlob_bpf_tally *tally;
+	struct tlob_thread *thread;
+	struct tlob_slot *slot = NULL;
+	__u32 used;
+
+	if (!b || !(b->anyone || is_chosen(task)))
+		return 0;
+	thread = settle(task);
+	if (thread)
+		slot = probe_slot(thread);
+	if (slot) {
+		used = slot->used;
+		for (__u32 index = 0; index < TLOB_MAX_DEPTH; index++) {
+			if (used >> index & 1)
+				continue;
+			open_window(slot, probe_arena_of(thread->probe), index, binding,
+				    b->budget_ns);
+			return 0;
+		}
+		skip_add(slot, binding);
+	}
+	tally = tally_of(binding);
+	if (tally)
+		tlob_add(&tally->refused, 1);
+	return 0;
+}
+
+/* The innermost open window of @binding; TLOB_MAX_DEPTH if there is none. */
+static __always_inline __u32 innermost(struct tlob_slot *slot, __u32 binding)
+{
+	__u32 used = slot->used, found = TLOB_MAX_DEPTH;
+	__u64 latest = 0;
+
+	for (__u32 index = 0; index < TLOB_MAX_DEPTH; index++) {
+		struct tlob_window *w = &slot->windows[index];
+
+		if ((used >> index & 1) && w->region == binding && w->start_ns > latest) {
+			latest = w->start_ns;
+			found = index;
+		}
+	}
+	return found;
+}
+
+static __always_inline void tally_add(struct tlob_bpf_tally *tally, __u64 ns)
+{
+	__u32 index = tlob_hist_index(ns);
+	__u64 max = tlob_load(&tally->hist.max_ns);
+
+	if (index < TLOB_HIST_BUCKETS)
+		tlob_add(&tally->hist.count[index], 1);
+	for (int i = 0; i < 4 && ns > max; i++) {
+		__u64 was = tlob_cmpxchg(&tally->hist.max_ns, max, ns);
+
+		if (was == max)
+			break;
+		max = was;
+	}
+}
+
+static __noinline void close_window(struct tlob_thread *thread, struct tlob_slot *slot, __u32 index,
+				    struct tlob_bpf_tally *tally)
+{
+	struct tlob_sight sight = {.slot = thread->probe % TLOB_ARENA_SLOTS, .index = index};
+	struct tlob_window *w;
+	__u32 was;
+
+	if (index >= TLOB_MAX_DEPTH)
+		return;
+	w = &slot->windows[index];
+	sight.arena = probe_arena_of(thread->probe);
+	sight.now = bpf_ktime_get_ns();
+	sight_copy(&sight, w);
+	was = tlob_window_end(w, TLOB_WINDOW_GEN(sight.window.state));
+	tlob_store(&slot->used, slot->used & ~(1u << index));
+	if (!slot->used)
+		skip_clear(slot);
+	if (was == TLOB_ARMED && sight.now > sight.window.deadline_ns) {
+		sight.flags = TLOB_F_AT_STOP;
+		emit_own(&sight, slot, TLOB_REC_OVERRUN);
+		was = TLOB_EXPIRED;
+	}
+	if (was == TLOB_EXPIRED) {
+		emit_own(&sight, slot, TLOB_REC_CLOSE);
+		tlob_add(&tally->overruns, 1);
+	}
+	tally_add(tally, sight.now - sight.window.start_ns);
+}
+
+SEC("uprobe")
+int probe_stop(void *ctx)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct tlob_thread *thread = bpf_task_storage_get(&threads, task, NULL, 0);
+	__u32 binding = (__u32)bpf_get_attach_cookie(ctx), index;
+	struct tlob_bpf_tally *tally = tally_of(binding);
+	struct tlob_slot *slot = NULL;
+
+	if (!tally)
+		return 0;
+	if (thread)
+		slot = probe_slot(thread);
+	if (!slot) {
+		if (is_chosen(task))
+			tlob_add(&tally->unmatched, 1);
+		return 0;
+	}
+	if (skip_take(slot, binding))
+		return 0;
+	index = innermost(slot, binding);
+	if (index < TLOB_MAX_DEPTH)
+		close_window(thread, slot, index, tally);
+	else
+		tlob_add(&tally->unmatched, 1);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the BPF programs and the agent that loads them have in common; nobody else sees any of it. */
+#ifndef TLOB_BPF_SHARED_H
+#define TLOB_BPF_SHARED_H
+
+#include <tlob/abi.h>
+
+/*
+ * An arena is 64 entries of memory. Arena 0 stands for all the arenas of threads seen through probes: one map,
+ * of as many pieces of 64 entries as threads may be watched, so that each piece is an arena with a head. Arenas
+ * from 1 on belong to one process each. In the tables by arena below, the pieces come after the others.
+ */
+#define TLOB_BPF_ARENAS 1024
+#define TLOB_BPF_PIECE(n) (TLOB_BPF_ARENAS + (n))
+#define TLOB_BPF_SLOTS_PER_ARENA (TLOB_ARENA_SLOTS - 1)
+#define TLOB_BPF_MAX_PIECES 4096
+
+#define TLOB_BPF_BINDINGS 4096
+#define TLOB_BPF_MAX_SHARDS 16
+#define TLOB_BPF_WANTS 8
+
+/* Who sits in a slot, as the kernel says; tgid 0: nobody. */
+struct tlob_bpf_owner {
+	__u32 tgid;
+	__u32 tid;
+};
+
+/* One pair of probes. */
+struct tlob_bpf_binding {
+	__u64 budget_ns;
+	__u32 anyone; /* filters do not apply */
+	__u32 reserved;
+};
+
+/* Statistics of one binding; an array of one per shard. */
+struct tlob_bpf_tally {
+	struct tlob_hist hist;
+	__u64 overruns;
+	__u64 refused; /* deeper than TLOB_MAX_DEPTH, or no slot left */
+	__u64 unmatched; /* stops without a start */
+	__u64 pad[5];
+};
+
+/* What comes through the record ring besides records; told apart by its size. */
+enum tlob_bpf_note_kind {
+	TLOB_BPF_NOTE_ABANDONED = 1, /* a window in time was ended by thread exit or exec */
+	TLOB_BPF_NOTE_DRAIN = 2, /* the kick ring fills up */
+};
+
+struct tlob_bpf_note {
+	__u32 kind;
+	__u32 client;
+	__u32 region;
+	__u32 probe;
+};
+
+/* Context of the agent's own calls. */
+enum tlob_bpf_agent_op {
+	TLOB_BPF_OPEN = 1, /* arena @arena gets @cookie and @client, and its timer */
+	TLOB_BPF_CLOSE = 2, /* nobody registers there any more, and its timer stops */
+	TLOB_BPF_SERVE = 3, /* look after every arena that a probe wants served */
+};
+
+struct tlob_bpf_agent {
+	__u32 op;
+	__u32 arena;
+	__u64 cookie;
+	__u32 client;
+	__u32 reserved;
+};
+
+#endif

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Engine bpf, kernel side: one object, because all programs share its maps.
+ *
+ *	kernel.h	what is known of the kernel's own structures
+ *	maps.h		who has which slot
+ *	switch.h	thread clocks
+ *	emit.h		records
+ *	expiry.h	deadlines
+ *	life.h		registration, exit, exec
+ *	kick.h		calls of measured threads
+ *	probe.h		windows of programs that were not made for it
+ *	agent.h		calls of the agent
+ */
+#include "kick.h"
+#include "agent.h"
+
+char LICENSE[] SEC("license") = "GPL";

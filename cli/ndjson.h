@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The objects of --json. Each field is described in tlob-json(5); scripts/check-docs holds the two
+ * together.
+ */
+#ifndef TLOB_CLI_NDJSON_H
+#define TLOB_CLI_NDJSON_H
+
+#include "json.h"
+#include "regions.h"
+#include "summary.h"
+
+#define CLI_NDJSON_FORMAT \
+	1 /* raised when a field changes its meaning or goes; new fields do not raise it */
+
+struct cli_ndjson_end {
+	int exit_status; /* tlob's own */
+	int program_status; /* of tlob run's program, as a shell reports it; -1: none */
+	uint64_t elapsed_ns;
+	const struct tlobctl_stat *total;
+};
+
+/* @program: what is run, or NULL. */
+void cli_ndjson_start(struct cli_json *j, const char *command, const char *engine,
+		      char *const *program, pid_t pid, const struct cli_regions *regions);
+void cli_ndjson_event(struct cli_json *j, const struct tlobctl_event *event);
+void cli_ndjson_summary(struct cli_json *j, const struct cli_summary *summary);
+void cli_ndjson_end(struct cli_json *j, const struct cli_ndjson_end *end);
+
+#endif

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* See regions.h. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "format.h"
+#include "regions.h"
+#include "table.h"
+#include "text.h"
+
+#define MAX_SHOWN 12 /* a glob may match hundreds */
+
+static char *copy(const char *s)
+{
+	return s ? strdup(s) : NULL;
+}
+
+int cli_regions_add(const struct tlobctl_region *region, void *regions)
+{
+	struct cli_regions *r = regions;
+	struct tlobctl_region *list = reallocarray(r->list, r->count + 1, sizeof(*list));
+	struct tlobctl_region *own;
+
+	if (!list)
+		return -ENOMEM;
+	r->list = list;
+	own = &list[r->count++];
+	*own = *region;
+	own->name = copy(region->name);
+	own->path = copy(region->path);
+	own->start = copy(region->start);
+	own->stop = copy(region->stop);
+	if (own->name && !own->path == !region->path && !own->start == !region->start &&
+	    !own->stop == !region->stop)
+		return 0;
+	return -ENOMEM;
+}
+
+void cli_regions_deinit(struct cli_regions *regions)
+{
+	for (size_t i = 0; i < regions->count; i++) {
+		free((char *)regions->list[i].name);
+		free((char *)regions->list[i].path);
+		free((char *)regions->list[i].start);
+		free((char *)regions->list[i].stop);
+	}
+	free(regions->list);
+	*regions = (struct cli_regions){0};
+}
+
+const char *cli_probe_name(enum tlobctl_probe_kind kind)
+{
+	switch (kind) {
+	case TLOBCTL_PROBE_NOP5:
+		return "nop5";
+	case TLOBCTL_PROBE_EMULATED:
+		return "emulated";
+	case TLOBCTL_PROBE_STEPPED:
+		return "stepped";
+	default:
+		return NULL;
+	}
+}
+
+static bool is_stepped(const struct tlobctl_region *r)
+{
+	return r->start_kind == TLOBCTL_PROBE_STEPPED || r->stop_kind == TLOBCTL_PROBE_STEPPED;
+}
+
+static int add_row(struct cli_table *t, const struct tlobctl_region *r)
+{
+	const char *file = r->path ? strrchr(r->path, '/') : NULL;
+	char budget[TLOB_DURATION_BYTES], cost[TLOB_DURATION_BYTES] = "", where[512], name[256];
+	char place[600] = "programs linked with libtlob";
+
+	tlob_duration_print_exact(budget, sizeof(budget), r->budget_ns);
+	if (r->path) {
+		tlob_duration_print(cost, sizeof(cost), (uint64_t)(r->cost_ns + 0.5));
+		snprintf(place, sizeof(place), "%s:%s%s%s", file ? file + 1 : r->path, r->start,
+			 r->stop ? ".." : " to its return", r->stop ? r->stop : "");
+	}
+	cli_printable(where, sizeof(where), place, 56);
+	cli_printable(name, sizeof(name), r->name, 0);
+	return cli_table_add(t, (const char *const[]){name, budget, cost, where});
+}
+
+static void warn_stepped(const struct cli_regions *regions, const struct cli_terminal *term)
+{
+	size_t stepped = 0, first = 0;
+	char cost[TLOB_DURATION_BYTES], name[256], text[640];
+
+	for (size_t i = regions->count; i-- > 0;) {
+		if (is_stepped(&regions->list[i])) {
+			stepped++;
+			first = i;
+		}
+	}
+	if (!stepped)
+		return;
+	tlob_duration_print(cost, sizeof(cost), (uint64_t)(regions->list[first].cost_ns + 0.5));
+	cli_printable(name, sizeof(name), regions->list[first].name, 0);
+	snprintf(
+		text, sizeof(text),
+		"%sDEAR:%s %s%s begins or ends at an instruction that the kernel has to single-step: %s for "
+		"each window. An address that begins with a nop or a push costs a fraction of that.",
+		cli_style(term, CLI_WARN), cli_style(term, CLI_PLAIN), name,
+		stepped > 1 ? " (as others)" : "", cost);
+	cli_wrap(term, text, 0);
+}
+
+void cli_regions_print(const struct cli_regions *regions, const struct cli_terminal *term)
+{
+	static const struct cli_column columns[] = {
+		{.head = "region", .group = 0, .left = true},
+		{.head = "budget", .group = 1},
+		{.head = "each costs", .group = 1},
+		{.head = "where", .group = 1, .left = true},
+	};
+	struct cli_table t;
+
+	if (!regions->count)
+		return;
+	cli_table_init(&t, columns, sizeof(columns) / sizeof(*columns));
+	for (size_t i = 0; i < regions->count && i < MAX_SHOWN; i++)
+		if (add_row(&t, &regions->list[i]))
+			break;
+	cli_table_print(&t, term);
+	if (regions->count > MAX_SHOWN)
+		fprintf(term->out, "and %zu more\n", regions->count - MAX_SHOWN);
+	cli_table_deinit(&t);
+	warn_stepped(regions, term);
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* tlob run: start a program, watch it and its descendants, sum up when it ends. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "session.h"
+
+/*
+ * Abstract, so that nothing is left behind however tlob ends; random, so that nobody can take the
+ * name first.
+ */
+static int name_socket(char *name, size_t size)
+{
+	unsigned char random[8];
+	int n = snprintf(name, size, "@tlob-run-%d-", (int)getpid());
+
+	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
+		return -1;
+	for (size_t i = 0; i < sizeof(random); i++)
+		n += snprintf(name + n, size - (size_t)n, "%02x", random[i]);
+	return 0;
+}
+
+static int run_session(struct cli_session *s, struct cli_child *child, char **argv,
+		       const char *socket)
+{
+	struct tlobctl_opts opts = {.size = sizeof(opts),
+				    .engine = s->settings->engine,
+				    .socket = socket,
+				    .pid = child->pid,
+				    .children = true};
+	int status = cli_session_open(s, &opts);
+	int err;
+
+	if (status)
+		return status;
+	cli_session_announce(s, argv, child->pid);
+	err = cli_child_release(child);
+	if (err)
+		return cli_error((enum cli_exit)cli_child_exit_status(child),
+				 "cannot execute '%s': %s", argv[0], strerror(err));
+	status = cli_session_loop(s, child, 0);
+	if (status)
+		return status;
+	return cli_session_finish(s, cli_child_exit_status(child));
+}
+
+static int run(const struct cli_settings *settings, char **argv)
+{
+	struct cli_session s;
+	struct cli_child child = {0};
+	char socket[64];
+	int status = cli_session_init(&s, "run", settings, STDERR_FILENO);
+
+	if (!status && (name_socket(socket, sizeof(socket)) ||
+			cli_child_fork(&child, argv, socket, &s.signals)))
+		status = cli_error(CLI_ERROR, "cannot start a process: %m");
+	if (!status)
+		status = run_session(&s, &child, argv, socket);
+	cli_child_deinit(&child);
+	cli_session_deinit(&s);
+	return status;
+}
+
+static int run_main(const struct cli_command *self, int argc, char **argv)
+{
+	struct cli_settings settings = {0};
+	int status;
+	int first = cli_options_parse(self, argc, argv, &settings, &status);
+
+	if (first >= 0) {
+		status = first < argc ?
+				 cli_child_check(argv[first]) :
+				 cli_usage("no program to run: tlob run [options] -- PROGRAM");
+		if (!status)
+			status = run(&settings, argv + first);
+	}
+	cli_settings_deinit(&settings);
+	return status;
+}
+
+const struct cli_command cli_run = {
+	.name = "run",
+	.synopsis = "[OPTION]... [--] PROGRAM [ARGUMENT]...",
+	.summary = "run a program and report its overruns",
+	.about = "Runs PROGRAM and prints each overrun while it happens, then a summary, to\n"
+		 "standard error. Regions marked in code linked with libtlob are watched without\n"
+		 "-r. Exits with the status of PROGRAM, unless --fail is given.",
+	.options = (const struct cli_option *const[]){&cli_option_region, &cli_option_engine,
+						      &cli_option_json, &cli_option_hgrm,
+						      &cli_option_fail, &cli_option_quiet,
+						      &cli_option_color, &cli_option_help, NULL},
+	.main = run_main,
+};

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* See session.h. */
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "format.h"
+#include "hgrm.h"
+#include "session.h"
+#include "when.h"
+
+#define PATIENCE_NS \
+	700000000ULL /* after Ctrl-C: before saying that the program has not ended yet */
+
+int cli_session_init(struct cli_session *s, const char *command,
+		     const struct cli_settings *settings, int fd)
+{
+	*s = (struct cli_session){.settings = settings, .command = command, .signals.fd = -1};
+	if (settings->hgrm && cli_hgrm_prepare(settings->hgrm))
+		return CLI_ERROR;
+	if (cli_terminal_init(&s->term, fd, settings->color))
+		return cli_error(CLI_ERROR, "cannot write to descriptor %d: %m", fd);
+	if (settings->json && cli_json_open(&s->json, settings->json))
+		return cli_error(CLI_ERROR, "cannot write '%s': %m", settings->json);
+	if (cli_signals_init(&s->signals))
+		return cli_error(CLI_ERROR, "cannot receive signals: %m");
+	cli_live_init(&s->live, &s->term);
+	return 0;
+}
+
+void cli_session_deinit(struct cli_session *s)
+{
+	tlobctl_close(s->ctl);
+	cli_summary_deinit(&s->summary);
+	cli_regions_deinit(&s->regions);
+	if (s->signals.fd >= 0)
+		cli_signals_deinit(&s->signals);
+	cli_json_close(&s->json);
+	cli_terminal_deinit(&s->term);
+}
+
+int cli_session_open(struct cli_session *s, const struct tlobctl_opts *opts)
+{
+	if (tlobctl_open(opts, &s->ctl) < 0)
+		return cli_error(CLI_ERROR, "%s", tlobctl_error());
+	for (size_t i = 0; i < s->settings->nregions; i++)
+		if (tlobctl_add(s->ctl, s->settings->regions[i], cli_regions_add, &s->regions) < 0)
+			return cli_error(CLI_ERROR, "%s", tlobctl_error());
+	for (size_t i = 0; i < s->regions.count; i++)
+		cli_live_expect(&s->live, s->regions.list[i].name);
+	return 0;
+}
+
+static void announce(const struct cli_session *s, const char *program)
+{
+	const char *note = tlobctl_note(s->ctl);
+	FILE *out = s->term.out;
+	char text[1024];
+
+	fprintf(out, "%stlob%s: engine %s, ", cli_style(&s->term, CLI_BOLD),
+		cli_style(&s->term, CLI_PLAIN), tlobctl_engine_name(s->ctl));
+	if (program)
+		fprintf(out, "running %s; Ctrl-C to stop\n", program);
+	else
+		fputs("watching; Ctrl-C to stop\n", out);
+	if (*note) {
+		snprintf(text, sizeof(text), "%sNot the best engine:%s %s",
+			 cli_style(&s->term, CLI_WARN), cli_style(&s->term, CLI_PLAIN), note);
+		cli_wrap(&s->term, text, 0);
+	}
+	cli_regions_print(&s->regions, &s->term);
+	fputc('\n', out);
+	fflush(out);
+}
+
+void cli_session_announce(struct cli_session *s, char *const *argv, pid_t pid)
+{
+	if (s->json.out)
+		cli_ndjson_start(&s->json, s->command, tlobctl_engine_name(s->ctl), argv, pid,
+				 &s->regions);
+	if (!s->settings->quiet)
+		announce(s, argv ? argv[0] : NULL);
+	s->begun_ns = cli_now_ns();
+}
+
+static void on_event(const struct tlobctl_event *event, void *arg)
+{
+	struct cli_session *s = arg;
+
+	cli_summary_event(&s->summary, event);
+	if (s->json.out)
+		cli_ndjson_event(&s->json, event);
+	if (!s->settings->quiet)
+		cli_live_event(&s->live, event);
+}
+
+/* Milliseconds, rounded up, until @then_ns; @current if that is sooner. */
+static int sooner(int current, uint64_t then_ns, uint64_t now_ns)
+{
+	uint64_t ms = then_ns > now_ns ? (then_ns - now_ns + 999999) / 1000000 : 0;
+	int next = ms < INT_MAX ? (int)ms : INT_MAX;
+
+	return current < 0 || next < current ? next : current;
+}
+
+struct ending {
+	bool asked;
+	bool told;
+	uint64_t asked_ns;
+};
+
+/* Returns poll(2)'s timeout. */
+static int until_next(struct cli_session *s, const struct ending *e, uint64_t deadline_ns)
+{
+	uint64_t now = cli_now_ns();
+	int ms = s->settings->quiet ? -1 : cli_live_tick(&s->live, now);
+
+	if (deadline_ns)
+		ms = sooner(ms, deadline_ns, now);
+	if (e->asked && !e->told)
+		ms = sooner(ms, e->asked_ns + PATIENCE_NS, now);
+	return ms;
+}
+
+static int take_signals(struct cli_session *s, const struct cli_child *child, struct ending *e)
+{
+	pid_t forward = child && !child->ended ? child->pid : 0;
+	enum cli_signal signal = cli_signals_next(&s->signals, forward);
+
+	if (signal == CLI_SIGNAL_QUIT)
+		return CLI_SIGNALLED + SIGINT;
+	if (signal == CLI_SIGNAL_STOP && !e->asked) {
+		e->asked = true;
+		e->asked_ns = cli_now_ns();
+	}
+	return 0;
+}
+
+static void tell_patience(struct ending *e)
+{
+	if (!e->asked || e->told || cli_now_ns() - e->asked_ns < PATIENCE_NS)
+		return;
+	e->told = true;
+	cli_error(CLI_OK, "waiting for the program to end; Ctrl-C again quits at once");
+}
+
+/* "tlob watch | head": once nobody reads any more there is nothing to watch for. */
+static bool is_unread(const struct cli_session *s)
+{
+	return ferror(s->term.out) || (s->json.out && s->json.error);
+}
+
+int cli_session_loop(struct cli_session *s, struct cli_child *child, uint64_t deadline_ns)
+{
+	struct pollfd fds[] = {{.fd = tlobctl_fd(s->ctl), .events = POLLIN},
+			       {.fd = s->signals.fd, .events = POLLIN}};
+	struct ending e = {0};
+	int n, status;
+
+	while (child ? !cli_child_reap(child) : !e.asked) {
+		if (deadline_ns && cli_now_ns() >= deadline_ns)
+			break;
+		if (poll(fds, 2, until_next(s, &e, deadline_ns)) < 0 && errno != EINTR)
+			return cli_error(CLI_ERROR, "cannot wait for events: %m");
+		n = tlobctl_poll(s->ctl, 0, on_event, s);
+		if (n < 0 && n != -EINTR)
+			return cli_error(CLI_ERROR, "%s", tlobctl_error());
+		if (fds[1].revents) {
+			status = take_signals(s, child, &e);
+			if (status)
+				return status;
+		}
+		if (child)
+			tell_patience(&e);
+		else if (is_unread(s))
+			break;
+	}
+	return 0;
+}
+
+static int exit_status(const struct cli_session *s, int program_status, bool failed)
+{
+	if (failed)
+		return CLI_ERROR;
+	if (!s->settings->fail)
+		return program_status > 0 ? program_status : CLI_OK;
+	if (s->summary.total.overruns)
+		return CLI_OVERRUN;
+	return program_status > 0 ? CLI_ERROR : CLI_OK;
+}
+
+static void print_program(const struct cli_session *s, int status)
+{
+	FILE *out = s->term.out;
+
+	if (status > CLI_SIGNALLED)
+		fprintf(out, "The program was killed by signal %d (%s).\n", status - CLI_SIGNALLED,
+			strsignal(status - CLI_SIGNALLED));
+	else if (status > 0)
+		fprintf(out, "The program exited with status %d.\n", status);
+	fflush(out);
+}
+
+int cli_session_finish(struct cli_session *s, int program_status)
+{
+	struct cli_ndjson_end end = {.program_status = program_status,
+				     .elapsed_ns = cli_now_ns() - s->begun_ns,
+				     .total = &s->summary.total};
+	bool failed;
+
+	while (tlobctl_poll(s->ctl, 0, on_event, s) > 0)
+		;
+	cli_live_tick(&s->live, cli_now_ns() + CLI_NS_PER_S); /* the last second counts too */
+	failed = cli_summary_collect(&s->summary, s->ctl, s->settings->hgrm) < 0;
+	tlobctl_close(s->ctl);
+	s->ctl = NULL;
+
+	end.exit_status = exit_status(s, program_status, failed);
+	if (s->json.out) {
+		cli_ndjson_summary(&s->json, &s->summary);
+		cli_ndjson_end(&s->json, &end);
+		if (cli_json_close(&s->json))
+			end.exit_status =
+				cli_error(CLI_ERROR, "'%s' is incomplete: %m", s->settings->json);
+	}
+	if (!s->settings->quiet)
+		fputc('\n', s->term.out);
+	cli_summary_print(&s->summary, &s->term, end.elapsed_ns);
+	print_program(s, program_status);
+	return end.exit_status;
+}

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* See settings.h. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "nearest.h"
+#include "settings.h"
+
+static int set_region(void *settings, const char *value)
+{
+	struct cli_settings *s = settings;
+	const char **all = reallocarray(s->regions, s->nregions + 1, sizeof(*all));
+
+	if (!all)
+		return cli_error(CLI_ERROR, "out of memory");
+	s->regions = all;
+	s->regions[s->nregions++] = value;
+	return 0;
+}
+
+static int set_engine(void *settings, const char *value)
+{
+	static const struct {
+		const char *name;
+		enum tlobctl_engine engine;
+	} engines[] = {
+		{"auto", TLOBCTL_ENGINE_AUTO},
+		{"bpf", TLOBCTL_ENGINE_BPF},
+		{"kernel", TLOBCTL_ENGINE_KERNEL},
+		{"user", TLOBCTL_ENGINE_USER},
+	};
+	struct cli_settings *s = settings;
+	struct cli_nearest near;
+
+	cli_nearest_init(&near, value);
+	for (size_t i = 0; i < sizeof(engines) / sizeof(*engines); i++) {
+		cli_nearest_offer(&near, engines[i].name);
+		if (strcmp(engines[i].name, value))
+			continue;
+		s->engine = engines[i].engine;
+		return 0;
+	}
+	if (near.word)
+		return cli_usage("unknown engine '%s'; did you mean %s?", value, near.word);
+	return cli_usage("unknown engine '%s'; there are auto, bpf, kernel and user", value);
+}
+
+static int set_json(void *settings, const char *value)
+{
+	((struct cli_settings *)settings)->json = value;
+	return 0;
+}
+
+static int set_hgrm(void *settings, const char *value)
+{
+	((struct cli_settings *)settings)->hgrm = value;
+	return 0;
+}
+
+static int set_fail(void *settings, const char *value)
+{
+	(void)value;
+	((struct cli_settings *)settings)->fail = true;
+	return 0;
+}
+
+static int set_quiet(void *settings, const char *value)
+{
+	(void)value;
+	((struct cli_settings *)settings)->quiet = true;
+	return 0;
+}
+
+static int set_color(void *settings, const char *value)
+{
+	return cli_color_parse(value, &((struct cli_settings *)settings)->color);
+}
+
+const struct cli_option cli_option_region = {'r', "region", "REGION",
+					     "watch this region; may be given several times\n"
+					     "NAME@BUDGET, [NAME=]BINARY:FUNCTION@BUDGET or\n"
+					     "[NAME=]BINARY:START..STOP@BUDGET; see tlob(7)",
+					     set_region};
+const struct cli_option cli_option_engine = {'e', "engine", "ENGINE",
+					     "auto (default), bpf, kernel or user; see tlob doctor",
+					     set_engine};
+const struct cli_option cli_option_json = {
+	'j', "json", "FILE",
+	"write one JSON object per event to FILE, or to\nstandard output with -", set_json};
+const struct cli_option cli_option_hgrm = {
+	0, "hgrm", "FOLDER",
+	"write each region's distribution to a file in\nFOLDER, for plotting (.hgrm)", set_hgrm};
+const struct cli_option cli_option_fail = {
+	0, "fail", NULL, "exit with 0 within budget, 2 on an overrun,\n1 on an error", set_fail};
+const struct cli_option cli_option_quiet = {
+	'q', "quiet", NULL, "no notices and no live overruns, only the summary", set_quiet};
+const struct cli_option cli_option_color = {0, "color", "WHEN", "auto (default), always or never",
+					    set_color};
+
+void cli_settings_deinit(struct cli_settings *s)
+{
+	free(s->regions);
+	s->regions = NULL;
+}

@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* See summary.h. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+#include "format.h"
+#include "hgrm.h"
+#include "live.h"
+#include "summary.h"
+#include "table.h"
+#include "text.h"
+
+const struct cli_percentile cli_percentiles[CLI_PERCENTILES] = {
+	{"p50_ns", "p50", 50},	     {"p90_ns", "p90", 90},	     {"p99_ns", "p99", 99},
+	{"p99_9_ns", "p99.9", 99.9}, {"p99_99_ns", "p99.99", 99.99},
+};
+
+void cli_summary_event(struct cli_summary *s, const struct tlobctl_event *event)
+{
+	if (event->record->type == TLOB_REC_OVERRUN)
+		s->causes[cli_dominant(event->record)]++;
+}
+
+struct collection {
+	struct cli_summary *summary;
+	const char *hgrm;
+};
+
+static void add_total(struct tlobctl_stat *total, const struct tlobctl_stat *stat)
+{
+	total->windows += stat->windows;
+	total->overruns += stat->overruns;
+	total->records += stat->records;
+	total->lost += stat->lost;
+	total->refused += stat->refused;
+	total->abandoned += stat->abandoned;
+	total->cancelled += stat->cancelled;
+	total->cost_ns += stat->cost_ns;
+}
+
+static int no_memory(void)
+{
+	cli_error(CLI_ERROR, "out of memory for the summary");
+	return -ENOMEM;
+}
+
+static int collect_row(const struct tlobctl_stat *stat, void *arg)
+{
+	struct collection *c = arg;
+	struct cli_summary *s = c->summary;
+	struct cli_summary_row *rows = reallocarray(s->rows, s->nrows + 1, sizeof(*rows));
+	struct cli_summary_row *row;
+
+	if (!rows)
+		return no_memory();
+	s->rows = rows;
+	row = &rows[s->nrows++];
+	*row = (struct cli_summary_row){.stat = *stat};
+	row->stat.hist = NULL;
+	row->stat.region = strdup(stat->region);
+	row->stat.program = strdup(stat->program ? stat->program : "");
+	if (!row->stat.region || !row->stat.program)
+		return no_memory();
+	add_total(&s->total, stat);
+	if (!stat->hist || !stat->windows)
+		return 0;
+	for (size_t i = 0; i < CLI_PERCENTILES; i++)
+		row->percentile_ns[i] =
+			tlobctl_hist_percentile(stat->hist, cli_percentiles[i].percent);
+	return c->hgrm ? cli_hgrm_write(c->hgrm, stat) : 0;
+}
+
+/* The worst first, measured by how far past its budget it went. */
+static int by_overruns(const void *a, const void *b)
+{
+	const struct tlobctl_stat *x = &((const struct cli_summary_row *)a)->stat;
+	const struct tlobctl_stat *y = &((const struct cli_summary_row *)b)->stat;
+
+	if (x->overruns != y->overruns)
+		return x->overruns < y->overruns ? 1 : -1;
+	if (x->windows != y->windows)
+		return x->windows < y->windows ? 1 : -1;
+	return strcmp(x->region, y->region);
+}
+
+int cli_summary_collect(struct cli_summary *s, struct tlobctl *ctl, const char *hgrm)
+{
+	struct collection c = {.summary = s, .hgrm = hgrm};
+	size_t before = s->nrows;
+	int err = tlobctl_stats(ctl, collect_row, &c);
+
+	if (err < 0 && s->nrows == before)
+		cli_error(CLI_ERROR, "cannot read the statistics: %s", tlobctl_error());
+	if (s->nrows)
+		qsort(s->rows, s->nrows, sizeof(*s->rows), by_overruns);
+	return err < 0 ? err : 0;
+}
+
+void cli_summary_deinit(struct cli_summary *s)
+{
+	for (size_t i = 0; i < s->nrows; i++) {
+		free((char *)s->rows[i].stat.region);
+		free((char *)s->rows[i].stat.program);
+	}
+	free(s->rows);
+	*s = (struct cli_summary){0};
+}
+
+/* ---- table ---- */
+
+enum {
+	PROGRAM = 1,
+	ABANDONED = 13,
+	CANCELLED = 14,
+	COLUMNS = 16,
+	CELL_BYTES = 64
+};
+
+static const struct cli_column summary_columns[COLUMNS] = {
+	{.head = "region", .group = 0, .left = true},
+	{.head = "program", .group = 0, .left = true},
+	{.head = "budget", .group = 1},
+	{.head = "windows", .group = 1},
+	{.head = "overruns", .group = 1},
+	{.head = "p50", .group = 2},
+	{.head = "p90", .group = 2},
+	{.head = "p99", .group = 2},
+	{.head = "p99.9", .group = 2},
+	{.head = "p99.99", .group = 2},
+	{.head = "max", .group = 2},
+	{.head = "lost", .group = 3},
+	{.head = "refused", .group = 3},
+	{.head = "abandoned", .group = 3},
+	{.head = "cancelled", .group = 3},
+	{.head = "probe cost", .group = 3},
+};
+
+static int add_row(struct cli_table *t, const struct cli_summary_row *row)
+{
+	const struct tlobctl_stat *s = &row->stat;
+	char cells[COLUMNS][CELL_BYTES];
+	const char *pointers[COLUMNS];
+	size_t n = 0;
+
+	cli_printable(cells[n++], CELL_BYTES, s->region, 30);
+	cli_printable(cells[n++], CELL_BYTES, s->program, 15);
+	tlob_duration_print_exact(cells[n++], CELL_BYTES, s->budget_ns);
+	cli_count(cells[n++], s->windows);
+	cli_count(cells[n++], s->overruns);
+	for (size_t i = 0; i < CLI_PERCENTILES; i++)
+		tlob_duration_print(cells[n++], CELL_BYTES, row->percentile_ns[i]);
+	tlob_duration_print(cells[n++], CELL_BYTES, s->max_ns);
+	for (size_t i = 5; i < n && !s->windows; i++)
+		strcpy(cells[i], "-");
+	cli_count(cells[n++], s->lost);
+	cli_count(cells[n++], s->refused);
+	cli_count(cells[n++], s->abandoned);
+	cli_count(cells[n++], s->cancelled);
+	tlob_duration_print(cells[n++], CELL_BYTES, s->cost_ns);
+	for (size_t i = 0; i < COLUMNS; i++)
+		pointers[i] = cells[i];
+	return cli_table_add(t, pointers);
+}
+
+/* Regions that were never entered belong to none. */
+static bool one_program(const struct cli_summary *s)
+{
+	const char *program = "";
+
+	for (size_t i = 0; i < s->nrows; i++) {
+		const char *other = s->rows[i].stat.program;
+
+		if (*program && *other && strcmp(program, other))
+			return false;
+		if (*other)
+			program = other;
+	}
+	return true;
+}
+
+static void print_table(const struct cli_summary *s, const struct cli_terminal *term)
+{
+	struct cli_column columns[COLUMNS];
+	struct cli_table t;
+
+	memcpy(columns, summary_columns, sizeof(columns));
+	columns[PROGRAM].hide = one_program(s);
+	columns[ABANDONED].hide = !s->total.abandoned;
+	columns[CANCELLED].hide = !s->total.cancelled;
+	cli_table_init(&t, columns, COLUMNS);
+	for (size_t i = 0; i < s->nrows; i++)
+		if (add_row(&t, &s->rows[i]))
+			break;
+	cli_table_print(&t, term);
+	cli_table_deinit(&t);
+}
+
+/* ---- in words ---- */
+
+/* A paragraph under way: pieces are added, then it is wrapped to the terminal. */
+struct words {
+	char text[1024];
+	size_t used;
+};
+
+static void __attribute__((format(printf, 2, 3))) say(struct words *w, const char *fmt, ...)
+{
+	va_list args;
+	int n;
+
+	va_start(args, fmt);
+	n = vsnprintf(w->text + w->used, sizeof(w->text) - w->used, fmt, args);
+	va_end(args);
+	w->used += (size_t)n;
+	if (w->used >= sizeof(w->text))
+		w->used = sizeof(w->text) - 1;
+}
+
+static void say_causes(const struct cli_summary *s, struct words *w)
+{
+	static const char *const causes[] = {[TLOB_RUNNING] = "running",
+					     [TLOB_WAITING] = "waiting for a CPU",
+					     [TLOB_SLEEPING] = "sleeping"};
+	uint64_t left[3] = {s->causes[0], s->causes[1], s->causes[2]};
+	bool one = left[0] + left[1] + left[2] == s->total.overruns;
+	const char *before = ": ";
+	char count[CLI_COUNT_BYTES];
+
+	for (size_t i = 0; i < 3; i++) { /* the most frequent first */
+		size_t top = left[1] > left[0] ? 1 : 0;
+
+		top = left[2] > left[top] ? 2 : top;
+		if (!left[top])
+			return;
+		if (one && left[top] == s->total.overruns)
+			say(w, "%s%smostly %s", before, left[top] > 1 ? "all " : "", causes[top]);
+		else
+			say(w, "%s%s mostly %s", before, cli_count(count, left[top]), causes[top]);
+		left[top] = 0;
+		before = ", ";
+	}
+}
+
+static void say_worst(const struct cli_summary *s, struct words *w)
+{
+	const struct tlobctl_stat *worst = NULL;
+	char max[TLOB_DURATION_BYTES], budget[TLOB_DURATION_BYTES], name[CELL_BYTES];
+
+	for (size_t i = 0; i < s->nrows; i++) {
+		const struct tlobctl_stat *r = &s->rows[i].stat;
+
+		if (r->overruns && r->budget_ns &&
+		    (!worst || (double)r->max_ns / (double)r->budget_ns >
+				       (double)worst->max_ns / (double)worst->budget_ns))
+			worst = r;
+	}
+	if (!worst || worst->max_ns <= worst->budget_ns)
+		return;
+	tlob_duration_print(max, sizeof(max), worst->max_ns);
+	tlob_duration_print_exact(budget, sizeof(budget), worst->budget_ns);
+	say(w, " Worst: %s took %s, budget %s.",
+	    cli_printable(name, sizeof(name), worst->region, 30), max, budget);
+}
+
+static void print_verdict(const struct cli_summary *s, const struct cli_terminal *term)
+{
+	const struct tlobctl_stat *t = &s->total;
+	const char *plain = cli_style(term, CLI_PLAIN);
+	char windows[CLI_COUNT_BYTES], overruns[CLI_COUNT_BYTES];
+	struct words w = {.used = 0};
+
+	cli_count(windows, t->windows);
+	cli_count(overruns, t->overruns);
+	if (!t->windows && !t->overruns) {
+		say(&w, "%sNo window was measured.%s", cli_style(term, CLI_WARN), plain);
+	} else if (!t->overruns) {
+		say(&w, "%s%s%s within budget.%s", cli_style(term, CLI_GOOD),
+		    t->windows > 1 ? "All " : "", t->windows > 1 ? windows : "The one window was",
+		    plain);
+	} else {
+		say(&w, "%s%s of %s windows went over budget%s", cli_style(term, CLI_OVER),
+		    overruns, windows, plain);
+		say_causes(s, &w);
+		say(&w, ".");
+		say_worst(s, &w);
+	}
+	cli_wrap(term, w.text, 0);
+}
+
+/*
+ * A region that was asked for and never entered makes "all within budget" say less than it seems
+ * to.
+ */
+static void print_untouched(const struct cli_summary *s, const struct cli_terminal *term)
+{
+	struct words w = {.used = 0};
+	char name[CELL_BYTES];
+	size_t untouched = 0;
+
+	for (size_t i = 0; i < s->nrows && s->total.windows; i++) {
+		const struct tlobctl_stat *r = &s->rows[i].stat;
+
+		if (r->windows || r->overruns || r->abandoned || r->cancelled)
+			continue;
+		if (!untouched++)
+			say(&w, "%sNever entered:%s", cli_style(term, CLI_WARN),
+			    cli_style(term, CLI_PLAIN));
+		if (untouched <= 5)
+			say(&w, "%s %s", untouched > 1 ? "," : "",
+			    cli_printable(name, sizeof(name), r->region, 30));
+	}
+	if (!untouched)
+		return;
+	if (untouched > 5)
+		say(&w, " and %zu more", untouched - 5);
+	say(&w, ".");
+	cli_wrap(term, w.text, 0);
+}
+
+void cli_summary_print(const struct cli_summary *s, const struct cli_terminal *term,
+		       uint64_t elapsed_ns)
+{
+	char cost[TLOB_DURATION_BYTES], elapsed[TLOB_DURATION_BYTES], lost[CLI_COUNT_BYTES];
+
+	if (s->nrows) {
+		print_table(s, term);
+		fputc('\n', term->out);
+	}
+	print_verdict(s, term);
+	print_untouched(s, term);
+	if (s->total.lost)
+		fprintf(term->out, "%s%s overrun records were lost%s: counted, but not shown.\n",
+			cli_style(term, CLI_WARN), cli_count(lost, s->total.lost),
+			cli_style(term, CLI_PLAIN));
+	if (s->total.windows) {
+		tlob_duration_print(cost, sizeof(cost), s->total.cost_ns);
+		tlob_duration_print(elapsed, sizeof(elapsed), elapsed_ns);
+		fprintf(term->out, "Measuring cost about %s of thread time in %s.\n", cost,
+			elapsed);
+	}
+	fflush(term->out);
+}

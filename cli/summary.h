@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What is printed at the end: a table with a row per region, and what it means in plain words. */
+#ifndef TLOB_CLI_SUMMARY_H
+#define TLOB_CLI_SUMMARY_H
+
+#include <tlob/ctl.h>
+
+#include "terminal.h"
+
+#define CLI_PERCENTILES 5
+
+/* JSON key, table head and value of each percentile. */
+struct cli_percentile {
+	const char *key, *head;
+	double percent;
+};
+extern const struct cli_percentile cli_percentiles[CLI_PERCENTILES];
+
+struct cli_summary_row {
+	struct tlobctl_stat stat; /* own copies of the texts; no histogram */
+	uint64_t percentile_ns[CLI_PERCENTILES];
+};
+
+struct cli_summary {
+	struct cli_summary_row *rows;
+	size_t nrows;
+	struct tlobctl_stat total;
+	uint64_t causes[3]; /* overrun records by enum tlob_state that took most of the time */
+};
+
+/* One overrun record was handed out. */
+void cli_summary_event(struct cli_summary *s, const struct tlobctl_event *event);
+/*
+ * Take the statistics of the session. @hgrm: folder for distributions, or NULL. Returns 0 or a
+ * negative errno, having said why.
+ */
+int cli_summary_collect(struct cli_summary *s, struct tlobctl *ctl, const char *hgrm);
+void cli_summary_deinit(struct cli_summary *s);
+
+/* @elapsed_ns: how long was measured. */
+void cli_summary_print(const struct cli_summary *s, const struct cli_terminal *term,
+		       uint64_t elapsed_ns);
+
+#endif

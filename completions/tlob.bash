@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# bash completion for tlob(1); scripts/check-docs compares it with the program.
+
+# Options of each command, as its table has them.
+declare -gA _tlob_options=(
+	[run]='-r --region -e --engine -j --json --hgrm --fail -q --quiet --color -h --help'
+	[watch]='-r --region -p --pid -c --cgroup -d --duration -e --engine -j --json --hgrm --fail -q --quiet --color -h --help'
+	[doctor]='-j --json -u --usable --color -h --help'
+	[help]='-h --help'
+	[version]='-h --help'
+)
+
+_tlob_words() { # WORD...: those that begin with the word under the cursor
+	mapfile -t COMPREPLY < <(compgen -W "$*" -- "${COMP_WORDS[COMP_CWORD]}")
+}
+
+_tlob_files() { # -f: files, -d: folders
+	compopt -o filenames
+	mapfile -t COMPREPLY < <(compgen "$1" -- "${COMP_WORDS[COMP_CWORD]}")
+}
+
+_tlob_cgroups() {
+	local root
+	root=$(awk '$0 ~ / - cgroup2 / { print $5; exit }' /proc/self/mountinfo 2>/dev/null)
+	[[ $root ]] || return
+	compopt -o filenames
+	mapfile -t COMPREPLY < <(cd "$root" 2>/dev/null && compgen -d -- "${COMP_WORDS[COMP_CWORD]}")
+}
+
+# Where a region is being typed: the binary, until there is a colon after it.
+_tlob_region() {
+	local word=${COMP_WORDS[COMP_CWORD]}
+	case $word in
+	[=:@]) word= ;;
+	esac
+	compopt -o filenames -o nospace
+	mapfile -t COMPREPLY < <(compgen -f -- "$word")
+}
+
+# Complete the value of option $1 of command $2; fails if it takes none.
+_tlob_value() {
+	case $2:$1 in
+	*:-r | *:--region) _tlob_region ;;
+	*:-e | *:--engine | *:-u | *:--usable) _tlob_words auto bpf kernel user ;;
+	*:--color) _tlob_words auto always never ;;
+	run:-j | run:--json | watch:-j | watch:--json) _tlob_files -f ;;
+	*:--hgrm) _tlob_files -d ;;
+	*:-p | *:--pid) _tlob_words "$(cd /proc && echo [0-9]*)" ;;
+	*:-c | *:--cgroup) _tlob_cgroups ;;
+	*:-d | *:--duration) _tlob_words 1s 10s 1m 10m 1h ;;
+	*) return 1 ;;
+	esac
+}
+
+# Index of the program that "tlob run" starts, 0 if it is not there yet.
+_tlob_program() {
+	local i
+	for ((i = 2; i < COMP_CWORD; i++)); do
+		case ${COMP_WORDS[i]} in
+		--) echo $((i + 1)) && return ;;
+		-r | --region | -e | --engine | -j | --json | --hgrm | --color) ((i++)) ;;
+		-* | [=:@]) ;;
+		# a region is several words to bash, which breaks them at colons
+		*) [[ ${COMP_WORDS[i - 1]} == [=:@] || ${COMP_WORDS[i + 1]-} == [=:@] ]] || { echo "$i" && return; } ;;
+		esac
+	done
+	echo 0
+}
+
+_tlob() {
+	local command=${COMP_WORDS[1]} word=${COMP_WORDS[COMP_CWORD]} program
+	COMPREPLY=()
+	if ((COMP_CWORD == 1)); then
+		_tlob_words "${!_tlob_options[@]}" --help --version
+		return
+	fi
+	if [[ $command == run ]]; then
+		program=$(_tlob_program)
+		if ((program && COMP_CWORD >= program)); then
+			if declare -F _command_offset >/dev/null; then
+				_command_offset "$program"
+			elif ((COMP_CWORD == program)); then
+				mapfile -t COMPREPLY < <(compgen -c -- "$word")
+			else
+				_tlob_files -f
+			fi
+			return
+		fi
+	fi
+	_tlob_value "${COMP_WORDS[COMP_CWORD - 1]}" "$command" && return
+	[[ ${COMP_WORDS[COMP_CWORD - 1]} == [=:@] ]] && _tlob_region && return
+	case $command:$word in
+	*:-*) _tlob_words "${_tlob_options[$command]-}" ;;
+	help:*) _tlob_words "${!_tlob_options[@]}" ;;
+	run:*) mapfile -t COMPREPLY < <(compgen -c -- "$word") ;;
+	esac
+}
+complete -F _tlob tlob

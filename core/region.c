@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Region specifications. The text is taken apart from the right, because only the binary's path, on
+ * the left, may hold anything: budget, then points, then name and path. A part is a span of the
+ * text, so that every error can say at which byte.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "parse.h"
+
+/* Bytes [from, to) of text. */
+struct span {
+	const char *from, *to;
+};
+
+struct parser {
+	const char *text;
+	struct tlob_parse_error *err;
+};
+
+static int fail(const struct parser *p, int code, const char *at, const char *why)
+{
+	if (p->err) {
+		p->err->at = (size_t)(at - p->text);
+		p->err->why = why;
+	}
+	return code;
+}
+
+static const char *find(struct span s, char c)
+{
+	return s.from < s.to ? memchr(s.from, c, (size_t)(s.to - s.from)) : NULL;
+}
+
+static const char *find_last(struct span s, char c)
+{
+	return s.from < s.to ? memrchr(s.from, c, (size_t)(s.to - s.from)) : NULL;
+}
+
+static const char *find_dots(struct span s)
+{
+	const char *at;
+
+	for (at = s.from; at + 1 < s.to; at++)
+		if (at[0] == '.' && at[1] == '.')
+			return at;
+	return NULL;
+}
+
+static int copy(const struct parser *p, struct span s, char *to, size_t size, const char *too_long)
+{
+	size_t bytes = (size_t)(s.to - s.from);
+
+	if (bytes >= size)
+		return fail(p, -EINVAL, s.from + size - 1, too_long);
+	memcpy(to, s.from, bytes);
+	to[bytes] = '\0';
+	return 0;
+}
+
+static int check_characters(const struct parser *p)
+{
+	const char *c;
+
+	for (c = p->text; *c; c++)
+		if ((unsigned char)*c < ' ' || *c == 127)
+			return fail(p, -EINVAL, c, "control characters have no place here");
+	return 0;
+}
+
+static int parse_name(const struct parser *p, struct span s, struct tlob_region_spec *spec)
+{
+	if (s.from == s.to)
+		return fail(p, -EINVAL, s.from, "the region's name is missing");
+	if (*s.from == ' ')
+		return fail(p, -EINVAL, s.from, "a name does not start with a blank");
+	if (s.to[-1] == ' ')
+		return fail(p, -EINVAL, s.to - 1, "a name does not end with a blank");
+	return copy(p, s, spec->name, sizeof(spec->name), "a name has at most 47 bytes");
+}
+
+static int parse_path(const struct parser *p, struct span s, struct tlob_region_spec *spec)
+{
+	if (s.from == s.to)
+		return fail(p, -EINVAL, s.from, "the binary is missing before the ':'");
+	if (*s.from != '/' && find(s, '/'))
+		return fail(
+			p, -EINVAL, s.from,
+			"the binary needs its absolute path, or just the file name of a library");
+	return copy(p, s, spec->path, sizeof(spec->path), "a path has at most 4095 bytes");
+}
+
+/* 0x and up to 64 bits of digits, to the end of the span. */
+static int parse_hex(const struct parser *p, struct span s, uint64_t *value)
+{
+	const char *c = s.from + 2;
+	uint64_t v = 0;
+
+	if (s.to - s.from < 2 || s.from[0] != '0' || s.from[1] != 'x')
+		return fail(p, -EINVAL, s.from, "an offset is hexadecimal: 0x10");
+	if (c == s.to)
+		return fail(p, -EINVAL, c, "hexadecimal digits are missing behind 0x");
+	for (; c < s.to; c++) {
+		const char *digits = "0123456789abcdef", *digit;
+
+		digit = strchr(digits, *c >= 'A' && *c <= 'F' ? *c - 'A' + 'a' : *c);
+		if (!digit)
+			return fail(p, -EINVAL, c, "this is not a hexadecimal digit");
+		if (v >> 60)
+			return fail(p, -ERANGE, s.from, "an offset has at most 64 bits");
+		v = v << 4 | (uint64_t)(digit - digits);
+	}
+	*value = v;
+	return 0;
+}
+
+static int parse_symbol(const struct parser *p, struct span s, struct tlob_point *point)
+{
+	const char *at;
+
+	if (s.from == s.to)
+		return fail(p, -EINVAL, s.from, "a symbol or 0xOFFSET is missing");
+	if (*s.from >= '0' && *s.from <= '9')
+		return fail(
+			p, -EINVAL, s.from,
+			"a symbol does not start with a digit, and a file offset is hexadecimal: "
+			"0x1234");
+	at = find(s, '/');
+	if (at)
+		return fail(p, -EINVAL, at,
+			    "a symbol has no '/': BINARY:FUNCTION or BINARY:START..STOP is needed");
+	at = find(s, ' ');
+	if (at)
+		return fail(p, -EINVAL, at, "a symbol has no blanks");
+	return copy(p, s, point->symbol, sizeof(point->symbol),
+		    "a symbol has at most 255 bytes; give its 0xOFFSET in the file");
+}
+
+static bool is_glob(const char *symbol)
+{
+	return strpbrk(symbol, "*?[") != NULL;
+}
+
+/* symbol, symbol+0x10 or 0xOFFSET */
+static int parse_point(const struct parser *p, struct span s, struct tlob_point *point)
+{
+	const char *plus;
+	int ret;
+
+	if (s.to - s.from >= 2 && s.from[0] == '0' && s.from[1] == 'x')
+		return parse_hex(p, s, &point->offset);
+	plus = find_last(s, '+');
+	ret = parse_symbol(p, (struct span){s.from, plus ? plus : s.to}, point);
+	if (ret || !plus)
+		return ret;
+	return parse_hex(p, (struct span){plus + 1, s.to}, &point->offset);
+}
+
+static int parse_function(const struct parser *p, struct span s, struct tlob_region_spec *spec)
+{
+	const char *plus = find_last(s, '+');
+	int ret = parse_point(p, s, &spec->start);
+
+	if (ret)
+		return ret;
+	if (plus)
+		return fail(p, -EINVAL, plus,
+			    "entry to return needs the function itself, without an offset");
+	spec->start.glob = is_glob(spec->start.symbol);
+	spec->to_return = true;
+	return 0;
+}
+
+static int parse_pair(const struct parser *p, struct span s, const char *dots,
+		      struct tlob_region_spec *spec)
+{
+	struct span start = {s.from, dots}, stop = {dots + 2, s.to};
+	const char *more = find_dots((struct span){dots + 1, s.to});
+	int ret;
+
+	if (more)
+		return fail(
+			p, -EINVAL, more,
+			"a second '..': give the 0xOFFSET of symbols that have one in their name");
+	ret = parse_point(p, start, &spec->start);
+	if (!ret)
+		ret = parse_point(p, stop, &spec->stop);
+	if (ret)
+		return ret;
+	if (is_glob(spec->start.symbol))
+		return fail(p, -EINVAL, start.from, "a glob is for BINARY:FUNCTION, not for START");
+	if (is_glob(spec->stop.symbol))
+		return fail(p, -EINVAL, stop.from, "a glob is for BINARY:FUNCTION, not for STOP");
+	if (spec->start.offset == spec->stop.offset &&
+	    strcmp(spec->start.symbol, spec->stop.symbol) == 0)
+		return fail(p, -EINVAL, stop.from, "STOP must differ from START");
+	return 0;
+}
+
+static int parse_binary(const struct parser *p, struct span head, struct span points,
+			struct tlob_region_spec *spec)
+{
+	const char *equals = find(head, '='), *dots = find_dots(points);
+	int ret;
+
+	if (equals && !find((struct span){head.from, equals}, '/')) {
+		ret = parse_name(p, (struct span){head.from, equals}, spec);
+		if (ret)
+			return ret;
+		head.from = equals + 1;
+	}
+	ret = parse_path(p, head, spec);
+	if (ret)
+		return ret;
+	return dots ? parse_pair(p, points, dots, spec) : parse_function(p, points, spec);
+}
+
+static int parse_head(const struct parser *p, struct span head, struct tlob_region_spec *spec)
+{
+	const char *colon = find_last(head, ':'), *binary;
+
+	if (colon)
+		return parse_binary(p, (struct span){head.from, colon},
+				    (struct span){colon + 1, head.to}, spec);
+	binary = find(head, '/');
+	if (!binary)
+		binary = find(head, '=');
+	if (binary)
+		return fail(p, -EINVAL, head.to,
+			    "a binary needs its points: BINARY:FUNCTION or BINARY:START..STOP");
+	return parse_name(p, head, spec);
+}
+
+int tlob_region_parse(const char *text, struct tlob_region_spec *spec, struct tlob_parse_error *err)
+{
+	const struct parser p = {text, err};
+	struct tlob_region_spec found;
+	const char *at = strrchr(text, '@');
+	int ret;
+
+	memset(&found, 0, sizeof(found));
+	ret = check_characters(&p);
+	if (ret)
+		return ret;
+	if (!at)
+		return fail(&p, -EINVAL, text + strlen(text),
+			    "a budget is needed at the end: @5ms");
+	ret = parse_head(&p, (struct span){text, at}, &found);
+	if (ret)
+		return ret;
+	ret = tlob_budget_parse(at + 1, &found.budget_ns, err);
+	if (ret) {
+		if (err)
+			err->at += (size_t)(at + 1 - text);
+		return ret;
+	}
+	*spec = found;
+	return 0;
+}

@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* See agent.h. Clients are hostile: nothing here waits for one, and one that breaks the rules is dropped. */
+#include "agent.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "ledger.h"
+#include "session.h"
+
+#define MAX_FDS 4
+#define ACCEPTS_AT_ONCE 64
+
+/* ---- messages to a client */
+
+static struct tlob_msg head(enum tlob_msg_type type)
+{
+	return (struct tlob_msg){TLOB_ABI_MAGIC, TLOB_ABI_VERSION, (uint16_t)type};
+}
+
+static int send_message(int fd, const void *msg, size_t bytes, const int *fds, size_t nfds)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int) * MAX_FDS)];
+	} control = {0};
+	struct iovec iov = {.iov_base = (void *)msg, .iov_len = bytes};
+	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
+	struct cmsghdr *c;
+
+	if (nfds) {
+		m.msg_control = &control;
+		m.msg_controllen = CMSG_SPACE(sizeof(int) * nfds);
+		c = CMSG_FIRSTHDR(&m);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(sizeof(int) * nfds);
+		memcpy(CMSG_DATA(c), fds, sizeof(int) * nfds);
+	}
+	return sendmsg(fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)bytes ? 0 : -EIO;
+}
+
+static int refuse(int fd)
+{
+	struct tlob_msg msg = head(TLOB_MSG_REFUSED);
+
+	return send_message(fd, &msg, sizeof(msg), NULL, 0);
+}
+
+/* ---- messages from a client. 0, or negative: drop it */
+
+static int make_shared(struct tlobctl *ctl, struct tlobctl_client *client, int *ledger_fd)
+{
+	struct tlob_ledger *ledger;
+	int r;
+
+	client->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (client->wake_fd < 0)
+		return tlobctl_fail(-errno, "cannot make an eventfd: %m");
+	if (ctl->engine->wake) {
+		r = tlobctl_source_add(ctl, client->wake_fd, &client->wake);
+		if (r)
+			return r;
+	}
+	r = tlobctl_ledger_new(ledger_fd, &ledger);
+	if (!r)
+		client->ledger = ledger;
+	return r;
+}
+
+static int welcome(struct tlobctl *ctl, struct tlobctl_client *client)
+{
+	struct tlob_msg_welcome msg = {.head = head(TLOB_MSG_WELCOME),
+				       .engine = ctl->engine->kind,
+				       .noverrides = (uint32_t)ctl->regions.noverrides};
+	int fds[MAX_FDS] = {-1, -1, -1, -1}, r;
+	size_t nfds = 2;
+
+	memcpy(msg.overrides, ctl->regions.overrides, sizeof(msg.overrides));
+	r = make_shared(ctl, client, &fds[0]);
+	if (r)
+		return refuse(client->fd) ? -EIO : r;
+	fds[1] = client->wake_fd;
+	if (ctl->engine->join) {
+		r = ctl->engine->join(ctl, client, &msg.arena, &fds[2], &fds[3]);
+		msg.arena.head = head(TLOB_MSG_ARENA);
+		nfds = 4;
+	}
+	if (!r)
+		r = send_message(client->fd, &msg, sizeof(msg), fds, nfds);
+	else
+		refuse(client->fd);
+	close(fds[0]);
+	if (fds[3] >= 0)
+		close(fds[3]);
+	return r;
+}
+
+static int on_hello(struct tlobctl *ctl, struct tlobctl_client *client, const struct tlob_msg_hello *hello)
+{
+	if (client->ledger)
+		return -EPROTO;
+	if (client->pid <= 0 || !tlobctl_program_of(client->pid, client->program, sizeof(client->program)))
+		tlobctl_printable(client->program, sizeof(client->program), hello->program, sizeof(hello->program));
+	return welcome(ctl, client);
+}
+
+static int on_grow(struct tlobctl *ctl, struct tlobctl_client *client)
+{
+	struct tlob_msg_arena msg = {0};
+	int arena = -1, r;
+
+	if (!client->ledger || !ctl->engine->grow)
+		return -EPROTO;
+	if (client->narenas == TLOBCTL_MAX_ARENAS_OF_CLIENT || ctl->engine->grow(ctl, client, &msg, &arena))
+		return refuse(client->fd);
+	msg.head = head(TLOB_MSG_ARENA);
+	r = send_message(client->fd, &msg, sizeof(msg), &arena, 1);
+	close(arena);
+	return r;
+}
+
+static int on_message(struct tlobctl *ctl, struct tlobctl_client *client, const void *buf, size_t bytes)
+{
+	const struct tlob_msg *msg = buf;
+
+	if (bytes < sizeof(*msg) || msg->magic != TLOB_ABI_MAGIC)
+		return -EPROTO;
+	if (msg->version != TLOB_ABI_VERSION) {
+		refuse(client->fd);
+		return -EPROTO;
+	}
+	if (msg->type == TLOB_MSG_HELLO && bytes == sizeof(struct tlob_msg_hello))
+		return on_hello(ctl, client, buf);
+	if (msg->type == TLOB_MSG_GROW && bytes == sizeof(*msg))
+		return on_grow(ctl, client);
+	return -EPROTO;
+}
+
+static void client_ready(struct tlobctl *ctl, struct tlobctl_source *self)
+{
+	struct tlobctl_client *client = (struct tlobctl_client *)self; /* its first member */
+	union {
+		struct tlob_msg_hello hello;
+		char bytes[256];
+	} buf = {0};
+	ssize_t n;
+
+	if (tlobctl_agent_client(ctl, client->id) != client)
+		return; /* dropped while this was on its way */
+	/* no room for descriptors: those that a client sends are closed by the kernel */
+	n = recv(client->fd, &buf, sizeof(buf), MSG_DONTWAIT);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0 || on_message(ctl, client, &buf, (size_t)n))
+		tlobctl_agent_drop(ctl, client);
+}
+
+static void wake_ready(struct tlobctl *ctl, struct tlobctl_source *self)
+{
+	struct tlobctl_client *client =
+		(struct tlobctl_client *)((char *)self - offsetof(struct tlobctl_client, wake));
+	uint64_t count;
+
+	if (tlobctl_agent_client(ctl, client->id) != client)
+		return;
+	if (read(client->wake_fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
+		tlobctl_source_remove(ctl, client->wake_fd);
+	if (client->ledger)
+		ctl->engine->wake(ctl, client);
+}
+
+/* ---- coming and going */
+
+static size_t clients_of(const struct tlobctl_agent *agent, uid_t uid)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < TLOBCTL_MAX_CLIENTS; i++)
+		n += agent->clients[i] && agent->clients[i]->uid == uid;
+	return n;
+}
+
+static int take_place(struct tlobctl_agent *agent, struct tlobctl_client *client)
+{
+	if (client->uid && clients_of(agent, client->uid) >= TLOBCTL_MAX_CLIENTS_OF_USER)
+		return -EAGAIN;
+	for (uint32_t tries = 0; tries < TLOBCTL_MAX_CLIENTS; tries++) {
+		uint32_t id = ++agent->serial, place = id % TLOBCTL_MAX_CLIENTS;
+
+		if (!id || agent->clients[place])
+			continue;
+		client->id = id;
+		agent->clients[place] = client;
+		return 0;
+	}
+	return -EAGAIN;
+}
+
+static struct tlobctl_client *client_new(int fd)
+{
+	struct tlobctl_client *client = calloc(1, sizeof(*client));
+	struct ucred peer = {0};
+	socklen_t bytes = sizeof(peer);
+
+	if (!client)
+		return NULL;
+	client->source.ready = client_ready;
+	client->wake.ready = wake_ready;
+	client->fd = fd;
+	client->wake_fd = -1;
+	client->uid = (uid_t)-1;
+	if (!getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes)) {
+		client->uid = peer.uid;
+		client->pid = peer.pid;
+	}
+	return client;
+}
+
+static void client_free(struct tlobctl_client *client)
+{
+	tlobctl_ledger_free(client->ledger);
+	if (client->wake_fd >= 0)
+		close(client->wake_fd);
+	close(client->fd);
+	free(client);
+}
+
+static void admit(struct tlobctl *ctl, int fd)
+{
+	struct tlobctl_client *client = client_new(fd);
+
+	if (!client) {
+		close(fd);
+		return;
+	}
+	if (take_place(&ctl->agent, client)) {
+		refuse(fd);
+		client_free(client);
+		return;
+	}
+	if (tlobctl_source_add(ctl, fd, &client->source))
+		tlobctl_agent_drop(ctl, client);
+	else
+		client_ready(ctl, &client->source); /* the library has said hello already */
+}
+
+/* Without descriptors left nobody can be accepted, and somebody not accepted would keep us awake: give up the spare. */
+static void turn_away(struct tlobctl_agent *agent)
+{
+	int fd;
+
+	if (agent->spare_fd < 0)
+		return;
+	close(agent->spare_fd);
+	fd = accept4(agent->listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (fd >= 0) {
+		refuse(fd);
+		close(fd);
+	}
+	agent->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+static void listener_ready(struct tlobctl *ctl, struct tlobctl_source *self)
+{
+	(void)self;
+	for (int i = 0; i < ACCEPTS_AT_ONCE; i++) {
+		int fd = accept4(ctl->agent.listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+		if (fd < 0 && (errno == EMFILE || errno == ENFILE))
+			turn_away(&ctl->agent);
+		if (fd < 0)
+			return;
+		admit(ctl, fd);
+	}
+}
+
+struct tlobctl_client *tlobctl_agent_client(struct tlobctl *ctl, uint32_t id)
+{
+	struct tlobctl_client *client = ctl->agent.clients[id % TLOBCTL_MAX_CLIENTS];
+
+	return client && client->id == id ? client : NULL;
+}
+
+void tlobctl_agent_drop(struct tlobctl *ctl, struct tlobctl_client *client)
+{
+	struct tlobctl_client **place = &ctl->agent.clients[client->id % TLOBCTL_MAX_CLIENTS];
+
+	if (*place != client)
+		return; /* dropped already */
+	if (client->ledger) {
+		ctl->engine->leave(ctl, client);
+		tlobctl_stats_client(ctl, client, &ctl->departed);
+	}
+	*place = NULL;
+	tlobctl_source_remove(ctl, client->fd);
+	if (client->wake_fd >= 0)
+		tlobctl_source_remove(ctl, client->wake_fd);
+	client->next_dead = ctl->agent.dead;
+	ctl->agent.dead = client;
+}
+
+void tlobctl_agent_bury(struct tlobctl *ctl)
+{
+	while (ctl->agent.dead) {
+		struct tlobctl_client *client = ctl->agent.dead;
+
+		ctl->agent.dead = client->next_dead;
+		client_free(client);
+	}
+}
+
+int tlobctl_agent_open(struct tlobctl *ctl, const char *where)
+{
+	int r = tlobctl_listener_open(&ctl->agent.listener, where);
+
+	if (r)
+		return r;
+	ctl->agent.spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	ctl->agent.source.ready = listener_ready;
+	return tlobctl_source_add(ctl, ctl->agent.listener.fd, &ctl->agent.source);
+}
+
+void tlobctl_agent_close(struct tlobctl *ctl)
+{
+	for (size_t i = 0; i < TLOBCTL_MAX_CLIENTS; i++)
+		if (ctl->agent.clients[i])
+			tlobctl_agent_drop(ctl, ctl->agent.clients[i]);
+	tlobctl_agent_bury(ctl);
+	tlobctl_listener_close(&ctl->agent.listener);
+	if (ctl->agent.spare_fd >= 0)
+		close(ctl->agent.spare_fd);
+}

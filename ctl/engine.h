@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What an engine does for a session. A new engine is one file with such a table, and one line in session.c. */
+#ifndef TLOBCTL_ENGINE_H
+#define TLOBCTL_ENGINE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <tlob/ctl.h>
+
+struct tlobctl_binding;
+struct tlobctl_client;
+
+/* Calls return 0 or a negative errno with tlobctl_error() set. */
+struct tlobctl_engine_ops {
+	const char *name;
+	enum tlob_engine_kind kind;
+	int (*open)(struct tlobctl *ctl);
+	/* Open windows end as cancelled. */
+	void (*close)(struct tlobctl *ctl);
+	/* A program joined: what it needs besides its ledger. @kick stays the engine's; *@arena is the caller's to close. NULL:
+	 * nothing. */
+	int (*join)(struct tlobctl *ctl, struct tlobctl_client *client, struct tlob_msg_arena *msg, int *kick,
+		    int *arena);
+	/* It wants one more arena. NULL: engines without arenas. */
+	int (*grow)(struct tlobctl *ctl, struct tlobctl_client *client, struct tlob_msg_arena *msg, int *arena);
+	/* After answers: be ready for the next question. May take some milliseconds. NULL: always is. */
+	void (*prepare)(struct tlobctl *ctl);
+	/* Its wake descriptor was written. NULL: engines that need none. */
+	void (*wake)(struct tlobctl *ctl, struct tlobctl_client *client);
+	/* It has gone; what it left behind is handed out first. */
+	void (*leave)(struct tlobctl *ctl, struct tlobctl_client *client);
+
+	/* Probes; NULL where an engine has none. All of @n regions attach, or none. */
+	int (*attach)(struct tlobctl *ctl, struct tlobctl_binding **bindings, size_t n);
+	void (*detach)(struct tlobctl *ctl, struct tlobctl_binding *binding);
+	/* Adds what was counted to @stat and @hist. */
+	void (*tally)(struct tlobctl *ctl, const struct tlobctl_binding *binding, struct tlobctl_stat *stat,
+		      struct tlob_hist *hist);
+};
+
+extern const struct tlobctl_engine_ops tlobctl_engine_bpf;
+extern const struct tlobctl_engine_ops tlobctl_engine_user;
+
+#endif

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Engine bpf, the agent's side: programs that keep thread clocks and notice deadlines in the kernel. This process
+ * holds the only descriptors of their links, so that they go when it goes, however it goes.
+ */
+#include "engine_bpf.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "error.h"
+#include "tlob.skel.h"
+
+#define RECORDS_AT_ONCE 8192 /* then the sockets have their turn */
+
+static void take_note(struct tlobctl *ctl, const struct tlob_bpf_note *note)
+{
+	if (note->kind == TLOB_BPF_NOTE_ABANDONED)
+		tlobctl_abandoned(ctl, note->client, note->region, note->probe);
+	else if (note->kind == TLOB_BPF_NOTE_DRAIN)
+		ring_buffer__consume(tlobctl_bpf_of(ctl)->kicks);
+}
+
+static int on_record(void *arg, void *data, size_t size)
+{
+	struct tlobctl *ctl = arg;
+	struct tlob_record record;
+
+	if (size == sizeof(struct tlob_bpf_note))
+		take_note(ctl, data);
+	if (size != sizeof(record))
+		return 0;
+	memcpy(&record, data, sizeof(record));
+	tlobctl_deliver(ctl, &record);
+	return ++tlobctl_bpf_of(ctl)->passed % RECORDS_AT_ONCE ? 0 : -EAGAIN;
+}
+
+static int on_kick(void *arg, void *data, size_t size)
+{
+	(void)arg;
+	(void)data;
+	(void)size;
+	return 0;
+}
+
+static void records_ready(struct tlobctl *ctl, struct tlobctl_source *self)
+{
+	(void)self;
+	ring_buffer__consume(tlobctl_bpf_of(ctl)->records);
+}
+
+/* Where no interrupt can be hooked, probes wait for this process to set their timers. */
+static void kicks_ready(struct tlobctl *ctl, struct tlobctl_source *self)
+{
+	struct tlobctl_bpf *bpf = tlobctl_bpf_of(ctl);
+	struct tlob_bpf_agent call = {.op = TLOB_BPF_SERVE};
+
+	(void)self;
+	ring_buffer__consume(bpf->kicks);
+	tlobctl_bpf_call(bpf, &call);
+}
+
+void tlobctl_bpf_drain(struct tlobctl *ctl)
+{
+	while (ring_buffer__consume(tlobctl_bpf_of(ctl)->records) == -EAGAIN)
+		;
+}
+
+static int open_rings(struct tlobctl *ctl, struct tlobctl_bpf *bpf)
+{
+	int r;
+
+	bpf->records = ring_buffer__new(bpf_map__fd(bpf->skel->maps.records), on_record, ctl, NULL);
+	bpf->kicks = ring_buffer__new(bpf_map__fd(bpf->skel->maps.kicks), on_kick, ctl, NULL);
+	if (!bpf->records || !bpf->kicks)
+		return tlobctl_fail(-errno, "engine bpf cannot map its record ring: %m");
+	bpf->records_source.ready = records_ready;
+	bpf->kicks_source.ready = kicks_ready;
+	r = tlobctl_source_add(ctl, ring_buffer__epoll_fd(bpf->records), &bpf->records_source);
+	if (!r && bpf->serves_kicks)
+		r = tlobctl_source_add(ctl, ring_buffer__epoll_fd(bpf->kicks), &bpf->kicks_source);
+	return r;
+}
+
+static void bpf_close(struct tlobctl *ctl)
+{
+	struct tlobctl_bpf *bpf = tlobctl_bpf_of(ctl);
+
+	for (size_t i = 0; i < ctl->regions.nbindings; i++)
+		tlobctl_bpf_detach(ctl, ctl->regions.bindings[i]);
+	tlobctl_bpf_arenas_deinit(bpf);
+	ring_buffer__free(bpf->records);
+	ring_buffer__free(bpf->kicks);
+	tlob__destroy(bpf->skel);
+	free(bpf);
+	ctl->engine_state = NULL;
+}
+
+static int bpf_open(struct tlobctl *ctl)
+{
+	struct tlobctl_bpf *bpf = calloc(1, sizeof(*bpf));
+	int r;
+
+	if (!bpf)
+		return tlobctl_fail(-ENOMEM, "out of memory for engine bpf");
+	ctl->engine_state = bpf;
+	r = tlobctl_bpf_load(ctl, bpf);
+	if (!r)
+		r = tlobctl_bpf_filters(ctl, bpf);
+	if (!r)
+		r = open_rings(ctl, bpf);
+	if (!r)
+		tlobctl_bpf_prepare(ctl);
+	if (r)
+		bpf_close(ctl);
+	return r;
+}
+
+const struct tlobctl_engine_ops tlobctl_engine_bpf = {
+	.name = "bpf",
+	.kind = TLOB_ENGINE_BPF,
+	.open = bpf_open,
+	.close = bpf_close,
+	.join = tlobctl_bpf_join,
+	.grow = tlobctl_bpf_grow,
+	.prepare = tlobctl_bpf_prepare,
+	.leave = tlobctl_bpf_leave,
+	.attach = tlobctl_bpf_attach,
+	.detach = tlobctl_bpf_detach,
+	.tally = tlobctl_bpf_tally,
+};

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* From the object embedded in this library to programs that run. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+
+#include "engine_bpf.h"
+#include "error.h"
+#include "tlob.skel.h"
+
+#define RING_BYTES (1u << 20)
+#define THREADS 16384
+
+/* ---- what libbpf has to say, kept for the explanation */
+
+static __thread char log_text[4096];
+static __thread size_t log_length;
+
+static int keep_log(enum libbpf_print_level level, const char *fmt, va_list args)
+{
+	int n;
+
+	if (level != LIBBPF_WARN || log_length >= sizeof(log_text) - 1)
+		return 0;
+	n = vsnprintf(log_text + log_length, sizeof(log_text) - log_length, fmt, args);
+	if (n > 0)
+		log_length += (size_t)n;
+	return 0;
+}
+
+/*
+ * For tests: words that make this kernel look older. wakeup: no look into queues; softirq: no early look;
+ * irq_work: no interrupt for probes; multi: one link for each probe.
+ */
+static bool pretended(const char *word)
+{
+	const char *words = getenv("TLOB_BPF_WITHOUT");
+
+	return words && strstr(words, word);
+}
+
+static void pretend(struct tlobctl_bpf_features *features)
+{
+	features->task_from_pid &= !pretended("wakeup");
+	features->softirq_raise &= !pretended("softirq");
+	features->irq_work &= !pretended("irq_work");
+	if (pretended("multi"))
+		features->uprobe_multi = 0;
+}
+
+static uint32_t shards_for_cpus(void)
+{
+	int cpus = libbpf_num_possible_cpus();
+	uint32_t shards = 1;
+
+	while (shards < TLOB_BPF_MAX_SHARDS && (int)shards < cpus)
+		shards *= 2;
+	return shards;
+}
+
+static void configure(const struct tlobctl *ctl, struct tlobctl_bpf *bpf, const struct tlobctl_bpf_features *features)
+{
+	const struct tlobctl_opts *o = &ctl->opts;
+	uint32_t threads = o->max_threads ? o->max_threads : THREADS;
+	struct tlob *s = bpf->skel;
+	bool follow = !features->task_from_pid || !features->queue_stamp;
+
+	bpf->pieces = (threads + TLOB_BPF_SLOTS_PER_ARENA - 1) / TLOB_BPF_SLOTS_PER_ARENA;
+	if (bpf->pieces > TLOB_BPF_MAX_PIECES)
+		bpf->pieces = TLOB_BPF_MAX_PIECES;
+	bpf->shards = shards_for_cpus();
+	bpf->serves_kicks = !features->irq_work;
+	bpf->uprobe_multi = features->uprobe_multi;
+
+	s->rodata->kernel_switch_state = features->switch_state;
+	s->rodata->kernel_task_from_pid = features->task_from_pid;
+	s->rodata->follow_wakeups = follow;
+	s->rodata->filter_process = o->pid != 0;
+	s->rodata->filter_cgroup = o->cgroup_id != 0;
+	s->rodata->tally_shards = bpf->shards;
+	bpf_map__set_max_entries(s->maps.keepers, TLOB_BPF_ARENAS + bpf->pieces);
+	bpf_map__set_max_entries(s->maps.alarms, TLOB_BPF_ARENAS + bpf->pieces);
+	bpf_map__set_max_entries(s->maps.owners, (TLOB_BPF_ARENAS + bpf->pieces) * TLOB_ARENA_SLOTS);
+	bpf_map__set_max_entries(s->maps.free_slots, bpf->pieces * TLOB_BPF_SLOTS_PER_ARENA);
+	bpf_map__set_max_entries(s->maps.records, o->ring_bytes ? o->ring_bytes : RING_BYTES);
+	if (features->uprobe_multi) {
+		bpf_program__set_expected_attach_type(s->progs.probe_start, features->uprobe_multi);
+		bpf_program__set_expected_attach_type(s->progs.probe_stop, features->uprobe_multi);
+	}
+	bpf_program__set_autoload(s->progs.sched_wakeup, follow);
+	bpf_program__set_autoload(s->progs.softirq_raise, features->softirq_raise);
+	bpf_program__set_autoload(s->progs.irq_work_exit, features->irq_work);
+	bpf_program__set_autoload(s->progs.sched_process_fork, o->pid && o->children);
+}
+
+static int attach_one(struct bpf_program *program, struct bpf_link **link)
+{
+	if (!bpf_program__autoload(program))
+		return 0;
+	*link = bpf_program__attach(program);
+	return *link ? 0 : -errno;
+}
+
+static int attach_standing(struct tlob *s)
+{
+	int r = attach_one(s->progs.sched_process_exit, &s->links.sched_process_exit);
+
+	if (!r)
+		r = attach_one(s->progs.sched_process_exec, &s->links.sched_process_exec);
+	if (!r)
+		r = attach_one(s->progs.softirq_raise, &s->links.softirq_raise);
+	if (!r)
+		r = attach_one(s->progs.sched_wakeup, &s->links.sched_wakeup);
+	if (!r)
+		r = attach_one(s->progs.sched_switch, &s->links.sched_switch);
+	return r;
+}
+
+int tlobctl_bpf_load(struct tlobctl *ctl, struct tlobctl_bpf *bpf)
+{
+	struct tlobctl_bpf_features features;
+	libbpf_print_fn_t before;
+	int r;
+
+	log_length = 0;
+	*log_text = '\0';
+	before = libbpf_set_print(keep_log);
+	tlobctl_bpf_features(&features);
+	pretend(&features);
+	bpf->skel = tlob__open();
+	if (!bpf->skel) {
+		r = -errno;
+	} else {
+		configure(ctl, bpf, &features);
+		r = tlob__load(bpf->skel);
+		if (!r)
+			r = attach_standing(bpf->skel);
+	}
+	libbpf_set_print(before);
+	return r ? tlobctl_bpf_explain(r, &features, log_text) : 0;
+}
+
+#define CALL_ATTEMPTS 100
+
+/*
+ * Linux 6.18 takes the memory of a timer without ever waiting for more: once this CPU's share of that size has run
+ * out, asking again does not help, until somebody who may wait asks for the same size. A pipe is.
+ */
+static void refill_this_cpu(void)
+{
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC))
+		return;
+	close(ends[0]);
+	close(ends[1]);
+}
+
+int tlobctl_bpf_call(struct tlobctl_bpf *bpf, struct tlob_bpf_agent *call)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = call, .ctx_size_in = sizeof(*call));
+
+	for (int i = 0; i < CALL_ATTEMPTS; i++) {
+		if (bpf_prog_test_run_opts(bpf_program__fd(bpf->skel->progs.agent), &opts))
+			return -errno;
+		if (opts.retval != ENOMEM)
+			break;
+		refill_this_cpu();
+	}
+	return -(int)opts.retval;
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Engine user, the agent's side. The programs measure themselves; here their records are collected from the rings in
+ * their ledgers, checked, and given the identity that the socket vouches for.
+ */
+#include <errno.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "error.h"
+#include "ledger.h"
+#include "session.h"
+
+static int user_open(struct tlobctl *ctl)
+{
+	(void)ctl;
+	return 0;
+}
+
+static void user_close(struct tlobctl *ctl)
+{
+	(void)ctl;
+}
+
+/* Make a record of foreign making one that its readers can rely on. False: it is none. */
+static bool vet(const struct tlobctl_client *client, struct tlob_record *r)
+{
+	const uint16_t known = TLOB_F_AT_STOP | TLOB_F_ABANDONED | TLOB_F_ESTIMATED | TLOB_F_SPOILED | TLOB_F_CANCELLED;
+
+	if ((r->type != TLOB_REC_OVERRUN && r->type != TLOB_REC_CLOSE) || r->region >= TLOB_MAX_REGIONS)
+		return false;
+	r->flags &= known;
+	r->client = client->id;
+	if (client->pid > 0)
+		r->tgid = (uint32_t)client->pid;
+	if (r->state > TLOB_SLEEPING)
+		r->state = TLOB_RUNNING;
+	if (r->waiting_ns > r->elapsed_ns || r->sleeping_ns > r->elapsed_ns - r->waiting_ns ||
+	    r->running_ns != r->elapsed_ns - r->waiting_ns - r->sleeping_ns) {
+		r->running_ns = r->elapsed_ns;
+		r->waiting_ns = 0;
+		r->sleeping_ns = 0;
+		r->flags |= TLOB_F_SPOILED;
+	}
+	return true;
+}
+
+static void user_wake(struct tlobctl *ctl, struct tlobctl_client *client)
+{
+	struct tlob_record record;
+
+	for (unsigned int i = 0; i < TLOB_LEDGER_RING_CAPACITY; i++) {
+		if (!tlobctl_ledger_pop(client->ledger, &record))
+			return;
+		if (vet(client, &record))
+			tlobctl_deliver(ctl, &record);
+	}
+	/* more than the ring holds: it goes on writing; the others first, then again */
+	(void)!write(client->wake_fd, &(uint64_t){1}, sizeof(uint64_t));
+}
+
+static void user_leave(struct tlobctl *ctl, struct tlobctl_client *client)
+{
+	user_wake(ctl, client);
+	for (unsigned int i = 0; i < TLOB_LEDGER_RING_CAPACITY && tlobctl_ledger_skip(client->ledger); i++)
+		user_wake(ctl, client);
+}
+
+const struct tlobctl_engine_ops tlobctl_engine_user = {
+	.name = "user",
+	.kind = TLOB_ENGINE_USER,
+	.open = user_open,
+	.close = user_close,
+	.wake = user_wake,
+	.leave = user_leave,
+};

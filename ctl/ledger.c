@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* See ledger.h. */
+#include "ledger.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "hist.h"
+#include "program.h"
+#include "ring.h"
+
+static struct tlob_ring *ring_of(struct tlob_ledger *ledger)
+{
+	return (struct tlob_ring *)((char *)ledger + TLOB_LEDGER_RING_OFFSET);
+}
+
+static struct tlob_ring_cell *cells_of(struct tlob_ledger *ledger)
+{
+	return (struct tlob_ring_cell *)(ring_of(ledger) + 1);
+}
+
+static int make_file(void)
+{
+	const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
+	int fd = memfd_create("tlob-ledger", MFD_CLOEXEC | MFD_ALLOW_SEALING), err;
+
+	if (fd < 0)
+		return tlobctl_fail(-errno, "cannot make a ledger (memfd_create): %m");
+	if (!ftruncate(fd, (off_t)TLOB_LEDGER_BYTES) && !fcntl(fd, F_ADD_SEALS, seals))
+		return fd;
+	err = tlobctl_fail(-errno, "cannot size and seal a ledger of %llu bytes: %m", TLOB_LEDGER_BYTES);
+	close(fd);
+	return err;
+}
+
+int tlobctl_ledger_new(int *fd, struct tlob_ledger **ledger)
+{
+	struct tlob_ledger *l;
+	int file = make_file(), err;
+
+	if (file < 0)
+		return file;
+	l = mmap(NULL, TLOB_LEDGER_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+	if (l == MAP_FAILED) {
+		err = tlobctl_fail(-errno, "cannot map a ledger of %llu bytes: %m", TLOB_LEDGER_BYTES);
+		close(file);
+		return err;
+	}
+	l->magic = TLOB_ABI_MAGIC;
+	l->version = TLOB_ABI_VERSION;
+	l->ring_capacity = TLOB_LEDGER_RING_CAPACITY;
+	tlob_ring_init(ring_of(l), cells_of(l), TLOB_LEDGER_RING_CAPACITY);
+	*fd = file;
+	*ledger = l;
+	return 0;
+}
+
+void tlobctl_ledger_free(struct tlob_ledger *ledger)
+{
+	if (ledger)
+		munmap(ledger, TLOB_LEDGER_BYTES);
+}
+
+bool tlobctl_ledger_region(struct tlob_ledger *ledger, uint32_t index, struct tlobctl_ledger_region *out)
+{
+	struct tlob_ledger_region *r;
+
+	if (index >= TLOB_MAX_REGIONS)
+		return false;
+	r = &ledger->regions[index];
+	if (!tlob_load_acquire(&r->ready))
+		return false;
+	tlobctl_printable(out->name, sizeof(out->name), r->name, sizeof(r->name));
+	tlobctl_printable(out->file, sizeof(out->file), r->file, sizeof(r->file));
+	out->line = tlob_load(&r->line);
+	out->budget_ns = tlob_load(&r->budget_ns);
+	out->overruns = tlob_load(&r->overruns);
+	out->refused = tlob_load(&r->refused);
+	out->cancelled = tlob_load(&r->cancelled);
+	return true;
+}
+
+void tlobctl_ledger_hist(struct tlob_ledger *ledger, uint32_t index, struct tlob_hist *into)
+{
+	for (uint32_t shard = 0; shard < TLOB_HIST_SHARDS; shard++)
+		tlob_hist_merge(into, (void *)((char *)ledger + TLOB_LEDGER_HIST(index, shard)));
+}
+
+bool tlobctl_ledger_pop(struct tlob_ledger *ledger, struct tlob_record *record)
+{
+	return tlob_ring_pop(ring_of(ledger), cells_of(ledger), TLOB_LEDGER_RING_CAPACITY, record);
+}
+
+bool tlobctl_ledger_skip(struct tlob_ledger *ledger)
+{
+	return tlob_ring_skip(ring_of(ledger), cells_of(ledger), TLOB_LEDGER_RING_CAPACITY);
+}

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* See listener.h. */
+#include "listener.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "error.h"
+
+#define BACKLOG 128
+
+static int address_of(const char *where, struct sockaddr_un *address, socklen_t *bytes)
+{
+	size_t length = strlen(where);
+
+	memset(address, 0, sizeof(*address));
+	address->sun_family = AF_UNIX;
+	if (length < 2 || length >= sizeof(address->sun_path))
+		return tlobctl_fail(-ENAMETOOLONG, "cannot listen at '%s': a socket's name has 2 to %zu characters", where,
+				    sizeof(address->sun_path) - 1);
+	memcpy(address->sun_path, where, length);
+	*bytes = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + 1);
+	if (*where == '@') {
+		address->sun_path[0] = '\0';
+		--*bytes;
+	}
+	return 0;
+}
+
+static int fail_in_use(const char *where, int probe)
+{
+	struct ucred peer = {0};
+	socklen_t bytes = sizeof(peer);
+
+	if (probe >= 0 && !getsockopt(probe, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) && peer.pid > 0)
+		return tlobctl_fail(-EADDRINUSE,
+				    "cannot listen at '%s': process %d does already; stop it, or choose another socket", where,
+				    (int)peer.pid);
+	return tlobctl_fail(-EADDRINUSE, "cannot listen at '%s': another process does already; choose another socket",
+			    where);
+}
+
+/* 0 if nobody listens at @address. */
+static int check_stale(const char *where, const struct sockaddr_un *address, socklen_t bytes)
+{
+	int probe = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), err;
+
+	if (probe < 0)
+		return tlobctl_fail(-errno, "cannot make a socket: %m");
+	if (!connect(probe, (const struct sockaddr *)address, bytes) || errno == EAGAIN)
+		err = fail_in_use(where, probe);
+	else if (errno == ECONNREFUSED || errno == ENOENT)
+		err = 0;
+	else
+		err = tlobctl_fail(-errno, "cannot listen at '%s': it exists and is no socket of an agent (%m)", where);
+	close(probe);
+	return err;
+}
+
+/* The folder of @path, made if only it is missing, and locked: agents that start at the same time take turns. */
+static int lock_folder(const char *path)
+{
+	char folder[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
+	char *slash;
+	int fd;
+
+	snprintf(folder, sizeof(folder), "%s", path);
+	slash = strrchr(folder, '/');
+	if (!slash)
+		strcpy(folder, ".");
+	else
+		slash[slash == folder] = '\0';
+	if (mkdir(folder, 0755) && errno != EEXIST)
+		return tlobctl_fail(-errno, "cannot make folder '%s' for the socket: %m", folder);
+	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || flock(fd, LOCK_EX)) {
+		int err = tlobctl_fail(-errno, "cannot open and lock folder '%s' of the socket: %m", folder);
+
+		if (fd >= 0)
+			close(fd);
+		return err;
+	}
+	return fd;
+}
+
+static int bind_path(struct tlobctl_listener *l, const char *where, const struct sockaddr_un *address, socklen_t bytes)
+{
+	int folder = lock_folder(where), err;
+	struct stat st;
+
+	if (folder < 0)
+		return folder;
+	err = check_stale(where, address, bytes);
+	if (err)
+		goto out;
+	if (unlink(where) && errno != ENOENT)
+		err = tlobctl_fail(-errno, "cannot replace the stale socket '%s': %m", where);
+	else if (bind(l->fd, (const struct sockaddr *)address, bytes) || listen(l->fd, BACKLOG))
+		err = tlobctl_fail(-errno, "cannot listen at '%s': %m", where);
+	else if (chmod(where, 0666) || lstat(where, &st))
+		err = tlobctl_fail(-errno, "cannot let everybody connect to '%s': %m", where);
+	if (err)
+		goto out;
+	snprintf(l->path, sizeof(l->path), "%s", where);
+	l->dev = st.st_dev;
+	l->ino = st.st_ino;
+out:
+	close(folder);
+	return err;
+}
+
+static int bind_abstract(struct tlobctl_listener *l, const char *where, const struct sockaddr_un *address, socklen_t bytes)
+{
+	if (!bind(l->fd, (const struct sockaddr *)address, bytes) && !listen(l->fd, BACKLOG))
+		return 0;
+	if (errno == EADDRINUSE)
+		return fail_in_use(where, -1);
+	return tlobctl_fail(-errno, "cannot listen at '%s': %m", where);
+}
+
+int tlobctl_listener_open(struct tlobctl_listener *listener, const char *where)
+{
+	struct tlobctl_listener l = {.fd = -1};
+	struct sockaddr_un address;
+	socklen_t bytes = 0;
+	int err = address_of(where, &address, &bytes);
+
+	if (err)
+		return err;
+	l.fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (l.fd < 0)
+		return tlobctl_fail(-errno, "cannot make a socket: %m");
+	if (*where == '@')
+		err = bind_abstract(&l, where, &address, bytes);
+	else
+		err = bind_path(&l, where, &address, bytes);
+	if (err) {
+		close(l.fd);
+		return err;
+	}
+	*listener = l;
+	return 0;
+}
+
+void tlobctl_listener_close(struct tlobctl_listener *listener)
+{
+	struct stat st;
+
+	if (listener->fd < 0)
+		return;
+	if (*listener->path && !lstat(listener->path, &st) && st.st_dev == listener->dev && st.st_ino == listener->ino)
+		unlink(listener->path);
+	close(listener->fd);
+	listener->fd = -1;
+}

@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Probes of engine bpf: pairs of programs on addresses of binaries that know nothing of it. */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+
+#include "cgroup.h"
+#include "engine_bpf.h"
+#include "error.h"
+#include "hist.h"
+#include "tlob.skel.h"
+#include "uprobes.h"
+
+/* ---- whom to look at */
+
+static int mark_process(struct tlobctl_bpf *bpf, pid_t pid)
+{
+	int fd = (int)syscall(SYS_pidfd_open, pid, 0), r = 0;
+	uint32_t mark = 1;
+
+	if (fd < 0)
+		return tlobctl_fail(-errno, "cannot watch process %d: %m", (int)pid);
+	if (bpf_map_update_elem(bpf_map__fd(bpf->skel->maps.chosen), &fd, &mark, BPF_ANY))
+		r = tlobctl_fail(-errno, "cannot mark process %d as the one to watch: %m", (int)pid);
+	close(fd);
+	return r;
+}
+
+static int mark_cgroup(struct tlobctl_bpf *bpf, uint64_t id)
+{
+	int fd = tlobctl_cgroup_open(id), r = 0;
+	uint32_t zero = 0;
+
+	if (fd < 0)
+		return fd;
+	if (bpf_map_update_elem(bpf_map__fd(bpf->skel->maps.cgroups), &zero, &fd, BPF_ANY))
+		r = tlobctl_fail(-errno, "cannot watch cgroup %llu: %m", (unsigned long long)id);
+	close(fd);
+	return r;
+}
+
+int tlobctl_bpf_filters(struct tlobctl *ctl, struct tlobctl_bpf *bpf)
+{
+	int r = 0;
+
+	if (ctl->opts.cgroup_id)
+		r = mark_cgroup(bpf, ctl->opts.cgroup_id);
+	if (!r && ctl->opts.pid)
+		r = mark_process(bpf, ctl->opts.pid);
+	if (!r && bpf->skel->progs.sched_process_fork && ctl->opts.pid && ctl->opts.children) {
+		bpf->skel->links.sched_process_fork = bpf_program__attach(bpf->skel->progs.sched_process_fork);
+		if (!bpf->skel->links.sched_process_fork)
+			r = tlobctl_fail(-errno, "cannot follow the children of process %d: %m", (int)ctl->opts.pid);
+	}
+	return r;
+}
+
+/* ---- arena 0, made when the first probe is */
+
+static int open_pieces(struct tlobctl_bpf *bpf)
+{
+	int slots = bpf_map__fd(bpf->skel->maps.free_slots);
+
+	for (uint32_t piece = 0; piece < bpf->pieces; piece++) {
+		struct tlob_bpf_agent call = {.op = TLOB_BPF_OPEN, .arena = TLOB_BPF_PIECE(piece)};
+		int r = tlobctl_bpf_call(bpf, &call);
+
+		if (r)
+			return tlobctl_fail(r, "cannot open slots for probed threads: %s", strerror(-r));
+		for (uint32_t i = 1; i < TLOB_ARENA_SLOTS; i++) {
+			uint32_t entry = piece * TLOB_ARENA_SLOTS + i;
+
+			if (bpf_map_update_elem(slots, NULL, &entry, BPF_ANY))
+				return tlobctl_fail(-errno, "cannot set up slots for probed threads: %m");
+		}
+	}
+	return 0;
+}
+
+static int open_probes(struct tlobctl_bpf *bpf)
+{
+	struct tlob *s = bpf->skel;
+	uint32_t zero = 0;
+	int r;
+
+	if (bpf->probes_open)
+		return 0;
+	r = tlobctl_bpf_arena_new(&bpf->arenas[0], bpf->pieces);
+	if (r)
+		return r;
+	if (bpf_map_update_elem(bpf_map__fd(s->maps.arenas), &zero, &bpf->arenas[0].fd, BPF_ANY)) {
+		r = tlobctl_fail(-errno, "cannot add slots for probed threads: %m");
+	} else {
+		r = open_pieces(bpf);
+	}
+	if (!r && bpf_program__autoload(s->progs.irq_work_exit)) {
+		s->links.irq_work_exit = bpf_program__attach(s->progs.irq_work_exit);
+		if (!s->links.irq_work_exit)
+			r = tlobctl_fail(-errno, "cannot attach to the interrupt that sets timers: %m");
+	}
+	if (r)
+		tlobctl_bpf_arena_free(&bpf->arenas[0], bpf->pieces);
+	else
+		bpf->probes_open = true;
+	return r;
+}
+
+/* ---- one region */
+
+static int make_tallies(struct tlobctl_bpf *bpf, struct tlobctl_binding **bindings, size_t n)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE | BPF_F_INNER_MAP);
+	int map = bpf_map__fd(bpf->skel->maps.tallies);
+	uint32_t *keys = calloc(n, sizeof(*keys)), done = (uint32_t)n;
+	int *fds = calloc(n, sizeof(*fds)), r = 0;
+
+	if (!keys || !fds)
+		r = tlobctl_fail(-ENOMEM, "out of memory for %zu probes", n);
+	for (size_t i = 0; i < n && !r; i++) {
+		fds[i] = bpf_map_create(BPF_MAP_TYPE_ARRAY, "tlob_tally", sizeof(uint32_t), sizeof(struct tlob_bpf_tally),
+					bpf->shards, &opts);
+		if (fds[i] < 0)
+			r = tlobctl_fail(-errno, "cannot make a histogram for region '%s': %m", bindings[i]->name);
+		keys[i] = bindings[i]->id;
+		bindings[i]->tally_fd = fds[i];
+	}
+	if (!r && bpf_map_update_batch(map, keys, fds, &done, NULL))
+		for (size_t i = 0; i < n && !r; i++)
+			if (bpf_map_update_elem(map, &keys[i], &fds[i], BPF_ANY))
+				r = tlobctl_fail(-errno, "cannot add the histogram of region '%s': %m", bindings[i]->name);
+	free(keys);
+	free(fds);
+	return r;
+}
+
+/* One side, start or stop, of regions in one binary that were asked for together. */
+struct side {
+	struct tlobctl_binding **bindings;
+	size_t n;
+	bool start;
+	bool returns; /* stop at the return of the start's function */
+	pid_t pid; /* -1: all */
+	struct bpf_program *program;
+};
+
+static uint64_t offset_of(const struct side *side, const struct tlobctl_binding *b)
+{
+	return side->start || side->returns ? b->start_offset : b->stop_offset;
+}
+
+static int fail_attach(const struct side *side, const struct tlobctl_binding *b, int err)
+{
+	const char *point = side->start ? b->start : side->returns ? "the return of this function" : b->stop;
+	unsigned long long offset = offset_of(side, b);
+
+	if (err == EACCES || err == EPERM)
+		return tlobctl_fail(-err, "cannot probe %s (offset 0x%llx) in %s: not permitted; run as root", point, offset,
+				    b->path);
+	if (err == ENOENT || err == ENODEV)
+		return tlobctl_fail(-err, "cannot probe %s in %s: this kernel has no uprobes (CONFIG_UPROBE_EVENTS)", point,
+				    b->path);
+	return tlobctl_fail(-err,
+			    "cannot probe %s (offset 0x%llx) in %s: %s. Is that the start of an instruction that a program "
+			    "executes?",
+			    point, offset, b->path, strerror(err));
+}
+
+static int attach_each(const struct side *side)
+{
+	libbpf_print_fn_t before = libbpf_set_print(NULL);
+	int r = 0;
+
+	for (size_t i = 0; i < side->n && !r; i++) {
+		struct tlobctl_binding *b = side->bindings[i];
+		LIBBPF_OPTS(bpf_uprobe_opts, opts, .bpf_cookie = b->id, .retprobe = side->returns);
+		struct bpf_link *link = bpf_program__attach_uprobe_opts(side->program, side->pid, b->path,
+									offset_of(side, b), &opts);
+
+		if (link)
+			b->links[!side->start] = link;
+		else
+			r = fail_attach(side, b, errno);
+	}
+	libbpf_set_print(before);
+	return r;
+}
+
+/* All with one link: it takes as long as one alone, and so does its end. */
+static int attach_at_once(const struct side *side, int attach_type)
+{
+	struct tlobctl_binding *first = side->bindings[0];
+	uint64_t *offsets = calloc(2 * side->n, sizeof(*offsets)), *cookies = offsets + side->n;
+	struct tlobctl_uprobes u = {.program = bpf_program__fd(side->program),
+				    .attach_type = attach_type,
+				    .path = first->path,
+				    .offsets = offsets,
+				    .cookies = cookies,
+				    .n = (uint32_t)side->n,
+				    .returns = side->returns,
+				    .pid = side->pid};
+	int r = 0;
+
+	if (!offsets)
+		return tlobctl_fail(-ENOMEM, "out of memory for %zu probes", side->n);
+	for (size_t i = 0; i < side->n; i++) {
+		offsets[i] = offset_of(side, side->bindings[i]);
+		cookies[i] = side->bindings[i]->id;
+	}
+	first->multi_fds[!side->start] = tlobctl_uprobes_attach(&u);
+	if (first->multi_fds[!side->start] < 0)
+		r = fail_attach(side, first, -first->multi_fds[!side->start]);
+	free(offsets);
+	return r;
+}
+
+static int attach_side(struct tlobctl *ctl, struct tlobctl_binding **bindings, size_t n, bool start)
+{
+	struct tlobctl_bpf *bpf = tlobctl_bpf_of(ctl);
+	struct side side = {.bindings = bindings,
+			    .n = n,
+			    .start = start,
+			    .returns = !start && !bindings[0]->stop,
+			    .pid = ctl->opts.pid && !ctl->opts.children ? ctl->opts.pid : -1,
+			    .program = start ? bpf->skel->progs.probe_start : bpf->skel->progs.probe_stop};
+
+	if (bindings[0]->anyone)
+		side.pid = getpid();
+	return bpf->uprobe_multi ? attach_at_once(&side, bpf->uprobe_multi) : attach_each(&side);
+}
+
+static int set_budgets(struct tlobctl_bpf *bpf, struct tlobctl_binding **bindings, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct tlobctl_binding *b = bindings[i];
+		struct tlob_bpf_binding setting = {.budget_ns = b->budget_ns, .anyone = b->anyone};
+
+		if (bpf_map_update_elem(bpf_map__fd(bpf->skel->maps.bindings), &b->id, &setting, BPF_ANY))
+			return tlobctl_fail(-errno, "cannot set the budget of region '%s': %m", b->name);
+	}
+	return 0;
+}
+
+int tlobctl_bpf_attach(struct tlobctl *ctl, struct tlobctl_binding **bindings, size_t n)
+{
+	struct tlobctl_bpf *bpf = tlobctl_bpf_of(ctl);
+	int r = open_probes(bpf);
+
+	if (!r)
+		r = make_tallies(bpf, bindings, n);
+	if (!r)
+		r = set_budgets(bpf, bindings, n);
+	/* the stops first: a start without its stop would become an overrun that is none */
+	if (!r)
+		r = attach_side(ctl, bindings, n, false);
+	if (!r)
+		r = attach_side(ctl, bindings, n, true);
+	for (size_t i = 0; i < n && r; i++)
+		tlobctl_bpf_detach(ctl, bindings[i]);
+	return r;
+}
+
+void tlobctl_bpf_detach(struct tlobctl *ctl, struct tlobctl_binding *binding)
+{
+	(void)ctl;
+	for (int i = 0; i < 2; i++) {
+		bpf_link__destroy(binding->links[i]);
+		binding->links[i] = NULL;
+		if (binding->multi_fds[i] >= 0)
+			close(binding->multi_fds[i]);
+		binding->multi_fds[i] = -1;
+	}
+}
+
+void tlobctl_bpf_tally(struct tlobctl *ctl, const struct tlobctl_binding *binding, struct tlobctl_stat *stat,
+		       struct tlob_hist *hist)
+{
+	struct tlob_bpf_tally *tally = malloc(sizeof(*tally));
+
+	for (uint32_t shard = 0; tally && shard < tlobctl_bpf_of(ctl)->shards; shard++) {
+		if (bpf_map_lookup_elem(binding->tally_fd, &shard, tally))
+			continue;
+		tlob_hist_merge(hist, &tally->hist);
+		stat->overruns += tally->overruns;
+		stat->refused += tally->refused;
+	}
+	free(tally);
+}

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Opening, closing and serving a session. */
+#include "session.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "calibrate.h"
+#include "error.h"
+#include "ledger.h"
+
+#define EVENTS_AT_ONCE 32
+
+/* ---- sources */
+
+int tlobctl_source_add(struct tlobctl *ctl, int fd, struct tlobctl_source *source)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.ptr = source};
+
+	if (epoll_ctl(ctl->epoll, EPOLL_CTL_ADD, fd, &event))
+		return tlobctl_fail(-errno, "cannot wait for descriptor %d: %m", fd);
+	return 0;
+}
+
+void tlobctl_source_remove(struct tlobctl *ctl, int fd)
+{
+	epoll_ctl(ctl->epoll, EPOLL_CTL_DEL, fd, NULL);
+}
+
+/* ---- engines */
+
+static const struct tlobctl_engine_ops *const engines[] = {&tlobctl_engine_bpf, &tlobctl_engine_user};
+#define ENGINES (sizeof(engines) / sizeof(*engines))
+
+static int open_engine(struct tlobctl *ctl, const struct tlobctl_engine_ops *engine)
+{
+	int r;
+
+	ctl->engine = engine;
+	r = engine->open(ctl);
+	if (r)
+		ctl->engine = NULL;
+	return r;
+}
+
+/* In order of preference; what the better ones lack goes into the note. */
+static int open_any(struct tlobctl *ctl)
+{
+	int r = -ENODEV;
+
+	for (size_t i = 0; i < ENGINES; i++) {
+		r = open_engine(ctl, engines[i]);
+		if (!r)
+			return 0;
+		if (!*ctl->note)
+			snprintf(ctl->note, sizeof(ctl->note), "%s", tlobctl_error());
+	}
+	return r;
+}
+
+static int choose_engine(struct tlobctl *ctl)
+{
+	if (ctl->opts.engine == TLOBCTL_ENGINE_AUTO)
+		return open_any(ctl);
+	for (size_t i = 0; i < ENGINES; i++)
+		if ((int)engines[i]->kind == (int)ctl->opts.engine)
+			return open_engine(ctl, engines[i]);
+	if (ctl->opts.engine == TLOBCTL_ENGINE_KERNEL)
+		return tlobctl_fail(-ENOTSUP, "engine kernel is not part of this version; use engine bpf or user");
+	return tlobctl_fail(-EINVAL, "there is no engine number %d", (int)ctl->opts.engine);
+}
+
+/* ---- opening and closing */
+
+/* Callers may be older, with a shorter struct, or newer, if what this version does not know is zero. */
+static int take_opts(const struct tlobctl_opts *opts, struct tlobctl_opts *out)
+{
+	const unsigned char *bytes = (const unsigned char *)opts;
+	size_t size = opts ? opts->size : 0;
+
+	if (!opts)
+		return 0;
+	if (size < offsetof(struct tlobctl_opts, ring_bytes))
+		return tlobctl_fail(-EINVAL, "struct tlobctl_opts: its size member says %zu, which is too little", size);
+	for (size_t i = sizeof(*out); i < size; i++)
+		if (bytes[i])
+			return tlobctl_fail(-E2BIG, "struct tlobctl_opts has members set that this libtlobctl does not know");
+	memcpy(out, opts, size < sizeof(*out) ? size : sizeof(*out));
+	if (out->ring_bytes & (out->ring_bytes - 1))
+		return tlobctl_fail(-EINVAL, "the record ring must have a power of two bytes, not %u", out->ring_bytes);
+	return 0;
+}
+
+int tlobctl_open(const struct tlobctl_opts *opts, struct tlobctl **out)
+{
+	struct tlobctl *ctl = calloc(1, sizeof(*ctl));
+	int r;
+
+	if (!ctl)
+		return tlobctl_fail(-ENOMEM, "out of memory for a session");
+	ctl->agent.listener.fd = -1;
+	ctl->agent.spare_fd = -1;
+	tlobctl_programs_init(&ctl->programs);
+	ctl->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (ctl->epoll < 0)
+		r = tlobctl_fail(-errno, "cannot make an epoll descriptor: %m");
+	else
+		r = take_opts(opts, &ctl->opts);
+	if (!r)
+		r = choose_engine(ctl);
+	if (!r && ctl->opts.socket)
+		r = tlobctl_agent_open(ctl, ctl->opts.socket);
+	if (r) {
+		tlobctl_close(ctl);
+		errno = -r;
+		return r;
+	}
+	ctl->slot_cost_ns = tlobctl_calibrate_slot();
+	*out = ctl;
+	return 0;
+}
+
+void tlobctl_close(struct tlobctl *ctl)
+{
+	if (!ctl)
+		return;
+	ctl->fn = NULL;
+	tlobctl_agent_close(ctl);
+	if (ctl->engine)
+		ctl->engine->close(ctl);
+	tlobctl_regions_deinit(&ctl->regions);
+	tlobctl_table_deinit(&ctl->departed);
+	if (ctl->epoll >= 0)
+		close(ctl->epoll);
+	free(ctl);
+}
+
+const char *tlobctl_engine_name(const struct tlobctl *ctl)
+{
+	return ctl->engine->name;
+}
+
+const char *tlobctl_note(const struct tlobctl *ctl)
+{
+	return ctl->note;
+}
+
+int tlobctl_fd(const struct tlobctl *ctl)
+{
+	return ctl->epoll;
+}
+
+/* ---- serving */
+
+int tlobctl_poll(struct tlobctl *ctl, int timeout_ms, tlobctl_event_fn *fn, void *arg)
+{
+	struct epoll_event events[EVENTS_AT_ONCE];
+	int n = epoll_wait(ctl->epoll, events, EVENTS_AT_ONCE, timeout_ms);
+
+	if (n < 0 && errno == EINTR)
+		return tlobctl_fail(-EINTR, "interrupted by a signal");
+	if (n < 0)
+		return tlobctl_fail(-errno, "cannot wait for events: %m");
+	ctl->fn = fn;
+	ctl->arg = arg;
+	ctl->delivered = 0;
+	for (int i = 0; i < n; i++) {
+		struct tlobctl_source *source = events[i].data.ptr;
+
+		source->ready(ctl, source);
+	}
+	tlobctl_agent_bury(ctl);
+	if (ctl->engine->prepare)
+		ctl->engine->prepare(ctl);
+	ctl->fn = NULL;
+	return ctl->delivered;
+}
+
+static void count(struct tlobctl_seen *seen, const struct tlob_record *record)
+{
+	if (record->type == TLOB_REC_OVERRUN)
+		seen->records++;
+	else if (record->flags & TLOB_F_ABANDONED)
+		seen->abandoned_late++;
+}
+
+static void describe_probe(struct tlobctl *ctl, const struct tlob_record *record, struct tlobctl_event *event)
+{
+	struct tlobctl_binding *b = tlobctl_binding_find(&ctl->regions, record->region);
+
+	if (!b)
+		return;
+	count(&b->seen, record);
+	event->region = b->name;
+	event->file = b->path;
+}
+
+/* Texts of the region are put into @region. */
+static void describe_slot(struct tlobctl *ctl, const struct tlob_record *record, struct tlobctl_event *event,
+			  struct tlobctl_ledger_region *region)
+{
+	struct tlobctl_client *client = tlobctl_agent_client(ctl, record->client);
+
+	if (!client || !client->ledger || record->region >= TLOB_MAX_REGIONS)
+		return;
+	count(&client->seen[record->region], record);
+	event->program = client->program;
+	if (!tlobctl_ledger_region(client->ledger, record->region, region))
+		return;
+	event->region = region->name;
+	event->file = region->file;
+	event->line = region->line;
+}
+
+void tlobctl_deliver(struct tlobctl *ctl, struct tlob_record *record)
+{
+	char comm[TLOB_COMM_BYTES];
+	struct tlobctl_ledger_region region;
+	struct tlobctl_event event = {.record = record, .region = "", .file = ""};
+
+	tlobctl_printable(comm, sizeof(comm), record->comm, sizeof(record->comm));
+	memcpy(record->comm, comm, sizeof(comm));
+	if (record->flags & TLOB_F_PROBE)
+		describe_probe(ctl, record, &event);
+	else
+		describe_slot(ctl, record, &event, &region);
+	if (!event.program)
+		event.program = tlobctl_program_name(&ctl->programs, (pid_t)record->tgid, record->comm);
+	ctl->delivered++;
+	if (ctl->fn)
+		ctl->fn(&event, ctl->arg);
+}
+
+void tlobctl_abandoned(struct tlobctl *ctl, uint32_t id, uint32_t region, bool probe)
+{
+	struct tlobctl_binding *b = probe ? tlobctl_binding_find(&ctl->regions, region) : NULL;
+	struct tlobctl_client *client = probe ? NULL : tlobctl_agent_client(ctl, id);
+
+	if (b)
+		b->seen.abandoned++;
+	else if (client && region < TLOB_MAX_REGIONS)
+		client->seen[region].abandoned++;
+}

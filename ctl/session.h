@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A session: one engine, the programs that joined, and what is known of them. Everything below the public calls. */
+#ifndef TLOBCTL_SESSION_H
+#define TLOBCTL_SESSION_H
+
+#include <sys/epoll.h>
+
+#include <tlob/ctl.h>
+
+#include "agent.h"
+#include "engine.h"
+#include "program.h"
+#include "region.h"
+#include "stats.h"
+
+struct tlobctl {
+	struct tlobctl_opts opts;
+	char note[512]; /* why engine auto did not take the first choice */
+	int epoll;
+	const struct tlobctl_engine_ops *engine;
+	void *engine_state; /* the engine's own */
+	struct tlobctl_agent agent;
+	struct tlobctl_programs programs;
+	struct tlobctl_regions regions;
+	struct tlobctl_table departed; /* statistics of programs that have gone */
+	double slot_cost_ns; /* of one start and stop in a linked program */
+	double probe_cost_ns[TLOBCTL_PROBE_STEPPED + 1][2]; /* by kind; [1]: entry to return; 0: not measured yet */
+	/* during tlobctl_poll() */
+	tlobctl_event_fn *fn;
+	void *arg;
+	int delivered;
+};
+
+/* Wait for @fd to become readable. */
+int tlobctl_source_add(struct tlobctl *ctl, int fd, struct tlobctl_source *source);
+void tlobctl_source_remove(struct tlobctl *ctl, int fd);
+
+/* Count @record and hand it out. It is the caller's own copy: nobody changes it meanwhile. */
+void tlobctl_deliver(struct tlobctl *ctl, struct tlob_record *record);
+/* A window in time was ended by exit or exec. */
+void tlobctl_abandoned(struct tlobctl *ctl, uint32_t client, uint32_t region, bool probe);
+
+#endif

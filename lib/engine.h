@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What an engine does for the library. A new engine is one file with such a table, and one line in home.c. */
+#ifndef TLOB_LIB_ENGINE_H
+#define TLOB_LIB_ENGINE_H
+
+#include <errno.h>
+
+#include "home.h"
+
+/* A window at its stop, which has ended it: the slot's fields are still there, nobody else looks at them. */
+struct tlob_ending {
+	struct tlob_seat *seat;
+	const struct tlob_window *window;
+	__u32 index; /* of the window */
+	__u64 now_ns;
+};
+
+/*
+ * All are called by the thread that owns the seat. They return 0 or negative errno: -ESRCH means that the calling task
+ * is not the one that enrolled (the child of a vfork), -EINTR, -EAGAIN and -ENOMEM that it did not work this
+ * time, anything else that the engine has gone.
+ */
+struct tlob_engine {
+	const char *name; /* what tlob_engine() says */
+	bool clocked; /* lives outside: gives the arenas, and keeps the thread clocks in them */
+	/* This thread takes @seat; its slot is empty. Signals are blocked. */
+	int (*enroll)(struct tlob_seat *seat);
+	/* This thread leaves @seat; windows that are still open end as abandoned. Signals are blocked. */
+	int (*leave)(struct tlob_seat *seat);
+	/* @deadline_ns lies before the arena's next wake-up. */
+	int (*arm)(struct tlob_seat *seat, __u64 now_ns, __u64 deadline_ns);
+	/* The window had expired. */
+	int (*close)(const struct tlob_ending *end);
+	/* The window was late, and its stop won. */
+	int (*report)(const struct tlob_ending *end);
+};
+
+extern const struct tlob_engine tlob_engine_bpf;
+extern const struct tlob_engine tlob_engine_user;
+
+/* Is this kick's result a reason to give the engine up? */
+static inline bool tlob_engine_gone(int r)
+{
+	return r < 0 && r != -ESRCH && r != -EINTR && r != -EAGAIN && r != -ENOMEM;
+}
+
+#endif

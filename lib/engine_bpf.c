@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Engine bpf, seen from the program: one system call on the descriptor that the agent passed. The kernel part keeps the
+ * clocks, notices expiry and writes the records.
+ */
+#include <errno.h>
+#include <linux/bpf.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "engine.h"
+#include "ledger.h"
+#include "now.h"
+#include "ownclock.h"
+#include "process.h"
+#include "record.h"
+#include "window.h"
+
+/*
+ * What the program returned, a positive errno, or why it could not be run. A descriptor that means another file now is
+ * -EBADF or -EINVAL. That nobody is enrolled here is only true in the child of a vfork.
+ */
+static int kick(const struct tlob_seat *seat, struct tlob_kick *k)
+{
+	union bpf_attr attr;
+
+	memset(&attr, 0, sizeof(attr));
+	attr.test.prog_fd = (__u32)seat->home->kick.fd;
+	attr.test.ctx_in = (__u64)(uintptr_t)k;
+	attr.test.ctx_size_in = sizeof(*k);
+	if (syscall(SYS_bpf, BPF_PROG_TEST_RUN, &attr,
+		    offsetof(union bpf_attr, test.batch_size) + sizeof(attr.test.batch_size)))
+		return -errno;
+	if (attr.test.retval == ESRCH && tlob_load(&seat->slot->tid) == tlob_gettid())
+		return -ESHUTDOWN;
+	return -(int)attr.test.retval;
+}
+
+static int enroll(struct tlob_seat *seat)
+{
+	struct tlob_kick k = {.op = TLOB_KICK_REGISTER};
+	const struct tlob_arena *arena = tlob_arena_of(seat, &k.slot);
+
+	if (!arena)
+		return -EINVAL;
+	k.arena = arena->id;
+	k.cookie = arena->cookie;
+	return kick(seat, &k);
+}
+
+/* The kernel part closes what is open; only the sum of overruns is kept here. */
+static int leave(struct tlob_seat *seat)
+{
+	struct tlob_kick k = {.op = TLOB_KICK_UNREGISTER, .now_ns = tlob_now()};
+	struct tlob_slot *slot = seat->slot;
+
+	for (__u32 i = 0; i < TLOB_MAX_DEPTH; i++)
+		if ((tlob_load(&slot->used) & 1u << i) &&
+		    TLOB_WINDOW_STATE(tlob_load(&slot->windows[i].state)) == TLOB_EXPIRED)
+			tlob_ledger_count(seat, slot->windows[i].region, overruns);
+	return kick(seat, &k);
+}
+
+static int arm(struct tlob_seat *seat, __u64 now_ns, __u64 deadline_ns)
+{
+	struct tlob_kick k = {.op = TLOB_KICK_ARM, .now_ns = now_ns, .deadline_ns = deadline_ns};
+
+	return kick(seat, &k);
+}
+
+/* Both records as this thread sees them, for the callback, or for everybody if the engine has gone. */
+static void tell(const struct tlob_ending *end, bool engine_gone)
+{
+	struct tlob_split now;
+	struct tlob_record r;
+	__u16 flags;
+
+	if (engine_gone ? !tlob_record_heard() : !tlob_record_has_callback())
+		return;
+	tlob_record_begin_own(&r, end);
+	(void)tlob_own_clock(end->seat->slot, &now);
+	flags = tlob_window_split(end->window, &now, r.elapsed_ns, &r);
+	r.type = TLOB_REC_OVERRUN;
+	r.flags = flags | TLOB_F_AT_STOP;
+	if (engine_gone)
+		tlob_record_tell(end->seat->home, &r);
+	else
+		tlob_record_call(&r);
+	r.type = TLOB_REC_CLOSE;
+	r.flags = flags;
+	if (engine_gone)
+		tlob_record_tell(end->seat->home, &r);
+	else
+		tlob_record_call(&r);
+}
+
+static int finish(const struct tlob_ending *end, enum tlob_kick_op op)
+{
+	struct tlob_kick k = {.op = op, .window = end->index, .now_ns = end->now_ns};
+	int r;
+
+	k.deadline_ns = end->window->deadline_ns;
+	r = kick(end->seat, &k);
+	tell(end, tlob_engine_gone(r));
+	return r;
+}
+
+static int close_window(const struct tlob_ending *end)
+{
+	return finish(end, TLOB_KICK_CLOSE);
+}
+
+static int report(const struct tlob_ending *end)
+{
+	return finish(end, TLOB_KICK_REPORT);
+}
+
+const struct tlob_engine tlob_engine_bpf = {
+	.name = "bpf",
+	.clocked = true,
+	.enroll = enroll,
+	.leave = leave,
+	.arm = arm,
+	.close = close_window,
+	.report = report,
+};

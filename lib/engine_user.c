@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Engine user: no privilege, no kernel part. The watcher notices expiry, the kernel's books give the split. */
+#include "baseline.h"
+#include "engine.h"
+#include "ledger.h"
+#include "now.h"
+#include "process.h"
+#include "record.h"
+#include "watch.h"
+#include "window.h"
+
+static int enroll(struct tlob_seat *seat)
+{
+	tlob_baseline_begin(seat);
+	return 0;
+}
+
+static int arm(struct tlob_seat *seat, __u64 now_ns, __u64 deadline_ns)
+{
+	tlob_watch_arm(seat->home, seat->head, deadline_ns);
+	tlob_process_look(now_ns);
+	return 0;
+}
+
+/* With an agent the callback has not heard of the overrun yet: it is told of both now. */
+static void tell_callback(struct tlob_record *r)
+{
+	__u16 flags = r->flags;
+
+	if (!tlob_record_has_callback())
+		return;
+	r->type = TLOB_REC_OVERRUN;
+	r->flags = flags | TLOB_F_AT_STOP;
+	tlob_record_call(r);
+	r->type = TLOB_REC_CLOSE;
+	r->flags = flags;
+	tlob_record_call(r);
+}
+
+static void deliver(struct tlob_home *home, struct tlob_record *r, bool overrun_too)
+{
+	bool agent = home->agent && !tlob_load(&home->dead);
+	__u16 flags = r->flags;
+
+	if (overrun_too) {
+		r->type = TLOB_REC_OVERRUN;
+		r->flags = flags | TLOB_F_AT_STOP;
+		tlob_record_deliver(home, r);
+	}
+	r->type = TLOB_REC_CLOSE;
+	r->flags = flags;
+	tlob_record_deliver(home, r);
+	if (agent && !tlob_load(&home->dead))
+		tell_callback(r);
+}
+
+static int end_overrun(const struct tlob_ending *end, bool overrun_too)
+{
+	struct tlob_home *home = end->seat->home;
+	struct tlob_record r;
+
+	if (!tlob_process_listens(home))
+		return 0;
+	tlob_record_begin_own(&r, end);
+	tlob_baseline_split_own(end->seat, end->window, &r);
+	deliver(home, &r, overrun_too);
+	return 0;
+}
+
+static int close_window(const struct tlob_ending *end)
+{
+	tlob_watch_settle(end->window);
+	return end_overrun(end, false);
+}
+
+static int report(const struct tlob_ending *end)
+{
+	return end_overrun(end, true);
+}
+
+static void abandon(struct tlob_seat *seat, __u32 index)
+{
+	struct tlob_window *w = &seat->slot->windows[index];
+	struct tlob_ending end = {.seat = seat, .window = w, .index = index};
+	__u64 word = tlob_load(&w->state);
+	struct tlob_record r;
+
+	if (TLOB_WINDOW_STATE(word) == TLOB_ARMED && tlob_window_take(w, word, TLOB_IDLE)) {
+		tlob_ledger_count(seat, w->region, abandoned);
+		return;
+	}
+	if (TLOB_WINDOW_STATE(tlob_load(&w->state)) != TLOB_EXPIRED)
+		return;
+	tlob_ledger_count(seat, w->region, overruns);
+	if (!tlob_process_listens(seat->home))
+		return;
+	tlob_watch_settle(w);
+	end.now_ns = tlob_now();
+	tlob_record_begin_own(&r, &end);
+	tlob_baseline_split_own(seat, w, &r);
+	r.flags |= TLOB_F_ABANDONED;
+	deliver(seat->home, &r, false);
+}
+
+static int leave(struct tlob_seat *seat)
+{
+	__u32 used = tlob_load(&seat->slot->used);
+
+	for (__u32 i = 0; i < TLOB_MAX_DEPTH; i++)
+		if (used & 1u << i)
+			abandon(seat, i);
+	return 0;
+}
+
+const struct tlob_engine tlob_engine_user = {
+	.name = "user",
+	.clocked = false,
+	.enroll = enroll,
+	.leave = leave,
+	.arm = arm,
+	.close = close_window,
+	.report = report,
+};

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "home.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/bpf.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "engine.h"
+#include "ledger.h"
+
+struct tlob_home *tlob_home_new(void)
+{
+	struct tlob_home *home = mmap(NULL, sizeof(*home), PROT_READ | PROT_WRITE,
+				      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (home == MAP_FAILED)
+		return NULL;
+	home->socket = home->wake = home->kick = TLOB_NO_DESCRIPTOR;
+	return home;
+}
+
+static void close_descriptors(struct tlob_home *home)
+{
+	tlob_descriptor_drop(&home->socket);
+	tlob_descriptor_drop(&home->wake);
+	tlob_descriptor_drop(&home->kick);
+}
+
+void tlob_home_free(struct tlob_home *home)
+{
+	close_descriptors(home);
+	for (__u32 i = 0; i < home->narenas; i++) {
+		munmap(home->arenas[i].entries, TLOB_ARENA_BYTES);
+		munmap(home->arenas[i].seats, sizeof(struct tlob_seat) * TLOB_ARENA_SLOTS);
+	}
+	if (home->ledger)
+		munmap(home->ledger, TLOB_LEDGER_BYTES);
+	munmap(home, sizeof(*home));
+}
+
+static void sign(struct tlob_ledger *ledger)
+{
+	ledger->magic = TLOB_ABI_MAGIC;
+	ledger->version = TLOB_ABI_VERSION;
+	ledger->pid = (__u32)getpid();
+}
+
+int tlob_home_make_local(struct tlob_home *home)
+{
+	home->engine = &tlob_engine_user;
+	home->ledger = tlob_ledger_map_own();
+	if (!home->ledger)
+		return -errno;
+	sign(home->ledger);
+	return 0;
+}
+
+/* Writing to anything else in the belief that it is one could do harm in the program's name. */
+static bool is_eventfd(int fd)
+{
+	char path[32], target[32];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	n = readlink(path, target, sizeof(target) - 1);
+	if (n < 0)
+		return false;
+	target[n] = '\0';
+	return !strcmp(target, "anon_inode:[eventfd]");
+}
+
+static bool is_kick_program(int fd)
+{
+	struct bpf_prog_info info = {0};
+	union bpf_attr attr = {0};
+
+	attr.info.bpf_fd = (__u32)fd;
+	attr.info.info_len = sizeof(info);
+	attr.info.info = (__u64)(uintptr_t)&info;
+	return !syscall(SYS_bpf, BPF_OBJ_GET_INFO_BY_FD, &attr, sizeof(attr)) &&
+	       info.type == BPF_PROG_TYPE_SYSCALL;
+}
+
+/* Takes the descriptor out of @fds: whoever leaves it there has it closed. */
+static int adopt(int *fd, struct tlob_descriptor *into)
+{
+	int r = tlob_descriptor_adopt(*fd, into);
+
+	*fd = -1;
+	return r;
+}
+
+static int make_bpf(struct tlob_home *home, int *fds)
+{
+	const struct tlob_msg_arena *first = &home->welcome.arena;
+	union tlob_arena_entry *entries;
+	int r;
+
+	if (!is_kick_program(fds[2]))
+		return -EPROTO;
+	r = adopt(&fds[2], &home->kick);
+	if (r)
+		return r;
+	home->engine = &tlob_engine_bpf;
+	entries = tlob_arena_map_shared(fds[3]);
+	if (!entries)
+		return -EPROTO;
+	r = tlob_arena_append(home, entries, first->arena, first->cookie);
+	if (r)
+		munmap(entries, TLOB_ARENA_BYTES);
+	return r;
+}
+
+static int make_guest(struct tlob_home *home, int *fds, int nfds)
+{
+	int wanted = home->welcome.engine == TLOB_ENGINE_BPF  ? 4 :
+		     home->welcome.engine == TLOB_ENGINE_USER ? 2 :
+								-1;
+	int r;
+
+	if (nfds != wanted)
+		return -EPROTO;
+	home->ledger = tlob_ledger_map(fds[0]);
+	if (!home->ledger)
+		return -errno;
+	if (!is_eventfd(fds[1]))
+		return -EPROTO;
+	r = adopt(&fds[1], &home->wake);
+	if (r)
+		return r;
+	/* a write must not wait, whatever the agent leaves in the counter */
+	(void)fcntl(home->wake.fd, F_SETFL, O_NONBLOCK);
+	sign(home->ledger);
+	home->agent = true;
+	home->engine = &tlob_engine_user;
+	return wanted == 4 ? make_bpf(home, fds) : 0;
+}
+
+int tlob_home_make_guest(struct tlob_home *home, int *fds, int nfds)
+{
+	int r = make_guest(home, fds, nfds);
+
+	for (int i = 0; i < nfds; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+	return r;
+}
+
+/* Threads may be in the middle of a start or a stop here, so the addresses stay good. */
+void tlob_home_bury(struct tlob_home *home)
+{
+	__u32 n = tlob_load_acquire(&home->narenas);
+
+	tlob_store(&home->dead, 1u);
+	close_descriptors(home);
+	tlob_ledger_blank(home->ledger);
+	for (__u32 i = 0; home->engine->clocked && i < n; i++)
+		(void)mmap(home->arenas[i].entries, TLOB_ARENA_BYTES, PROT_READ | PROT_WRITE,
+			   MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+
+void tlob_home_forget(struct tlob_home *home)
+{
+	__u32 n = home->engine->clocked ? 0 : tlob_load(&home->narenas);
+
+	close_descriptors(home);
+	for (__u32 i = 0; i < n; i++)
+		for (__u32 k = 1; k < TLOB_ARENA_SLOTS; k++)
+			if (home->arenas[i].seats[k].books.fd >= 0 &&
+			    (home->arenas[i].taken & 1ULL << k))
+				tlob_descriptor_drop(&home->arenas[i].seats[k].books);
+}

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "record.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <tlob/tlob.h>
+
+#include "calm.h"
+#include "connect.h"
+#include "ledger.h"
+#include "log.h"
+#include "process.h"
+#include "region.h"
+#include "watch.h"
+
+/* Function and argument change together, so each pair is an object of its own; a handful in a program's life. */
+struct callback {
+	tlob_overrun_fn *fn;
+	void *arg;
+	struct callback *before; /* whoever calls it now still may; nothing is freed */
+};
+static struct callback *callback;
+
+void tlob_record_begin(struct tlob_record *r, const struct tlob_slot *slot,
+		       const struct tlob_window *w, __u64 word, __u32 index, __u64 now_ns)
+{
+	memset(r, 0, sizeof(*r));
+	r->region = w->region;
+	r->tgid = (__u32)getpid();
+	r->tid = slot->tid;
+	r->time_ns = now_ns;
+	r->start_ns = w->start_ns;
+	r->budget_ns = w->deadline_ns - w->start_ns;
+	r->elapsed_ns = now_ns - w->start_ns;
+	r->tag = w->tag;
+	r->window = TLOB_WINDOW_GEN(word) << 3 | index;
+}
+
+void tlob_record_begin_own(struct tlob_record *r, const struct tlob_ending *end)
+{
+	const struct tlob_window *w = end->window;
+	int cpu = sched_getcpu();
+
+	tlob_record_begin(r, end->seat->slot, w, w->state, end->index, end->now_ns);
+	r->state = TLOB_RUNNING;
+	r->cpu = cpu < 0 ? 0 : (__u32)cpu;
+	prctl(PR_GET_NAME, r->comm);
+}
+
+bool tlob_record_has_callback(void)
+{
+	struct callback *c = tlob_load_acquire(&callback);
+
+	return c && c->fn;
+}
+
+bool tlob_record_heard(void)
+{
+	return tlob_record_has_callback() || tlob_log_is_open();
+}
+
+void tlob_record_call(const struct tlob_record *r)
+{
+	struct callback *c = tlob_load_acquire(&callback);
+
+	if (c && c->fn)
+		c->fn(r, tlob_region_at(r->region), c->arg);
+}
+
+void tlob_record_tell(const struct tlob_home *home, const struct tlob_record *r)
+{
+	if (tlob_log_is_open() && r->region < TLOB_MAX_REGIONS)
+		tlob_log_record(r, &home->ledger->regions[r->region]);
+	tlob_record_call(r);
+}
+
+static void wake_agent(const struct tlob_home *home)
+{
+	const __u64 one = 1;
+
+	/* -EAGAIN: it has been told 2^64 - 2 times already */
+	if (tlob_descriptor_ours(&home->wake) && write(home->wake.fd, &one, sizeof(one)) < 0)
+		return;
+}
+
+void tlob_record_deliver(struct tlob_home *home, const struct tlob_record *r)
+{
+	if (home->agent && !tlob_load(&home->dead)) {
+		if (tlob_connect_alive(&home->socket)) {
+			tlob_ledger_push(home->ledger, r);
+			wake_agent(home);
+			return;
+		}
+		tlob_process_lost(home);
+	}
+	tlob_record_tell(home, r);
+}
+
+int tlob_on_overrun(tlob_overrun_fn *fn, void *arg)
+{
+	struct callback *c = malloc(sizeof(*c));
+	struct tlob_home *home;
+
+	if (!c) {
+		errno = ENOMEM;
+		return -ENOMEM;
+	}
+	c->fn = fn;
+	c->arg = arg;
+	c->before = tlob_load(&callback);
+	for (;;) {
+		struct callback *was = tlob_cmpxchg(&callback, c->before, c);
+
+		if (was == c->before)
+			break;
+		c->before = was;
+	}
+	if (fn) {
+		TLOB_CALM;
+
+		/* the watcher, if there has to be one, starts here: in a signal handler it could not */
+		home = tlob_process_home();
+		if (home && !home->engine->clocked)
+			tlob_watch_start();
+	}
+	return 0;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Records that the library itself writes, and who is told of them. */
+#ifndef TLOB_LIB_RECORD_H
+#define TLOB_LIB_RECORD_H
+
+#include "engine.h"
+
+/* Everything but the split, type and flags. @w may be a copy, @word is its state while it was open. */
+void tlob_record_begin(struct tlob_record *r, const struct tlob_slot *slot,
+		       const struct tlob_window *w, __u64 word, __u32 index, __u64 now_ns);
+/* The same for the calling thread's window that has just ended; also cpu, comm and state. */
+void tlob_record_begin_own(struct tlob_record *r, const struct tlob_ending *end);
+
+/* To the agent, if @home still has one, else to the program itself. */
+void tlob_record_deliver(struct tlob_home *home, const struct tlob_record *r);
+/* To the program itself: its callback and its log. */
+void tlob_record_tell(const struct tlob_home *home, const struct tlob_record *r);
+/* To the callback only. */
+void tlob_record_call(const struct tlob_record *r);
+/* Is there a callback, or a log? */
+bool tlob_record_heard(void);
+bool tlob_record_has_callback(void);
+
+#endif

@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "watch.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "baseline.h"
+#include "calm.h"
+#include "engine.h"
+#include "now.h"
+#include "process.h"
+#include "record.h"
+#include "window.h"
+
+/* Callbacks run on it, so it is not as small as it could be; only pages that are touched count. */
+#define STACK_BYTES (256 * 1024)
+/*
+ * Above everything that is not real-time, and below what people give their own real-time threads: an overrun of such
+ * a thread is then noticed when it leaves the CPU, or on another one.
+ */
+#define PRIORITY 10
+#define LINGER_NS TLOB_NS_PER_S
+#define SETTLE_NS (2 * TLOB_NS_PER_MS)
+#define STOP_WAIT_S 1
+#define STOP_WAIT_NS (STOP_WAIT_S * TLOB_NS_PER_S)
+
+/* Of the watcher that runs; live->watching. */
+static pthread_t thread;
+
+/* ---- expiry */
+
+struct scan {
+	struct tlob_home *home;
+	struct tlob_arena *arena;
+	__u64 woken_ns; /* when this thread was due to run */
+	__u64 earliest_ns; /* deadline still open */
+};
+
+static void copy_window(const struct tlob_window *from, struct tlob_window *to)
+{
+	to->start_ns = tlob_load(&from->start_ns);
+	to->deadline_ns = tlob_load(&from->deadline_ns);
+	to->tag = tlob_load(&from->tag);
+	to->region = tlob_load(&from->region);
+	to->switches = tlob_load(&from->switches);
+	to->running_ns = tlob_load(&from->running_ns);
+	to->waiting_ns = tlob_load(&from->waiting_ns);
+	to->sleeping_ns = tlob_load(&from->sleeping_ns);
+}
+
+/*
+ * The split is taken before the window is: once it is EXPIRED the thread goes on to close it. If the stop wins
+ * meanwhile, it reports.
+ */
+static void expire(struct scan *s, __u32 index, struct tlob_window *w, __u64 word,
+		   const struct tlob_window *copy)
+{
+	struct tlob_slot *slot = &s->arena->entries[index].slot;
+	struct tlob_live *live = tlob_live;
+	__u64 now = tlob_now();
+	struct tlob_record r;
+
+	tlob_record_begin(&r, slot, copy, word, (__u32)(w - slot->windows), now);
+	r.type = TLOB_REC_OVERRUN;
+	if (tlob_baseline_split_other(slot, &s->arena->seats[index], copy, &r, now - s->woken_ns)) {
+		tlob_window_take(w, word, TLOB_IDLE); /* its thread has exited: abandoned */
+		return;
+	}
+	(void)tlob_xchg(&live->expiring, (const void *)w);
+	if (tlob_window_take(w, word, TLOB_EXPIRED))
+		tlob_record_deliver(s->home, &r);
+	tlob_store_release(&live->expiring, (const void *)NULL);
+}
+
+static void scan_slot(struct scan *s, __u32 index)
+{
+	struct tlob_slot *slot = &s->arena->entries[index].slot;
+	__u32 used = tlob_load_acquire(&slot->used);
+
+	for (__u32 i = 0; i < TLOB_MAX_DEPTH; i++) {
+		struct tlob_window *w = &slot->windows[i], copy;
+		__u64 word = tlob_load_acquire(&w->state);
+
+		if (!(used & 1u << i) || TLOB_WINDOW_STATE(word) != TLOB_ARMED)
+			continue;
+		copy_window(w, &copy);
+		if (copy.deadline_ns <= tlob_now())
+			expire(s, index, w, word, &copy);
+		else if (copy.deadline_ns < s->earliest_ns)
+			s->earliest_ns = copy.deadline_ns;
+	}
+}
+
+static void scan_arena(struct tlob_home *home, struct tlob_arena *arena, __u64 woken_ns)
+{
+	struct scan s = {
+		.home = home, .arena = arena, .woken_ns = woken_ns, .earliest_ns = TLOB_NEVER};
+	struct tlob_arena_head *head = &arena->entries->head;
+	__u64 taken;
+
+	tlob_wake_clear(head);
+	taken = tlob_load_acquire(&arena->taken) & ~1ULL;
+	for (; taken; taken &= taken - 1)
+		scan_slot(&s, (__u32)__builtin_ctzll(taken));
+	if (s.earliest_ns != TLOB_NEVER)
+		tlob_wake_lower(head, s.earliest_ns);
+}
+
+/* Scan what is due, in every home that still has windows; returns when the next is due. */
+static __u64 scan_homes(__u64 woken_ns, bool all)
+{
+	__u64 next = TLOB_NEVER;
+
+	for (struct tlob_home *home = tlob_load_acquire(&tlob_live->home); home;
+	     home = home->older) {
+		__u32 n = tlob_load_acquire(&home->narenas);
+
+		if (home->epoch < tlob_load(&tlob_live->first_epoch))
+			break; /* from here on they are a parent's */
+		if (home->engine->clocked || tlob_load(&home->dead))
+			continue;
+		for (__u32 i = 0; i < n; i++) {
+			struct tlob_arena_head *head = &home->arenas[i].entries->head;
+
+			if (all || tlob_load(&head->next_wake_ns) <= tlob_now())
+				scan_arena(home, &home->arenas[i], woken_ns);
+			if (tlob_load(&head->next_wake_ns) < next)
+				next = tlob_load(&head->next_wake_ns);
+		}
+	}
+	return next;
+}
+
+/* ---- the thread */
+
+/* Threads are left that measure, or the main thread; otherwise it must not keep the process alive. */
+static bool is_needed(struct tlob_live *live, __u64 now, __u64 *alone_ns)
+{
+	if (tlob_load(&live->holders) > 0) {
+		*alone_ns = 0;
+		return true;
+	}
+	if (!*alone_ns)
+		*alone_ns = now;
+	return now - *alone_ns < LINGER_NS;
+}
+
+/*
+ * Sleeping: wake_ns is first NEVER, so that whoever arms while the arenas are looked through calls; then the time this thread
+ * wakes up by itself, so that only earlier deadlines do.
+ */
+static void watch_until_unneeded(struct tlob_live *live)
+{
+	__u64 woken = tlob_now(), alone = 0;
+	bool all = true;
+
+	while (tlob_load(&live->watch) == TLOB_WATCH_RUNS) {
+		__u32 calls;
+		__u64 wake;
+
+		tlob_xchg(&live->wake_ns, TLOB_NEVER);
+		calls = tlob_load_acquire(&live->calls);
+		wake = scan_homes(woken, all);
+		all = false;
+		tlob_process_look(tlob_now());
+		if (!is_needed(live, tlob_now(), &alone))
+			return;
+		if (alone && alone + LINGER_NS < wake)
+			wake = alone + LINGER_NS;
+		tlob_xchg(&live->wake_ns, wake);
+		tlob_futex_wait(&live->calls, calls, wake);
+		woken = tlob_now();
+		if (wake < woken)
+			woken = wake;
+	}
+}
+
+static bool has_deadlines(void)
+{
+	for (struct tlob_home *home = tlob_load_acquire(&tlob_live->home); home; home = home->older)
+		for (__u32 i = 0; i < tlob_load_acquire(&home->narenas); i++)
+			if (!home->engine->clocked && !tlob_load(&home->dead) &&
+			    tlob_load(&home->arenas[i].entries->head.next_wake_ns) != TLOB_NEVER)
+				return true;
+	return false;
+}
+
+static void *watch(void *arg)
+{
+	struct sched_param param = {.sched_priority = PRIORITY};
+	struct tlob_live *live = arg;
+
+	prctl(PR_SET_NAME, "tlob-watch");
+	prctl(PR_SET_TIMERSLACK, 1UL);
+	/* not allowed everywhere; records are later then */
+	(void)sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &param);
+	tlob_store(&live->watch_tid, tlob_gettid());
+	for (;;) {
+		watch_until_unneeded(live);
+		if (tlob_cmpxchg(&live->watch, (__u32)TLOB_WATCH_RUNS, (__u32)TLOB_WATCH_NONE) ==
+		    TLOB_WATCH_ENDS)
+			return NULL; /* joined */
+		/* who arms from now on starts another; who did before is seen here */
+		if (!has_deadlines() || tlob_cmpxchg(&live->watch, (__u32)TLOB_WATCH_NONE,
+						     (__u32)TLOB_WATCH_RUNS) != TLOB_WATCH_NONE)
+			break;
+	}
+	pthread_detach(pthread_self());
+	return NULL;
+}
+
+static int create(struct tlob_live *live, size_t stack_bytes)
+{
+	pthread_attr_t attr;
+	int r;
+	TLOB_QUIET; /* inherited: no signal of the program's is handled there */
+
+	if (pthread_attr_init(&attr))
+		return -ENOMEM;
+	if (stack_bytes)
+		pthread_attr_setstacksize(&attr, stack_bytes);
+	r = pthread_create(&thread, &attr, watch, live);
+	pthread_attr_destroy(&attr);
+	return -r;
+}
+
+void tlob_watch_start(void)
+{
+	struct tlob_live *live = tlob_live;
+
+	if (!tlob_load(&live->pid) || tlob_lock_take(&live->watching, 0))
+		return;
+	if (!tlob_load(&tlob_switched_off) &&
+	    tlob_cmpxchg(&live->watch, (__u32)TLOB_WATCH_NONE, (__u32)TLOB_WATCH_RUNS) ==
+		    TLOB_WATCH_NONE) {
+		/* a program with much thread-local data needs the default size; without a thread overruns are told at
+		 * the stop */
+		if (create(live, STACK_BYTES) && create(live, 0))
+			tlob_store(&live->watch, (__u32)TLOB_WATCH_NONE);
+	}
+	tlob_lock_release(&live->watching);
+}
+
+void tlob_watch_call(void)
+{
+	struct tlob_live *live = tlob_live;
+
+	if (tlob_load(&live->watch) != TLOB_WATCH_RUNS)
+		return;
+	__atomic_add_fetch(&live->calls, 1, __ATOMIC_SEQ_CST);
+	tlob_futex_wake(&live->calls, 1);
+}
+
+void tlob_watch_stop(void)
+{
+	struct tlob_live *live = tlob_live;
+	struct timespec until;
+
+	if (tlob_load(&live->watch_tid) == tlob_gettid()) /* a callback has called exit() */
+		return;
+	if (tlob_lock_take(&live->watching, STOP_WAIT_NS))
+		return;
+	if (tlob_cmpxchg(&live->watch, (__u32)TLOB_WATCH_RUNS, (__u32)TLOB_WATCH_ENDS) ==
+	    TLOB_WATCH_RUNS) {
+		__atomic_add_fetch(&live->calls, 1, __ATOMIC_SEQ_CST);
+		tlob_futex_wake(&live->calls, 1);
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_sec += STOP_WAIT_S;
+		if (pthread_timedjoin_np(thread, NULL,
+					 &until)) /* a callback that does not return */
+			pthread_detach(thread);
+		tlob_store(&live->watch, (__u32)TLOB_WATCH_NONE);
+	}
+	tlob_lock_release(&live->watching);
+}
+
+/*
+ * A start without a watcher: in a forked child, after an agent has come that wants engine user, or after the watcher has
+ * gone with the threads. A handler that runs has its own signal blocked, so where nothing is blocked no handler is, and a
+ * thread may be created. Elsewhere overruns are told at the stop, until somebody arms who may.
+ */
+static void start_if_safe(struct tlob_home *home)
+{
+	sigset_t blocked;
+
+	if (!tlob_process_listens(home) || pthread_sigmask(SIG_SETMASK, NULL, &blocked) ||
+	    !sigisemptyset(&blocked))
+		return;
+	tlob_watch_start();
+}
+
+void tlob_watch_arm(struct tlob_home *home, struct tlob_arena_head *head, __u64 deadline_ns)
+{
+	struct tlob_live *live = tlob_live;
+	__u64 next = tlob_load(&head->next_wake_ns);
+
+	/* nobody scans: what is there means nothing, and once it is stale each start would come here */
+	if (tlob_load(&live->watch) == TLOB_WATCH_NONE && next < deadline_ns)
+		tlob_cmpxchg(&head->next_wake_ns, next, deadline_ns);
+	tlob_wake_lower(head, deadline_ns);
+	if (tlob_load(&live->watch) == TLOB_WATCH_NONE)
+		start_if_safe(home);
+	else if (deadline_ns < tlob_load(&live->wake_ns))
+		tlob_watch_call();
+}
+
+void tlob_watch_settle(const struct tlob_window *w)
+{
+	struct tlob_live *live = tlob_live;
+	__u64 until = tlob_now() + SETTLE_NS;
+	struct timespec pause = {.tv_nsec = 20 * TLOB_NS_PER_US};
+
+	while (tlob_load_acquire(&live->expiring) == w && tlob_now() < until)
+		nanosleep(&pause, NULL);
+}

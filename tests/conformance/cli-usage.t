@@ -1,0 +1,70 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What a person may mistype: one message that says what is wrong, on standard error, and status 64; and help.
+# shellcheck source-path=SCRIPTDIR source=../tap.sh
+. "$(dirname "$0")/../tap.sh"
+plan 108
+tlob=$BUILD/tlob
+
+# wrong COMMAND WORDS ARGUMENT...: "tlob COMMAND: ...WORDS..." and where to read more, nothing else
+wrong() {
+	local command=${1:+ $1} words=$2 out status
+	shift 2
+	out=$("$tlob" "$@" 2>"$TMP/err" </dev/null)
+	status=$?
+	is "tlob $*: status" 64 $status
+	has "tlob $*: says why" "$words" "$(head -n 1 "$TMP/err")"
+	is "tlob $*: that, and where to read more" "tlob$command: |Try 'tlob help$command'.|" \
+		"$(sed "1s/^\(tlob[a-z ]*: \).*/\1/" "$TMP/err" | tr '\n' '|')$out"
+}
+
+wrong '' "no command given"
+wrong '' "unknown command 'runn'; did you mean run?" runn
+wrong '' "unknown command 'frobnicate'" frobnicate
+wrong '' "unknown option '--hlep'; did you mean --help?" --hlep
+wrong help "unknown command 'wacth'; did you mean watch?" help wacth
+wrong help "one command at a time, not 'watch' too" help run watch
+wrong version "unexpected 'now'" version now
+wrong doctor "unexpected 'bpf'" doctor bpf
+wrong doctor "unknown engine 'bfp'; did you mean bpf?" doctor --usable bfp
+wrong doctor "option --usable needs a value: ENGINE" doctor -u
+
+wrong run "no program to run" run
+wrong run "no program to run" run -q --
+wrong run "unknown option '--fial'; did you mean --fail?" run --fial -- true
+wrong run "unknown option '--engien'; did you mean --engine?" run --engien=bpf -- true
+wrong run "unknown option '--colour-me'" run --colour-me -- true
+wrong run "unknown option '-z'" run -z -- true
+wrong run "option --region needs a value: REGION" run -r
+wrong run "option --engine needs a value: ENGINE" run --engine
+wrong run "option --fail takes no value" run --fail=2 -- true
+wrong run "unknown engine 'usre'; did you mean user?" run -e usre -- true
+wrong run "unknown engine 'ebpf-vm'; there are auto, bpf, kernel and user" run -e ebpf-vm -- true
+wrong run "--color is auto, always or never, not 'red'" run --color red -- true
+
+wrong watch "unexpected './program'; to start a program use tlob run" watch ./program
+wrong watch "--pid is the number of a process, not 'init'" watch -p init
+wrong watch "--pid is the number of a process, not '-1'" watch -p -1
+wrong watch "--pid is the number of a process, not '99999999999'" watch -p 99999999999
+wrong watch "--duration '10':" watch -d 10
+wrong watch "--duration '0s' is no time at all" watch -d 0s
+wrong watch "--duration 'soon':" watch -d soon
+
+# ---- help
+for command in run watch doctor help version; do
+	out=$("$tlob" help $command)
+	is "help $command: status" 0 $?
+	is "$command --help says the same" "$out" "$("$tlob" $command --help)"
+	has "help $command: how it is used" "Usage: tlob $command" "$out"
+done
+out=$("$tlob" help)
+is "help and --help and -h are one" "$out|$out" "$("$tlob" --help)|$("$tlob" -h)"
+is "version and --version and -V are one" "$(sed -n 's/^VERSION := /tlob /p' Makefile)" \
+	"$("$tlob" version; "$tlob" --version >"$TMP/v1"; "$tlob" -V | diff - "$TMP/v1")"
+is "all help fits 80 columns" "" \
+	"$(for command in '' run watch doctor help version; do "$tlob" help $command; done | awk 'length > 80')"
+"$tlob" help >/dev/full 2>"$TMP/err"
+is "help onto a full disk: status" 1 $?
+has "help onto a full disk: says so" "cannot write to standard output: No space left on device" "$(cat "$TMP/err")"
+is "an option's long name may be shortened" 0 "$("$tlob" doctor --js >/dev/null; echo $?)"
+finish

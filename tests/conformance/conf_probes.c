@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Windows on an unmodified program, by probe pairs: engine bpf only. The program is probee.c. */
+#include "harness.h"
+
+#include <bpf/bpf.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+const struct conf_subject conf_subjects[] = {{NULL, NULL}};
+
+static char probee[PATH_MAX];
+
+static void open_for(struct conf *c, pid_t pid)
+{
+	struct tlobctl_opts opts = {.size = sizeof(opts), .engine = TLOBCTL_ENGINE_BPF, .pid = pid};
+
+	if (tlobctl_open(&opts, &c->ctl) < 0) {
+		printf("Bail out! %s\n", tlobctl_error());
+		exit(1);
+	}
+}
+
+static int add(struct conf *c, const char *fmt, ...)
+{
+	char spec[PATH_MAX + 256];
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	vsnprintf(spec, sizeof(spec), fmt, ap);
+	va_end(ap);
+	n = tlobctl_add(c->ctl, spec, NULL, NULL);
+	if (n < 0)
+		tap_note("%s: %s", spec, tlobctl_error());
+	return n;
+}
+
+static void run_probee(struct conf *c, const char *mode, const char *count, const char *ms)
+{
+	conf_reset(c);
+	CONF_EXEC(c, probee, mode, count, ms);
+	conf_go(c);
+	conf_pump(c, 30000, NULL);
+}
+
+/* One region, one mode, how many records. */
+static void check_simple(struct conf *c)
+{
+	const struct conf_event *e;
+	struct tlobctl_stat s = {0};
+	const char *wrong;
+	bool right = true;
+
+	open_for(c, 0);
+	tap_ok(add(c, "%s:work_spin@20ms", probee) == 1, "function: entry to return attaches");
+	run_probee(c, "spin", "50", "1");
+	tap_ok(c->nevents == 0 && conf_stat(c, "work_spin", &s) && s.windows == 50, "within budget: 50 windows, no record");
+	run_probee(c, "spin", "3", "60");
+	for (size_t i = 0; i < c->nevents; i++) {
+		e = &c->events[i];
+		right &= (e->record.flags & TLOB_F_PROBE) && e->record.tgid == (uint32_t)c->pid &&
+			 !strcmp(e->region, "work_spin") && e->record.budget_ns == 20000000u;
+		if (e->record.type == TLOB_REC_CLOSE)
+			right &= e->record.running_ns + e->record.waiting_ns > 50000000u &&
+				 e->record.sleeping_ns < 5000000u;
+	}
+	tap_ok(right && conf_count(c, TLOB_REC_OVERRUN, "work_spin") == 3, "over while spinning: one record each, right split");
+	wrong = conf_pairs_wrong(c);
+	tap_ok(!wrong, "pairs and sums (%s)", wrong ? wrong : "hold");
+	tap_ok(conf_stat(c, "work_spin", &s) && s.windows == 53 && s.overruns == 3 && s.lost == 0, "statistics agree");
+	tap_ok(add(c, "naps=%s:work_sleep@20ms", probee) == 1, "a second region joins while attached");
+	run_probee(c, "sleep", "2", "60");
+	e = conf_find(c, TLOB_REC_OVERRUN, "naps", 0);
+	tap_ok(e && e->record.state == TLOB_SLEEPING, "over while sleeping: state at expiry");
+	tap_ok(e && e->seen_ns < e->record.start_ns + 60000000u, "the record came while it slept");
+	conf_close(c);
+}
+
+static void check_shapes(struct conf *c)
+{
+	const char *wrong;
+
+	open_for(c, 0);
+	tap_ok(add(c, "ac=%s:mark_a..mark_c@30ms", probee) == 1 && add(c, "bc=%s:mark_b..mark_c@30ms", probee) == 1 &&
+		       add(c, "ab=%s:mark_a..mark_b@200ms", probee) == 1,
+	       "three pairs over three addresses, two sharing a stop, two a start");
+	run_probee(c, "marks", "2", "50");
+	tap_ok(conf_count(c, TLOB_REC_OVERRUN, "ac") == 2 && conf_count(c, TLOB_REC_OVERRUN, "bc") == 2 &&
+		       conf_count(c, TLOB_REC_OVERRUN, "ab") == 0,
+	       "each has its own windows and its own budget");
+	wrong = conf_pairs_wrong(c);
+	tap_ok(!wrong, "pairs and sums (%s)", wrong ? wrong : "hold");
+	conf_close(c);
+
+	open_for(c, 0);
+	tap_ok(add(c, "%s:outer@20ms", probee) == 1 && add(c, "%s:inner@20ms", probee) == 1 &&
+		       add(c, "%s:recursive@20ms", probee) == 1,
+	       "nested and recursive functions attach");
+	run_probee(c, "nested", "2", "50");
+	tap_ok(conf_count(c, TLOB_REC_OVERRUN, "outer") == 2 && conf_count(c, TLOB_REC_OVERRUN, "inner") == 2,
+	       "nested: both are over");
+	run_probee(c, "recursive", "1", "50");
+	tap_ok(conf_count(c, TLOB_REC_OVERRUN, "recursive") == 4, "recursion: each of 4 levels is over");
+	wrong = conf_pairs_wrong(c);
+	tap_ok(!wrong, "pairs and sums (%s)", wrong ? wrong : "hold");
+	run_probee(c, "deep", "1", "50");
+	{
+		struct tlobctl_stat s = {0};
+
+		tap_ok(conf_count(c, TLOB_REC_OVERRUN, "recursive") == 8 && conf_stat(c, "recursive", &s) &&
+			       s.refused == 4,
+		       "recursion beyond the depth: 8 measured, 4 refused (%lu)", s.refused);
+	}
+	wrong = conf_pairs_wrong(c);
+	tap_ok(!wrong, "the inner 4 stops do not end outer windows (%s)", wrong ? wrong : "sums hold");
+	conf_close(c);
+
+	open_for(c, 0);
+	tap_ok(add(c, "%s:alpha_*@20ms", probee) == 2, "glob: one region per function");
+	run_probee(c, "alpha", "1", "50");
+	tap_ok(conf_count(c, TLOB_REC_OVERRUN, "alpha_one") == 1 && conf_count(c, TLOB_REC_OVERRUN, "alpha_two") == 1,
+	       "glob: each has its record");
+	conf_close(c);
+}
+
+static void check_ends(struct conf *c)
+{
+	open_for(c, 0);
+	add(c, "%s:never_returns@200ms", probee);
+	run_probee(c, "leave", "1", "400");
+	tap_ok(c->nevents == 0, "a thread that exits inside: no record, though its process outlives the budget");
+	conf_close(c);
+}
+
+static int copy(const char *to)
+{
+	char command[3 * PATH_MAX];
+
+	snprintf(command, sizeof(command), "cp '%s' '%s'", probee, to);
+	return system(command);
+}
+
+static void check_odd_path(struct conf *c)
+{
+	char dir[] = "/tmp/tlob odd: a=b@c XXXXXX", path[128], kept[PATH_MAX];
+
+	if (!mkdtemp(dir))
+		exit(1);
+	snprintf(path, sizeof(path), "%s/pro:bee 1", dir);
+	tap_ok(copy(path) == 0, "a copy under %s", path);
+	open_for(c, 0);
+	tap_ok(add(c, "odd=%s:work_spin@10ms", path) == 1, "a path with ':', '=', '@' and blanks attaches");
+	strcpy(kept, probee);
+	strcpy(probee, path);
+	run_probee(c, "spin", "1", "40");
+	strcpy(probee, kept);
+	tap_ok(conf_count(c, TLOB_REC_OVERRUN, "odd") == 1, "and is measured");
+	conf_close(c);
+	unlink(path);
+	rmdir(dir);
+}
+
+static void check_filters(struct conf *c)
+{
+	struct conf other = {.truth_fd = -1, .command_fd = -1};
+	size_t mine = 0;
+
+	conf_reset(c);
+	CONF_EXEC(c, probee, "spin", "2", "40");
+	CONF_EXEC(&other, probee, "spin", "2", "40");
+	open_for(c, c->pid);
+	tap_ok(add(c, "%s:work_spin@10ms", probee) == 1, "attaches to a process that runs already");
+	conf_go(&other);
+	conf_pump(&other, 5000, NULL);
+	conf_go(c);
+	conf_pump(c, 5000, NULL);
+	for (size_t i = 0; i < c->nevents; i++)
+		mine += c->events[i].record.tgid == (uint32_t)c->pid;
+	tap_ok(mine == 4 && c->nevents == 4, "only that process is measured");
+	conf_close(c);
+
+	conf_reset(c);
+	CONF_EXEC(c, probee, "sleep", "2", "40");
+	open_for(c, c->pid);
+	tap_ok(add(c, "libc.so.6:usleep@10ms") == 1, "a library of a running process, by its name");
+	conf_go(c);
+	conf_pump(c, 5000, NULL);
+	tap_ok(conf_count(c, TLOB_REC_OVERRUN, "usleep") == 2, "and is measured");
+	conf_close(c);
+}
+
+/* The program lives on a file system that only its own mount namespace has. */
+static void check_mount_namespace(struct conf *c)
+{
+	char command[2 * PATH_MAX];
+
+	snprintf(command, sizeof(command),
+		 "mount -t tmpfs none /mnt && cp '%s' /mnt/only-here && exec /mnt/only-here spin 2 40", probee);
+	conf_reset(c);
+	CONF_EXEC(c, "/usr/bin/unshare", "-m", "/bin/sh", "-c", command);
+	sleep_ns(500000000u);
+	if (waitpid(c->pid, &c->status, WNOHANG)) {
+		tap_skip(3, "unshare -m is not permitted here (status %d)", c->status);
+		return;
+	}
+	open_for(c, c->pid);
+	tap_ok(access("/mnt/only-here", F_OK) != 0, "the binary does not exist here");
+	tap_ok(add(c, "/mnt/only-here:work_spin@10ms") == 1, "another mount namespace: attaches by the path inside");
+	conf_go(c);
+	conf_pump(c, 5000, NULL);
+	tap_ok(conf_count(c, TLOB_REC_OVERRUN, "work_spin") == 2, "another mount namespace: is measured");
+	conf_close(c);
+}
+
+static int count_links(void)
+{
+	uint32_t id = 0;
+	int n = 0;
+
+	while (!bpf_link_get_next_id(id, &id))
+		n++;
+	return n;
+}
+
+static int count_programs(void)
+{
+	uint32_t id = 0;
+	int n = 0;
+
+	while (!bpf_prog_get_next_id(id, &id))
+		n++;
+	return n;
+}
+
+static void check_kill(struct conf *c)
+{
+	int links = count_links(), programs = count_programs(), ready[2], during;
+	char byte;
+	pid_t pid;
+
+	if (pipe(ready))
+		exit(1);
+	pid = fork();
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		open_for(c, 0);
+		if (add(c, "%s:work_spin@10ms", probee) != 1 || write(ready[1], "r", 1) != 1)
+			_exit(1);
+		for (;;)
+			tlobctl_poll(c->ctl, 1000, NULL, NULL);
+	}
+	if (read(ready[0], &byte, 1) != 1)
+		exit(1);
+	during = count_links();
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	for (int i = 0; i < 100 && (count_links() > links || count_programs() > programs); i++)
+		sleep_ns(50000000u);
+	tap_ok(during > links, "agent attached: %d links more than before", during - links);
+	tap_ok(count_links() <= links, "killed agent: no link is left");
+	tap_ok(count_programs() <= programs, "killed agent: no program is left");
+}
+
+int conf_main(struct conf *c)
+{
+	char self[PATH_MAX] = "";
+
+	if (readlink("/proc/self/exe", self, sizeof(self) - 1) < 0)
+		return 1;
+	snprintf(probee, sizeof(probee), "%s/probee", dirname(self));
+	if (!c->bpf) {
+		printf("1..0 # SKIP engine user has no probes\n");
+		return 0;
+	}
+	tap_plan(8 + 11 + 1 + 3 + 4 + 3 + 3);
+	check_simple(c);
+	check_shapes(c);
+	check_ends(c);
+	check_odd_path(c);
+	check_filters(c);
+	check_mount_namespace(c);
+	check_kill(c);
+	return tap_done();
+}

@@ -1,0 +1,106 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The examples do what they say, on both engines: each way the pipeline suffers is reported where it happens and
+# with its own cause.
+use strict;
+use warnings;
+use File::Temp qw(tempdir);
+use FindBin;
+use JSON::PP;
+use Test::More;
+
+chdir "$FindBin::Bin/../.." or die;
+my $build = $ENV{TLOB_BUILD} // 'build';
+my ($tlob, $examples) = ("$build/tlob", "$build/examples");
+my $dir = tempdir(CLEANUP => 1);
+
+# Runs an example under tlob; its events by type, and what it printed.
+sub observe {
+	my ($engine, @program) = @_;
+	my $out = qx($tlob run -q --engine $engine --json $dir/events -- @program 2>$dir/errors </dev/null);
+	my $status = $?;
+	my %events = (overrun => [], close => [], summary => []);
+	open my $file, '<', "$dir/events" or return (\%events, $out, -1);
+	while (<$file>) {
+		my $event = decode_json $_;
+		push @{$events{$event->{type}}}, $event;
+	}
+	if ($status) {
+		open my $errors, '<', "$dir/errors";
+		diag <$errors>;
+	}
+	return (\%events, $out, $status);
+}
+
+# The closing records of a region in which one part took more than half.
+sub dominated {
+	my ($events, $region, $part) = @_;
+	return grep { $_->{region} eq $region && 2 * $_->{"${part}_ns"} > $_->{elapsed_ns} } @{$events->{close}};
+}
+
+sub tags {
+	my ($events, $type, $region) = @_;
+	return join ' ', map { $_->{tag} } grep { $_->{region} eq $region } @{$events->{$type}};
+}
+
+sub pipeline {
+	my ($engine) = @_;
+	my @cases = (
+		# suffers, regions that overrun, the part that says why
+		['spin', ['infer', 'detect'], 'running'],
+		['sleep', ['decode', 'detect'], 'sleeping'],
+		['lock', ['plan'], 'sleeping'],
+		['hog', ['infer', 'detect'], 'waiting'],
+	);
+	for (@cases) {
+		my ($how, $regions, $part) = @$_;
+		my ($events, $out, $status) = observe($engine, "$examples/pipeline -d 1.3 --suffer=$how");
+		is $status, 0, "pipeline, $how: ends well";
+		for my $region (@$regions) {
+			ok dominated($events, $region, $part), "pipeline, $how: $region is late, mostly $part"
+				or diag encode_json $_ for @{$events->{close}};
+		}
+		my @wrong = grep { $_->{running_ns} + $_->{waiting_ns} + $_->{sleeping_ns} != $_->{elapsed_ns} }
+			@{$events->{overrun}}, @{$events->{close}};
+		is @wrong, 0, "pipeline, $how: the sum holds";
+		next unless $how eq 'spin';
+		like $out, qr/^pipeline: 130 frames, \d+ planned, [1-9]\d* given up/, 'pipeline: acts on its budget';
+	}
+}
+
+sub small_ones {
+	my ($engine) = @_;
+	my ($events, $out) = observe($engine, "$examples/hello");
+	like $out, qr/3: too late\n4: too late\n5: too late\n/, 'hello: the late are told so';
+	like tags($events, 'overrun', 'answer'), qr/3 4 5$/, 'hello: and reported';
+
+	($events, $out) = observe($engine, "$examples/scope");
+	like $out, qr/3: no such key/, 'scope: an exception leaves it';
+	like tags($events, 'close', 'lookup'), qr/3 4$/, 'scope: and closes the window';
+
+	($events, $out) = observe($engine, "$examples/clock");
+	my ($running) = $out =~ /^compute +running +([\d.]+) ms/m;
+	my ($sleeping) = $out =~ /^doze .*sleeping +([\d.]+) ms/m;
+	cmp_ok $running // 0, '>', 5, 'clock: computing runs';
+	cmp_ok $sleeping // 0, '>', 19, 'clock: dozing sleeps';
+	like $out, qr/^engine: $engine$/m, "clock: names engine $engine";
+}
+
+for my $engine (qw(bpf user)) {
+	subtest "engine $engine" => sub {
+		my $why = qx($tlob doctor --usable $engine 2>&1);
+		plan skip_all => "engine $engine: $why" if $?;
+		pipeline($engine);
+		small_ones($engine);
+	};
+}
+
+subtest 'alone' => sub {
+	like qx($examples/hello), qr/1: in time\n.*5: too late\n/s, 'hello without an agent has its budget';
+	unlike qx(TLOB=0 $examples/hello), qr/late/, 'hello with TLOB=0 has none';
+	qx($examples/pipeline --suffer=thirst 2>&1);
+	is $? >> 8, 64, 'pipeline: unknown way of suffering';
+	qx($examples/pipeline -d soon 2>&1);
+	is $? >> 8, 64, 'pipeline: seconds are a number';
+};
+done_testing;

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A program that knows nothing of tlob, for the probe tests: probee MODE [COUNT] [MS]. Waits for a byte on descriptor 4 first. */
+#include <poll.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PROBED __attribute__((noinline, noclone, used, visibility("default")))
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+PROBED void work_spin(unsigned ms)
+{
+	uint64_t end = now_ns() + ms * 1000000ull;
+
+	while (now_ns() < end)
+		;
+}
+
+PROBED void work_sleep(unsigned ms)
+{
+	usleep(ms * 1000);
+}
+
+PROBED void mark_a(void)
+{
+	__asm__ volatile("nop");
+}
+
+PROBED void mark_b(void)
+{
+	__asm__ volatile("nop");
+}
+
+PROBED void mark_c(void)
+{
+	__asm__ volatile("nop");
+}
+
+PROBED void inner(unsigned ms)
+{
+	work_sleep(ms);
+	__asm__ volatile("");
+}
+
+PROBED void outer(unsigned ms)
+{
+	inner(ms);
+	__asm__ volatile("");
+}
+
+PROBED unsigned recursive(unsigned level, unsigned ms)
+{
+	unsigned r = level > 1 ? recursive(level - 1, ms) : (work_sleep(ms), 0);
+
+	__asm__ volatile("" : "+r"(r));
+	return r + 1;
+}
+
+PROBED void alpha_one(unsigned ms)
+{
+	work_sleep(ms);
+	__asm__ volatile("");
+}
+
+PROBED void alpha_two(unsigned ms)
+{
+	work_sleep(ms);
+	__asm__ volatile("");
+}
+
+PROBED void never_returns(void)
+{
+	work_sleep(30);
+	pthread_exit(NULL);
+}
+
+static void *leaver(void *arg)
+{
+	(void)arg;
+	never_returns();
+	return NULL;
+}
+
+static void marks(unsigned ms)
+{
+	mark_a();
+	work_sleep(ms);
+	mark_b();
+	work_sleep(ms);
+	mark_c();
+}
+
+static void leave(unsigned ms)
+{
+	pthread_t t;
+
+	pthread_create(&t, NULL, leaver, NULL);
+	pthread_join(t, NULL);
+	work_sleep(ms);
+}
+
+int main(int argc, char **argv)
+{
+	const char *mode = argc > 1 ? argv[1] : "";
+	unsigned count = argc > 2 ? (unsigned)atoi(argv[2]) : 1, ms = argc > 3 ? (unsigned)atoi(argv[3]) : 1;
+	struct pollfd p = {.fd = 4, .events = POLLIN};
+	char byte;
+
+	if (poll(&p, 1, 20000) != 1 || read(4, &byte, 1) != 1)
+		return 99;
+	for (unsigned i = 0; i < count; i++) {
+		if (!strcmp(mode, "spin"))
+			work_spin(ms);
+		else if (!strcmp(mode, "sleep"))
+			work_sleep(ms);
+		else if (!strcmp(mode, "marks"))
+			marks(ms);
+		else if (!strcmp(mode, "nested"))
+			outer(ms);
+		else if (!strcmp(mode, "recursive"))
+			recursive(4, ms);
+		else if (!strcmp(mode, "deep"))
+			recursive(12, ms);
+		else if (!strcmp(mode, "alpha"))
+			alpha_one(ms), alpha_two(ms);
+		else if (!strcmp(mode, "leave"))
+			leave(ms);
+		else
+			return 98;
+	}
+	return 0;
+}

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Test programs, one per file, and the targets that run them: check, bench.
+# make check STEPS="unit model" runs some steps only; tests/run lists them.
+
+UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c))
+CONFORMANCE := $(patsubst tests/conformance/%.c,$(B)/tests/conformance/%,$(wildcard tests/conformance/conf_*.c))
+HARNESS := $(B)/tests/conformance/harness.o $(B)/tests/conformance/subject.o
+FUZZ := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+BENCH := $(patsubst tests/bench/%.c,$(B)/tests/bench/%,$(wildcard tests/bench/bench_*.c))
+
+$(B)/tests/unit/%: tests/unit/%.c $(B)/libtlobctl.a $(B)/libtlob.a | $(GEN)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -I. $(ALL_CFLAGS) $(ALL_LDFLAGS) $< -o $@ $(B)/libtlobctl.a $(B)/libtlob.a -lcmocka -lpthread -lm $(CTL_LIBS)
+$(B)/tests/conformance/conf_%: tests/conformance/conf_%.c $(HARNESS) $(B)/libtlob.a $(B)/libtlobctl.a | $(GEN)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -I. $(ALL_CFLAGS) $(ALL_LDFLAGS) $< $(HARNESS) -o $@ $(B)/libtlobctl.a $(B)/libtlob.a -lpthread -lm $(CTL_LIBS) -ldl
+$(B)/tests/conformance/probee: tests/conformance/probee.c # knows nothing of tlob
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -Wall -Wextra $(CFLAGS) $< -o $@ -lpthread
+$(B)/tests/bench/bench_lttng: BENCH_LIBS := -llttng-ust
+$(B)/tests/bench/bench_%: tests/bench/bench_%.c $(B)/tests/bench/bench.o $(B)/libtlob.a $(B)/libtlobctl.a | $(GEN)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -I. $(ALL_CFLAGS) $(ALL_LDFLAGS) $< $(B)/tests/bench/bench.o -o $@ $(B)/libtlobctl.a \
+		$(B)/libtlob.a -lpthread -lm $(CTL_LIBS) $(BENCH_LIBS) -ldl
+$(B)/tests/fuzz/%: tests/fuzz/%.c $(wildcard core/*.[ch] ctl/*.[ch]) | $(GEN)
+	@mkdir -p $(@D)
+	$(CLANG) $(CPPFLAGS) -I. -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined $< $(wildcard core/*.c) -o $@
+
+.SECONDARY: $(HARNESS) $(B)/tests/bench/bench.o
+.PHONY: tests check bench
+tests: $(UNIT) $(CONFORMANCE) $(B)/tests/conformance/probee $(FUZZ)
+
+check:
+	@scripts/setup --need check
+	@BUILD=$(B) JOBS=$(PARALLEL) MAKE='$(MAKE)' tests/run $(STEPS)
+bench:
+	@scripts/setup --need bench
+	@$(MAKE) --no-print-directory $(PARALLEL) all $(BENCH)
+	@tests/bench/run $(B)

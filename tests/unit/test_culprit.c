@@ -1,0 +1,668 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Why a window was late: streams of switches and wake-ups whose right answer is known, one per rule. Times in us. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "why/chain.h"
+#include "why/culprit.h"
+
+#define US 1000ULL
+#define ME 100
+#define HOG 200
+#define LOADER 300
+#define DISK 400
+#define S TLOB_HISTORY_INTERRUPTIBLE
+#define D TLOB_HISTORY_UNINTERRUPTIBLE
+
+static struct tlob_history_entry entries[256];
+static struct why_stream stream;
+static struct why_answer answer;
+
+static int begin(void **state)
+{
+	(void)state;
+	memset(entries, 0, sizeof(entries));
+	stream = (struct why_stream){.entries = entries};
+	return 0;
+}
+
+static int end(void **state)
+{
+	(void)state;
+	why_answer_deinit(&answer);
+	return 0;
+}
+
+static struct tlob_history_entry *add(uint64_t us, uint16_t cpu, uint8_t kind, uint32_t prev,
+				      uint32_t tid)
+{
+	struct tlob_history_entry *e = &entries[stream.count++];
+	uint32_t named = kind == TLOB_HISTORY_SWITCH ? tid : prev;
+
+	*e = (struct tlob_history_entry){.time_ns = us * US,
+					 .cpu = cpu,
+					 .kind = kind,
+					 .prev_tid = prev,
+					 .tid = tid,
+					 .tgid = named == ME ? ME : named / 100 * 100,
+					 .syscall = TLOB_HISTORY_NO_SYSCALL,
+					 .priority = 120};
+	if (kind != TLOB_HISTORY_MIGRATE)
+		snprintf(e->comm, sizeof(e->comm), "t%u", named);
+	return e;
+}
+
+/* @prev leaves @cpu in @prev_state, @next gets it. */
+static struct tlob_history_entry *sw(uint64_t us, uint16_t cpu, uint32_t prev, uint16_t prev_state,
+				     uint32_t next)
+{
+	struct tlob_history_entry *e = add(us, cpu, TLOB_HISTORY_SWITCH, prev, next);
+
+	e->prev_state = prev_state;
+	return e;
+}
+
+static struct tlob_history_entry *wake(uint64_t us, uint16_t cpu, uint32_t waker, uint32_t tid)
+{
+	return add(us, cpu, TLOB_HISTORY_WAKE, waker, tid);
+}
+
+static void migrate(uint64_t us, uint32_t tid, uint16_t to)
+{
+	add(us, 0, TLOB_HISTORY_MIGRATE, 0, tid)->other_cpu = to;
+}
+
+static const struct tlobctl_why *judge(uint64_t from_us, uint64_t to_us)
+{
+	struct why_window w = {ME, from_us * US, to_us * US, TLOB_RUNNING};
+	uint64_t at = w.start_ns, sum = 0;
+
+	assert_int_equal(why_culprits(&stream, &w, &answer), 0);
+	for (size_t i = 0; i < answer.why.nsegments; i++) {
+		assert_int_equal(answer.why.segments[i].start_ns, at);
+		at = answer.why.segments[i].end_ns;
+		assert_true(at > answer.why.segments[i].start_ns);
+	}
+	assert_int_equal(at, w.end_ns);
+	for (size_t i = 0; i < answer.why.nculprits; i++)
+		sum += answer.why.culprits[i].ns;
+	assert_int_equal(sum, w.end_ns - w.start_ns);
+	return &answer.why;
+}
+
+static const struct tlobctl_culprit *culprit(enum tlobctl_cause cause, uint32_t tid)
+{
+	for (size_t i = 0; i < answer.why.nculprits; i++) {
+		const struct tlobctl_culprit *c = &answer.why.culprits[i];
+
+		if (c->cause == cause &&
+		    (tid ? c->who != TLOBCTL_NOBODY && answer.who[c->who].tid == tid :
+			   c->who == TLOBCTL_NOBODY))
+			return c;
+	}
+	return NULL;
+}
+
+static uint64_t us_of(enum tlobctl_cause cause, uint32_t tid)
+{
+	const struct tlobctl_culprit *c = culprit(cause, tid);
+
+	return c ? c->ns / US : 0;
+}
+
+static void test_ran_all_the_time(void **state)
+{
+	const struct tlobctl_why *why;
+
+	(void)state;
+	sw(50, 0, 0, 0, ME);
+	sw(500, 1, 0, 0, HOG); /* elsewhere */
+	why = judge(100, 1000);
+	assert_true(why->complete);
+	assert_int_equal(why->nsegments, 1);
+	assert_int_equal(why->segments[0].cpu, 0);
+	assert_int_equal(us_of(TLOBCTL_CAUSE_RUNNING, 0), 900);
+}
+
+static void test_nothing_was_recorded(void **state)
+{
+	(void)state;
+	judge(100, 1000);
+	assert_int_equal(us_of(TLOBCTL_CAUSE_RUNNING, 0), 900);
+}
+
+static void test_waits_behind_two(void **state)
+{
+	const struct tlobctl_why *why;
+
+	(void)state;
+	sw(50, 0, 0, 0, ME);
+	sw(200, 0, ME, 0, HOG)->cgroup = 7;
+	sw(500, 0, HOG, 0, LOADER)->flags = TLOB_HISTORY_KTHREAD;
+	sw(600, 0, LOADER, S, ME);
+	why = judge(100, 1000);
+	assert_int_equal(us_of(TLOBCTL_CAUSE_RUNNING, 0), 500);
+	assert_int_equal(us_of(TLOBCTL_CAUSE_BEHIND, HOG), 300);
+	assert_int_equal(us_of(TLOBCTL_CAUSE_BEHIND, LOADER), 100);
+	assert_string_equal(answer.who[culprit(TLOBCTL_CAUSE_BEHIND, HOG)->who].comm, "t200");
+	assert_false(answer.who[culprit(TLOBCTL_CAUSE_BEHIND, HOG)->who].kernel);
+	assert_true(answer.who[culprit(TLOBCTL_CAUSE_BEHIND, LOADER)->who].kernel);
+	assert_int_equal(why->nprocesses, 2);
+	assert_int_equal(why->processes[0].id, HOG);
+	assert_int_equal(why->processes[0].ns, 300 * US);
+	assert_int_equal(why->ncgroups, 1);
+	assert_int_equal(why->cgroups[0].id, 7);
+	assert_int_equal(why->culprits[0].cause, TLOBCTL_CAUSE_RUNNING);
+	assert_int_equal(why->migrations, 0);
+}
+
+static void test_threads_of_a_process_add_up(void **state)
+{
+	const struct tlobctl_why *why;
+
+	(void)state;
+	sw(50, 0, 0, 0, ME);
+	sw(200, 0, ME, 0, HOG + 1);
+	sw(300, 0, HOG + 1, 0, HOG + 2);
+	sw(400, 0, HOG + 2, 0, ME);
+	why = judge(100, 1000);
+	assert_int_equal(why->nprocesses, 1);
+	assert_int_equal(why->processes[0].ns, 200 * US);
+	assert_int_equal(us_of(TLOBCTL_CAUSE_BEHIND, HOG + 1), 100);
+}
+
+static void test_sleeps_until_woken(void **state)
+{
+	const struct tlobctl_why *why;
+
+	(void)state;
+	sw(40, 1, 0, 0, LOADER);
+	sw(50, 0, 0, 0, ME);
+	sw(200, 0, ME, S, 0);
+	wake(700, 1, LOADER, ME);
+	sw(730, 0, 0, 0, ME);
+	why = judge(100, 1000);
+	assert_int_equal(us_of(TLOBCTL_CAUSE_WOKEN, LOADER), 500);
+	assert_int_equal(us_of(TLOBCTL_CAUSE_IDLE, 0), 30); /* the CPU had to wake up first */
+	assert_int_equal(why->wakeups, 1);
+	assert_int_equal(why->wakeup_max_ns, 30 * US);
+	assert_int_equal(why->culprits[0].nlinks, 1);
+	assert_int_equal(why->culprits[0].links[0].cause, TLOBCTL_CAUSE_RUNNING);
+	assert_int_equal(why->culprits[0].links[0].running_ns, 500 * US);
+}
+
+/* From wake-up to CPU it takes as long as all those together who have it first. */
+static void test_wake_up_waits_behind_others(void **state)
+{
+	const struct tlobctl_why *why;
+
+	(void)state;
+	sw(50, 0, 0, 0, ME);
+	sw(200, 0, ME, S, HOG);
+	wake(300, 1, LOADER, ME);
+	sw(400, 0, HOG, 0, HOG + 1);
+	sw(450, 0, HOG + 1, 0, ME);
+	why = judge(100, 1000);
+	assert_int_equal(us_of(TLOBCTL_CAUSE_BEHIND, HOG), 100);
+	assert_int_equal(us_of(TLOBCTL_CAUSE_BEHIND, HOG + 1), 50);
+	assert_int_equal(why->wakeup_max_ns, 150 * US);
+}
+
+static void test_interrupt_wakes(void **state)
+{
+	(void)state;
+	sw(50, 0, 0, 0, ME);
+	sw(200, 0, ME, S, HOG)->syscall = 0xfff0;
+	wake(700, 0, HOG, ME)->flags = TLOB_HISTORY_HARDIRQ; /* the hog was only interrupted */
+	sw(710, 0, HOG, 0, ME);
+	judge(100, 1000);
+	assert_int_equal(us_of(TLOBCTL_CAUSE_INTERRUPT, 0), 500);
+	assert_null(culprit(TLOBCTL_CAUSE_WOKEN, HOG));
+	assert_int_equal(us_of(TLOBCTL_CAUSE_BEHIND, HOG), 10);
+}
+
+static void test_idle_waker_is_an_interrupt(void **state)
+{
+	(void)state;
+	sw(50, 0, 0, 0, ME);
+	sw(200, 0, ME, S, 0);
+	wake(700, 0, 0, ME);
+	sw(710, 0, 0, 0, ME);
+	judge(100, 1000);
+	assert_int_equal(us_of(TLOBCTL_CAUSE_INTERRUPT, 0), 500);
+}
+
+static void test_disk_sleep(void **state)
+{
+	const struct tlobctl_why *why;
+
+	(void)state;
+	sw(50, 0, 0, 0, ME);
+	sw(200, 0, ME, D, 0)->flags = TLOB_HISTORY_IOWAIT;
+	wake(900, 1, DISK, ME);
+	sw(910, 0, 0, 0, ME);
+	why = judge(100, 1000);
+	assert_true(why->culprits[0].disk);
+	assert_int_equal(why->culprits[0].cause, TLOBCTL_CAUSE_WOKEN);
+}
+
+static void test_stopped(void **state)
+{
+	const struct tlobctl_why *why;
+
+	(void)state;
+	sw(50, 0, 0, 0, ME);
+	sw(200, 0, ME, TLOB_HISTORY_STOPPED, 0);
+	wake(900, 1, LOADER, ME);
+	sw(910, 0, 0, 0, ME);
+	why = judge(100, 1000);
+	assert_int_equal(why->culprits[0].cause, TLOBCTL_CAUSE_STOPPED);
+	assert_int_equal(answer.who[why->culprits[0].who].tid, LOADER);
+}
+
+static void test_still_asleep(void **state)
+{
+	const struct tlobctl_why *why;
+
+	(void)state;
+	sw(50, 0, 0, 0, ME);
+	sw(200, 0, ME, S, 0);
+	why = judge(100, 1000);
+	assert_int_equal(why->culprits[0].cause, TLOBCTL_CAUSE_ASLEEP);
+	assert_int_equal(why->culprits[0].ns, 800 * US);
+}
+
+/* Preempted, and then nobody has the CPU although it is runnable. */
+static void test_held_back(void **state)
+{
+	(void)state;
+	sw(50, 0, 0, 0, ME);
+	sw(200, 0, ME, 0, 0);
+	sw(900, 0, 0, 0, ME);
+	judge(100, 1000);
+	assert_int_equal(us_of(TLOBCTL_CAUSE_IDLE, 0), 700);
+}
+
+/* The control group's time is used up: whoever runs meanwhile is not to blame. */
+static void test_throttled(void **state)
+{
+	(void)state;
+	sw(50, 0, 0, 0, ME);
+	sw(200, 0, ME, 0, HOG)->flags = TLOB_HISTORY_THROTTLED;
+	sw(300, 0, HOG, S, 0);
+	sw(900, 0, 0, 0, ME);
+	judge(100, 1000);
+	assert_int_equal(us_of(TLOBCTL_CAUSE_THROTTLED, 0), 700);
+	assert_null(culprit(TLOBCTL_CAUSE_BEHIND, HOG));
+}
+
+/* Taken from one queue to another while it waits: behind whom changes with it. */
+static void test_moved_while_queued(void **state)
+{
+	const struct tlobctl_why *why;
+
+	(void)state;
+	sw(40, 1, 0, 0, LOADER);
+	sw(50, 0, 0, 0, ME);
+	sw(200, 0, ME, 0, HOG);
+	migrate(500, ME, 1);
+	sw(800, 1, LOADER, S, ME);
+	why = judge(100, 1000);
+	assert_int_equal(us_of(TLOBCTL_CAUSE_BEHIND, HOG), 300);
+	assert_int_equal(us_of(TLOBCTL_CAUSE_BEHIND, LOADER), 300);
+	assert_int_equal(why->migrations, 1);
+}
+
+/* The CPU is chosen right after the wake-up: nothing is blamed on the one it was on before. */
+static void test_placed_at_wake_up(void **state)
+{
+	const struct tlobctl_why *why;
+
+	(void)state;
+	sw(40, 1, 0, 0, LOADER);
+	sw(50, 0, 0, 0, ME);
+	sw(200, 0, ME, S, HOG);
+	wake(500, 1, LOADER, ME);
+	migrate(502, ME, 1);
+	sw(600, 1, LOADER, S, ME);
+	why = judge(100, 1000);
+	assert_null(culprit(TLOBCTL_CAUSE_BEHIND, HOG));
+	assert_int_equal(us_of(TLOBCTL_CAUSE_BEHIND, LOADER), 100);
+	assert_int_equal(why->migrations, 1);
+}
+
+/* Nothing says that it moved, but it appears elsewhere. */
+static void test_appears_elsewhere(void **state)
+{
+	(void)state;
+	sw(50, 0, 0, 0, ME);
+	sw(200, 0, ME, 0, HOG);
+	sw(500, 1, 0, 0, ME);
+	assert_int_equal(judge(100, 1000)->migrations, 1);
+	assert_int_equal(us_of(TLOBCTL_CAUSE_BEHIND, HOG), 300);
+}
+
+/* Woken by another CPU at the moment it went to sleep: it never slept. */
+static void test_wake_up_overtakes_sleep(void **state)
+{
+	(void)state;
+	sw(50, 0, 0, 0, ME);
+	wake(199, 1, LOADER, ME);
+	sw(200, 0, ME, S, HOG);
+	sw(400, 0, HOG, 0, ME);
+	judge(100, 1000);
+	assert_null(culprit(TLOBCTL_CAUSE_WOKEN, LOADER));
+	assert_null(culprit(TLOBCTL_CAUSE_ASLEEP, 0));
+	assert_int_equal(us_of(TLOBCTL_CAUSE_RUNNING, 0), 700);
+}
+
+/* A wake-up of a thread that was awake changes nothing, also not for the sleep long after. */
+static void test_idle_wake_up(void **state)
+{
+	(void)state;
+	sw(20, 0, 0, 0, ME);
+	wake(60, 1, LOADER, ME);
+	sw(500, 0, ME, S, 0);
+	wake(800, 1, HOG, ME);
+	sw(801, 0, 0, 0, ME);
+	judge(100, 1000);
+	assert_int_equal(us_of(TLOBCTL_CAUSE_WOKEN, HOG), 300);
+	assert_int_equal(us_of(TLOBCTL_CAUSE_RUNNING, 0), 599);
+}
+
+static void test_window_older_than_history(void **state)
+{
+	const struct tlobctl_why *why;
+
+	(void)state;
+	stream.covers_ns = 400 * US;
+	sw(410, 0, HOG, 0, ME);
+	sw(600, 0, ME, S, 0);
+	wake(700, 1, LOADER, ME);
+	sw(700, 0, 0, 0, ME);
+	why = judge(100, 1000);
+	assert_false(why->complete);
+	assert_int_equal(why->unknown_ns, 300 * US);
+	assert_int_equal(us_of(TLOBCTL_CAUSE_UNKNOWN, 0), 300);
+	/* what is found first tells what was before: it had waited, and behind the one that left */
+	assert_int_equal(us_of(TLOBCTL_CAUSE_BEHIND, HOG), 10);
+	assert_int_equal(us_of(TLOBCTL_CAUSE_WOKEN, LOADER), 100);
+}
+
+/* Entries before a gap are no evidence of what was behind it. */
+static void test_gap_hides_the_past(void **state)
+{
+	(void)state;
+	sw(50, 0, 0, 0, ME);
+	sw(200, 0, ME, S, 0);
+	stream.covers_ns = 600 * US;
+	judge(100, 1000);
+	assert_int_equal(us_of(TLOBCTL_CAUSE_UNKNOWN, 0), 500);
+	assert_int_equal(us_of(TLOBCTL_CAUSE_RUNNING, 0), 400); /* as the record says */
+}
+
+static void test_history_younger_than_window_end(void **state)
+{
+	(void)state;
+	stream.covers_ns = 5000 * US;
+	assert_false(judge(100, 1000)->complete);
+	assert_int_equal(us_of(TLOBCTL_CAUSE_UNKNOWN, 0), 900);
+}
+
+/* Its switch-in has been lost: it sleeps until it is next seen to run. */
+static void test_lost_entries(void **state)
+{
+	(void)state;
+	sw(50, 0, 0, 0, ME);
+	sw(200, 0, ME, S, 0);
+	sw(600, 0, ME, S, 0); /* so it had the CPU again */
+	judge(100, 1000);
+	assert_int_equal(us_of(TLOBCTL_CAUSE_RUNNING, 0), 100);
+	assert_int_equal(us_of(TLOBCTL_CAUSE_ASLEEP, 0), 800);
+}
+
+static void test_number_used_again(void **state)
+{
+	struct tlob_history_entry *e;
+
+	(void)state;
+	sw(50, 0, 0, 0, ME);
+	sw(200, 0, ME, 0, HOG);
+	sw(300, 0, HOG, TLOB_HISTORY_DEAD, LOADER);
+	e = sw(400, 0, LOADER, 0, HOG); /* of another process */
+	e->tgid = 777;
+	strcpy(e->comm, "other");
+	sw(600, 0, HOG, 0, ME);
+	judge(100, 1000);
+	assert_int_equal(answer.why.nwho, 3);
+	for (size_t i = 0, seen = 0; i < answer.why.nculprits; i++) {
+		const struct tlobctl_culprit *c = &answer.why.culprits[i];
+
+		if (c->cause != TLOBCTL_CAUSE_BEHIND || answer.who[c->who].tid != HOG)
+			continue;
+		assert_string_equal(answer.who[c->who].comm, seen++ ? "t200" : "other");
+		assert_true(seen <= 2);
+	}
+}
+
+/* Who had the CPU when the stream begins is known from who leaves it first. */
+static void test_occupant_seen_leaving(void **state)
+{
+	(void)state;
+	wake(90, 1, LOADER, ME);
+	sw(400, 0, HOG, 0, ME);
+	judge(100, 1000);
+	assert_int_equal(us_of(TLOBCTL_CAUSE_UNKNOWN, 0),
+			 300); /* on which CPU it waited is not known */
+	begin(NULL);
+	sw(80, 0, ME, S, HOG);
+	wake(90, 1, LOADER, ME);
+	sw(400, 0, HOG, 0, ME);
+	judge(100, 1000);
+	assert_int_equal(us_of(TLOBCTL_CAUSE_BEHIND, HOG), 300);
+}
+
+/* ---- chains */
+
+static const struct tlobctl_culprit *woken_by(uint32_t tid)
+{
+	const struct tlobctl_culprit *c = culprit(TLOBCTL_CAUSE_WOKEN, tid);
+
+	assert_non_null(c);
+	return c;
+}
+
+/* The holder of the lock was itself kept from the CPU. */
+static void test_holder_preempted(void **state)
+{
+	const struct tlobctl_culprit *c;
+
+	(void)state;
+	sw(40, 1, 0, 0, LOADER);
+	sw(50, 0, 0, 0, ME);
+	sw(150, 1, LOADER, 0, HOG);
+	sw(200, 0, ME, S, 0);
+	sw(800, 1, HOG, S, LOADER);
+	wake(810, 1, LOADER, ME);
+	sw(811, 0, 0, 0, ME);
+	judge(100, 1000);
+	c = woken_by(LOADER);
+	assert_int_equal(c->nlinks, 1);
+	assert_int_equal(c->links[0].cause, TLOBCTL_CAUSE_BEHIND);
+	assert_int_equal(c->links[0].waiting_ns, 600 * US);
+	assert_int_equal(c->links[0].running_ns, 10 * US);
+	assert_int_equal(answer.who[c->links[0].other].tid, HOG);
+}
+
+/* Three in a row: I slept until LOADER woke me, which slept until DISK woke it, which was running. */
+static void test_chain_of_three(void **state)
+{
+	const struct tlobctl_culprit *c;
+
+	(void)state;
+	sw(40, 1, 0, 0, LOADER);
+	sw(50, 0, 0, 0, ME);
+	sw(200, 0, ME, S, 0);
+	sw(250, 1, LOADER, S, DISK);
+	wake(790, 1, DISK, LOADER);
+	sw(800, 1, DISK, S, LOADER);
+	wake(810, 1, LOADER, ME);
+	sw(811, 0, 0, 0, ME);
+	judge(100, 1000);
+	c = woken_by(LOADER);
+	assert_int_equal(c->nlinks, 2);
+	assert_int_equal(c->links[0].cause, TLOBCTL_CAUSE_WOKEN);
+	assert_int_equal(c->links[0].other_ns, 540 * US);
+	assert_int_equal(answer.who[c->links[0].other].tid, DISK);
+	assert_int_equal(answer.who[c->links[1].who].tid, DISK);
+	assert_int_equal(c->links[1].cause, TLOBCTL_CAUSE_RUNNING);
+}
+
+/* Two that wake each other do not go round for ever. */
+static void test_chain_ends_in_a_circle(void **state)
+{
+	const struct tlobctl_culprit *c;
+
+	(void)state;
+	sw(40, 1, 0, 0, LOADER);
+	sw(50, 0, 0, 0, ME);
+	sw(60, 1, LOADER, S, 0);
+	sw(200, 0, ME, S, 0);
+	wake(300, 0, 0, ME);
+	sw(301, 0, 0, 0, ME);
+	wake(310, 0, ME, LOADER);
+	sw(311, 1, 0, 0, LOADER);
+	sw(320, 0, ME, S, 0);
+	sw(330, 1, LOADER, S, 0);
+	wake(700, 1, ME, LOADER); /* cannot be, but must not hurt */
+	sw(710, 1, 0, 0, LOADER);
+	wake(900, 1, LOADER, ME);
+	sw(901, 0, 0, 0, ME);
+	judge(100, 1000);
+	c = woken_by(LOADER);
+	assert_int_equal(c->nlinks, 1);
+}
+
+static void test_chain_is_bounded(void **state)
+{
+	(void)state;
+	sw(50, 0, 0, 0, ME);
+	sw(100, 0, ME, S, 0);
+	for (uint16_t i = 0; i < 20; i++)
+		sw(100, (uint16_t)(1 + i), 1000u + i, S, 0);
+	for (uint16_t i = 20; i-- > 0;) {
+		wake(900u - 2 * i, (uint16_t)(2 + i), 1001u + i, 1000u + i);
+		sw(901u - 2 * i, (uint16_t)(1 + i), 0, 0, 1000u + i);
+	}
+	wake(902, 1, 1000, ME);
+	sw(903, 0, 0, 0, ME);
+	judge(100, 1000);
+	assert_int_equal(woken_by(1000)->nlinks, WHY_CHAIN_DEPTH);
+}
+
+/* The waker was only started in the meantime. */
+static void test_waker_is_new(void **state)
+{
+	const struct tlobctl_culprit *c;
+
+	(void)state;
+	sw(40, 1, 0, 0, DISK);
+	sw(50, 0, 0, 0, ME);
+	sw(200, 0, ME, S, 0);
+	add(700, 1, TLOB_HISTORY_NEW, DISK, LOADER);
+	sw(710, 1, DISK, S, LOADER);
+	wake(900, 1, LOADER, ME);
+	sw(900, 0, 0, 0, ME);
+	judge(100, 1000);
+	c = woken_by(LOADER);
+	assert_int_equal(c->links[0].cause, TLOBCTL_CAUSE_RUNNING);
+	assert_int_equal(c->links[0].running_ns, 190 * US);
+	assert_int_equal(c->links[0].sleeping_ns, 0);
+}
+
+/* ---- two at once, and many */
+
+static void test_two_causes(void **state)
+{
+	const struct tlobctl_why *why;
+
+	(void)state;
+	sw(40, 1, 0, 0, LOADER);
+	sw(50, 0, 0, 0, ME);
+	sw(110, 0, ME, 0, HOG);
+	sw(500, 0, HOG, 0, ME);
+	sw(510, 0, ME, S, 0);
+	wake(980, 1, LOADER, ME);
+	sw(981, 0, 0, 0, ME);
+	why = judge(100, 1000);
+	assert_int_equal(why->culprits[0].cause, TLOBCTL_CAUSE_WOKEN);
+	assert_int_equal(why->culprits[1].cause, TLOBCTL_CAUSE_BEHIND);
+	assert_int_equal(why->culprits[1].ns, 390 * US);
+}
+
+static void test_more_culprits_than_the_table_holds(void **state)
+{
+	static struct tlob_history_entry many[1024];
+	uint32_t last = ME;
+
+	(void)state;
+	for (uint32_t i = 0; i < 1000; i++) {
+		many[i] = (struct tlob_history_entry){.time_ns = (200 + i) * US,
+						      .kind = TLOB_HISTORY_SWITCH,
+						      .prev_tid = last,
+						      .tid = 5000 + i,
+						      .tgid = 5000 + i};
+		last = 5000 + i;
+	}
+	stream = (struct why_stream){.entries = many, .count = 1000};
+	judge(100, 1300);
+	assert_int_equal(answer.why.nwho, 256);
+	assert_string_equal(answer.who[255].comm, "(others)");
+	assert_int_equal(answer.why.culprits[0].ns, 745 * US + 100 * US);
+}
+
+int main(void)
+{
+#define CASE(name) cmocka_unit_test_setup_teardown(test_##name, begin, end)
+	const struct CMUnitTest tests[] = {
+		CASE(ran_all_the_time),
+		CASE(nothing_was_recorded),
+		CASE(waits_behind_two),
+		CASE(threads_of_a_process_add_up),
+		CASE(sleeps_until_woken),
+		CASE(wake_up_waits_behind_others),
+		CASE(interrupt_wakes),
+		CASE(idle_waker_is_an_interrupt),
+		CASE(disk_sleep),
+		CASE(stopped),
+		CASE(still_asleep),
+		CASE(held_back),
+		CASE(throttled),
+		CASE(moved_while_queued),
+		CASE(placed_at_wake_up),
+		CASE(appears_elsewhere),
+		CASE(wake_up_overtakes_sleep),
+		CASE(idle_wake_up),
+		CASE(window_older_than_history),
+		CASE(gap_hides_the_past),
+		CASE(history_younger_than_window_end),
+		CASE(lost_entries),
+		CASE(number_used_again),
+		CASE(occupant_seen_leaving),
+		CASE(holder_preempted),
+		CASE(chain_of_three),
+		CASE(chain_ends_in_a_circle),
+		CASE(chain_is_bounded),
+		CASE(waker_is_new),
+		CASE(two_causes),
+		CASE(more_culprits_than_the_table_holds),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Region specifications: each form taken apart as meant, each mistake with its place and reason. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "core/parse.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define MS 1000000ULL
+
+struct point {
+	const char *symbol;
+	uint64_t offset;
+	bool glob;
+};
+
+struct good {
+	const char *text;
+	const char *name, *path;
+	struct point start, stop; /* no stop: to the return */
+	uint64_t budget_ns;
+};
+
+static const struct good accepted[] = {
+	/* regions of linked programs */
+	{"decode@5ms", "decode", "", {"", 0, false}, {"", 0, false}, 5 * MS},
+	{"two words@5ms", "two words", "", {"", 0, false}, {"", 0, false}, 5 * MS},
+	{"a@b@5ms", "a@b", "", {"", 0, false}, {"", 0, false}, 5 * MS},
+	{"d\303\251coder@1h", "d\303\251coder", "", {"", 0, false}, {"", 0, false}, 3600000 * MS},
+	/* entry to return */
+	{"/bin/x:main@1.5ms", "", "/bin/x", {"main", 0, false}, {NULL, 0, false}, 1500000},
+	{"n=/bin/x:main@5ms", "n", "/bin/x", {"main", 0, false}, {NULL, 0, false}, 5 * MS},
+	{"libfoo.so:step@5ms", "", "libfoo.so", {"step", 0, false}, {NULL, 0, false}, 5 * MS},
+	{"/x:0x1a2B@5ms", "", "/x", {"", 0x1a2b, false}, {NULL, 0, false}, 5 * MS},
+	{"/x:sqlite3_*@5ms", "", "/x", {"sqlite3_*", 0, true}, {NULL, 0, false}, 5 * MS},
+	{"/x:f?@5ms", "", "/x", {"f?", 0, true}, {NULL, 0, false}, 5 * MS},
+	{"/x:[fg]oo@5ms", "", "/x", {"[fg]oo", 0, true}, {NULL, 0, false}, 5 * MS},
+	{"/x:memcpy@@GLIBC_2.14@5ms",
+	 "",
+	 "/x",
+	 {"memcpy@@GLIBC_2.14", 0, false},
+	 {NULL, 0, false},
+	 5 * MS},
+	{"/x:f.isra.0@5ms", "", "/x", {"f.isra.0", 0, false}, {NULL, 0, false}, 5 * MS},
+	{"/x:_ZN1a1bEv@5ms", "", "/x", {"_ZN1a1bEv", 0, false}, {NULL, 0, false}, 5 * MS},
+	{"/x:a=b@5ms", "", "/x", {"a=b", 0, false}, {NULL, 0, false}, 5 * MS},
+	/* two addresses */
+	{"/x:a..b@5ms", "", "/x", {"a", 0, false}, {"b", 0, false}, 5 * MS},
+	{"/x:a+0x10..b@5ms", "", "/x", {"a", 16, false}, {"b", 0, false}, 5 * MS},
+	{"/x:a..a+0x10@5ms", "", "/x", {"a", 0, false}, {"a", 16, false}, 5 * MS},
+	{"/x:0x10..0x20@5ms", "", "/x", {"", 16, false}, {"", 32, false}, 5 * MS},
+	{"/x:0x0..0xffffffffffffffff@5ms", "", "/x", {"", 0, false}, {"", UINT64_MAX, false}, 5 * MS},
+	{"/x:0x10..a+0x10@5ms", "", "/x", {"", 16, false}, {"a", 16, false}, 5 * MS},
+	{"/x:f.cold..f.part.0@5ms", "", "/x", {"f.cold", 0, false}, {"f.part.0", 0, false}, 5 * MS},
+	/* paths that hold what separates */
+	{"/a:b/x:f@5ms", "", "/a:b/x", {"f", 0, false}, {NULL, 0, false}, 5 * MS},
+	{"/a=b/x:f@5ms", "", "/a=b/x", {"f", 0, false}, {NULL, 0, false}, 5 * MS},
+	{"/a@b/x:f@5ms", "", "/a@b/x", {"f", 0, false}, {NULL, 0, false}, 5 * MS},
+	{"/my prog/x y:f@5ms", "", "/my prog/x y", {"f", 0, false}, {NULL, 0, false}, 5 * MS},
+	{"/ /x :f@5ms", "", "/ /x ", {"f", 0, false}, {NULL, 0, false}, 5 * MS},
+	{"/a..b/../x:f@5ms", "", "/a..b/../x", {"f", 0, false}, {NULL, 0, false}, 5 * MS},
+	{"n=/a:b=c@d e/x:f..g@5ms", "n", "/a:b=c@d e/x", {"f", 0, false}, {"g", 0, false}, 5 * MS},
+	{"n=a=b:f@5ms", "n", "a=b", {"f", 0, false}, {NULL, 0, false}, 5 * MS},
+	{"a:b@c=/x:f@5ms", "a:b@c", "/x", {"f", 0, false}, {NULL, 0, false}, 5 * MS},
+};
+
+static void check_point(const char *text, const struct tlob_point *got, const struct point *want)
+{
+	if (strcmp(got->symbol, want->symbol) || got->offset != want->offset ||
+	    got->glob != want->glob)
+		fail_msg("%s: '%s' + 0x%llx", text, got->symbol, (unsigned long long)got->offset);
+}
+
+static void test_accepted(void **state)
+{
+	static struct tlob_region_spec spec;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(accepted); i++) {
+		const struct good *g = &accepted[i];
+		struct tlob_parse_error err = {0, ""};
+		const struct point none = {"", 0, false};
+
+		memset(&spec, 0x5a, sizeof(spec));
+		if (tlob_region_parse(g->text, &spec, &err))
+			fail_msg("%s: at %zu: %s", g->text, err.at, err.why);
+		assert_string_equal(spec.name, g->name);
+		assert_string_equal(spec.path, g->path);
+		assert_int_equal(spec.to_return, g->stop.symbol == NULL);
+		assert_int_equal(spec.budget_ns, g->budget_ns);
+		check_point(g->text, &spec.start, &g->start);
+		check_point(g->text, &spec.stop, g->stop.symbol ? &g->stop : &none);
+	}
+}
+
+struct bad {
+	const char *text;
+	int ret;
+	size_t at;
+	const char *why; /* part of it */
+};
+
+static void check_refused(const struct bad *bad)
+{
+	static struct tlob_region_spec spec, before;
+	struct tlob_parse_error err = {99999, ""};
+	int ret;
+
+	memset(&spec, 0x5a, sizeof(spec));
+	before = spec;
+	ret = tlob_region_parse(bad->text, &spec, &err);
+	if (ret != bad->ret || err.at != bad->at || !strstr(err.why, bad->why))
+		fail_msg("%s: %d at %zu: %s", bad->text, ret, err.at, err.why);
+	assert_memory_equal(&spec, &before, sizeof(spec));
+	assert_int_equal(tlob_region_parse(bad->text, &spec, NULL), ret);
+}
+
+static void test_refused(void **state)
+{
+	static const struct bad bad[] = {
+		/* budget */
+		{"", -EINVAL, 0, "a budget is needed"},
+		{"decode", -EINVAL, 6, "a budget is needed at the end: @5ms"},
+		{"/x:main", -EINVAL, 7, "a budget is needed"},
+		{"decode@", -EINVAL, 7, "a duration starts with a digit"},
+		{"decode@5", -EINVAL, 8, "a duration needs a unit: 500us, 5ms, 1s"},
+		{"decode@0ms", -ERANGE, 7, "between 1us and 1h"},
+		{"decode@2h", -ERANGE, 7, "between 1us and 1h"},
+		{"/x:f@5 ms", -EINVAL, 6, "the unit must be one of"},
+		/* name */
+		{"@5ms", -EINVAL, 0, "name is missing"},
+		{"=/x:f@5ms", -EINVAL, 0, "name is missing"},
+		{" a@5ms", -EINVAL, 0, "does not start with a blank"},
+		{"a =/x:f@5ms", -EINVAL, 1, "does not end with a blank"},
+		{"a\tb@5ms", -EINVAL, 1, "control characters"},
+		{"a\x1b[31m@5ms", -EINVAL, 1, "control characters"},
+		{"a\x7f@5ms", -EINVAL, 1, "control characters"},
+		/* binary */
+		{":f@5ms", -EINVAL, 0, "binary is missing"},
+		{"n=:f@5ms", -EINVAL, 2, "binary is missing"},
+		{"./x:f@5ms", -EINVAL, 0, "absolute path"},
+		{"a/b:f@5ms", -EINVAL, 0, "absolute path"},
+		{"n=a/b:f@5ms", -EINVAL, 2, "absolute path"},
+		{"~/x:f@5ms", -EINVAL, 0, "absolute path"},
+		{"a/b=c:f@5ms", -EINVAL, 0, "absolute path"},
+		/* points */
+		{"/bin/x@5ms", -EINVAL, 6, "BINARY:FUNCTION or BINARY:START..STOP"},
+		{"n=x@5ms", -EINVAL, 3, "BINARY:FUNCTION or BINARY:START..STOP"},
+		{"/a:b/x@5ms", -EINVAL, 4, "BINARY:FUNCTION or BINARY:START..STOP"},
+		{"/x:@5ms", -EINVAL, 3, "symbol or 0xOFFSET is missing"},
+		{"/x:..b@5ms", -EINVAL, 3, "symbol or 0xOFFSET is missing"},
+		{"/x:a..@5ms", -EINVAL, 6, "symbol or 0xOFFSET is missing"},
+		{"/x:..@5ms", -EINVAL, 3, "symbol or 0xOFFSET is missing"},
+		{"/x:+0x10..b@5ms", -EINVAL, 3, "symbol or 0xOFFSET is missing"},
+		{"/x:a b@5ms", -EINVAL, 4, "no blanks"},
+		{"/x: a@5ms", -EINVAL, 3, "no blanks"},
+		{"/x:4096@5ms", -EINVAL, 3, "file offset is hexadecimal"},
+		{"/x:0X10@5ms", -EINVAL, 3, "file offset is hexadecimal"},
+		{"/x:0x@5ms", -EINVAL, 5, "digits are missing"},
+		{"/x:0x12g4@5ms", -EINVAL, 7, "not a hexadecimal digit"},
+		{"/x:0x10000000000000000@5ms", -ERANGE, 3, "at most 64 bits"},
+		{"/x:a+16..b@5ms", -EINVAL, 5, "hexadecimal: 0x10"},
+		{"/x:a+..b@5ms", -EINVAL, 5, "hexadecimal: 0x10"},
+		{"/x:a+0x..b@5ms", -EINVAL, 7, "digits are missing"},
+		{"/x:0x10+0x10..b@5ms", -EINVAL, 7, "not a hexadecimal digit"},
+		{"/x:f+0x10@5ms", -EINVAL, 4, "without an offset"},
+		{"/x:f*+0x10@5ms", -EINVAL, 5, "without an offset"},
+		{"/x:a*..b@5ms", -EINVAL, 3, "glob is for BINARY:FUNCTION, not for START"},
+		{"/x:a..b?@5ms", -EINVAL, 6, "glob is for BINARY:FUNCTION, not for STOP"},
+		{"/x:a..b..c@5ms", -EINVAL, 7, "a second '..'"},
+		{"/x:a...b@5ms", -EINVAL, 5, "a second '..'"},
+		{"/x:a..a@5ms", -EINVAL, 6, "STOP must differ from START"},
+		{"/x:a..a+0x0@5ms", -EINVAL, 6, "STOP must differ from START"},
+		{"/x:a+0x10..a+0x010@5ms", -EINVAL, 11, "STOP must differ from START"},
+		{"/x:0x1A..0x1a@5ms", -EINVAL, 9, "STOP must differ from START"},
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(bad); i++)
+		check_refused(&bad[i]);
+}
+
+/* Each part with the longest text that fits, and one byte more. */
+static void test_lengths(void **state)
+{
+	static struct tlob_region_spec spec;
+	static char text[8192];
+	char part[5000];
+
+	(void)state;
+	memset(part, 'a', sizeof(part));
+	snprintf(text, sizeof(text), "%.47s@5ms", part);
+	assert_int_equal(tlob_region_parse(text, &spec, NULL), 0);
+	assert_int_equal(strlen(spec.name), 47);
+	snprintf(text, sizeof(text), "%.48s@5ms", part);
+	check_refused(&(struct bad){text, -EINVAL, 47, "at most 47 bytes"});
+
+	snprintf(text, sizeof(text), "/%.4094s:f@5ms", part);
+	assert_int_equal(tlob_region_parse(text, &spec, NULL), 0);
+	assert_int_equal(strlen(spec.path), 4095);
+	snprintf(text, sizeof(text), "/%.4095s:f@5ms", part);
+	check_refused(&(struct bad){text, -EINVAL, 4095, "at most 4095 bytes"});
+
+	snprintf(text, sizeof(text), "/x:%.255s..%.255s+0x1@5ms", part, part);
+	assert_int_equal(tlob_region_parse(text, &spec, NULL), 0);
+	assert_int_equal(strlen(spec.stop.symbol), 255);
+	snprintf(text, sizeof(text), "/x:%.256s@5ms", part);
+	check_refused(&(struct bad){text, -EINVAL, 3 + 255, "at most 255 bytes"});
+}
+
+TLOB_ASSERT(TLOB_NAME_BYTES == 48 && TLOB_PATH_BYTES == 4096 && TLOB_SYMBOL_BYTES == 256,
+	    "the limits that the messages name");
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_accepted),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_lengths),
+	};
+
+	return cmocka_run_group_tests_name("region", tests, NULL, NULL);
+}

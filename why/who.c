@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* See who.h. */
+#include "who.h"
+
+#include <string.h>
+
+/* A number may have belonged to two threads, one after the other. */
+static bool is_same(const struct tlobctl_who *who, uint32_t tid, const struct tlob_history_entry *e)
+{
+	return who->tid == tid && (!e || !who->tgid || who->tgid == e->tgid);
+}
+
+/* What later entries say counts: a thread gets its name, or a new one, after it was started. */
+static void describe(struct tlobctl_who *who, const struct tlob_history_entry *e)
+{
+	who->tgid = e->tgid;
+	memcpy(who->comm, e->comm, sizeof(who->comm));
+	who->comm[sizeof(who->comm) - 1] = '\0';
+	who->kernel = e->flags & TLOB_HISTORY_KTHREAD;
+	who->priority = e->priority;
+	who->cgroup_id = e->cgroup;
+}
+
+uint32_t why_who(struct why_answer *answer, size_t *n, uint32_t tid,
+		 const struct tlob_history_entry *e)
+{
+	struct tlobctl_who *all = answer->who;
+	uint32_t i = 0;
+
+	while (i < *n && !is_same(&all[i], tid, e))
+		i++;
+	if (i == WHY_MAX_WHO)
+		return WHY_MAX_WHO - 1;
+	if (i == *n) {
+		all[i] = (struct tlobctl_who){.tid = tid, .cgroup = ""};
+		(*n)++;
+		if (i == WHY_MAX_WHO - 1) {
+			all[i].tid = 0;
+			strcpy(all[i].comm, "(others)");
+			return i;
+		}
+	}
+	if (e)
+		describe(&all[i], e);
+	return i;
+}
+
+bool why_by_interrupt(const struct tlob_history_entry *wake)
+{
+	return !wake->prev_tid || wake->flags & (TLOB_HISTORY_HARDIRQ | TLOB_HISTORY_SOFTIRQ);
+}
