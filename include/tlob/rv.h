@@ -63,4 +63,18 @@ struct tlob_mmap_page {
 };
 TLOB_ASSERT(sizeof(struct tlob_mmap_page) == 32, "ring page");
 
+/*
+ * Mapped thread slots: an arena (see tlob/abi.h), mapped at this offset with TLOB_ARENA_BYTES. A thread registers for a slot
+ * once; from then on the kernel keeps its clock there, and it starts and stops windows without a system call, by
+ * the functions of core/window.h. Records go to the ring of the same descriptor, the closing ones too. What a program
+ * writes into its arena spoils its own records, and nothing else.
+ */
+#define TLOB_ARENA_MMAP_OFFSET 0x100000000ULL
+
+/*
+ * See enum tlob_kick_op; arena and cookie are not used. ESRCH: the calling thread has no slot in this arena; EBUSY: the slot is
+ * taken; EINVAL; ENODEV: the monitor is or was disabled: map another descriptor's; ENOSPC; ENOMEM.
+ */
+#define TLOB_IOCTL_KICK _IOW(RV_IOC_MAGIC, 0x04, struct tlob_kick)
+
 #endif

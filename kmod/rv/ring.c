@@ -9,13 +9,12 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
-#include <linux/vmalloc.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
-#include <compat/compat.h>
 #include <tlob/rv.h>
 
+#include "pages.h"
 #include "ring.h"
 #include "user.h"
 
@@ -26,9 +25,8 @@ struct rv_ring {
 	u32 capacity;
 	u32 head;
 	u64 dropped;
-	void *base; /* of all pages; NULL: no storage yet. Stored last, release */
-	struct page **pages;
-	unsigned int npages;
+	struct rv_pages storage;
+	void *base; /* the storage's; NULL: none yet. Stored last, release */
 	struct mutex store_mutex; /* storage being made; inside mmap_lock */
 	struct mutex read_mutex; /* one reader at a time; outside mmap_lock, as copying to it may fault */
 	wait_queue_head_t wait;
@@ -47,23 +45,12 @@ static void ring_wake(struct irq_work *work)
 	wake_up_interruptible_poll(&ring->wait, EPOLLIN | EPOLLRDNORM);
 }
 
-static void free_pages_of(struct page **pages, unsigned int n)
-{
-	while (n > 0)
-		__free_page(pages[--n]);
-	kvfree(pages);
-}
-
 static void ring_free(struct work_struct *work)
 {
 	struct rv_ring *ring = container_of(work, struct rv_ring, free);
 
 	irq_work_sync(&ring->wake);
-	if (ring->base) {
-		vunmap(ring->base);
-		free_pages_of(ring->pages, ring->npages);
-		rv_user_uncharge(ring->user, RV_USER_PAGES, ring->npages);
-	}
+	rv_pages_deinit(&ring->storage, ring->user);
 	rv_user_put(ring->user);
 	put_pid_ns(ring->pid_ns);
 	kfree(ring);
@@ -105,23 +92,6 @@ struct pid_namespace *rv_ring_pid_ns(const struct rv_ring *ring)
 	return ring->pid_ns;
 }
 
-static struct page **pages_new(unsigned int n)
-{
-	struct page **pages = kvcalloc(n, sizeof(*pages), GFP_KERNEL_ACCOUNT);
-	unsigned int i;
-
-	if (!pages)
-		return NULL;
-	for (i = 0; i < n; i++) {
-		pages[i] = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
-		if (!pages[i]) {
-			free_pages_of(pages, i);
-			return NULL;
-		}
-	}
-	return pages;
-}
-
 static unsigned int pages_for(const struct rv_ring *ring, u32 capacity)
 {
 	return 1 + DIV_ROUND_UP((size_t)capacity * ring->record_bytes, PAGE_SIZE);
@@ -129,35 +99,21 @@ static unsigned int pages_for(const struct rv_ring *ring, u32 capacity)
 
 static int store_of(struct rv_ring *ring, u32 capacity)
 {
-	unsigned int n = pages_for(ring, capacity);
 	struct tlob_mmap_page *page;
-	struct page **pages;
-	void *base;
+	int ret;
 
 	lockdep_assert_held(&ring->store_mutex);
-	if (!rv_user_charge(ring->user, RV_USER_PAGES, n))
-		return -ENOMEM;
-	pages = pages_new(n);
-	if (!pages)
-		goto uncharge;
-	base = vmap(pages, n, VM_MAP, PAGE_KERNEL);
-	if (!base)
-		goto free;
-	page = base;
+	ret = rv_pages_init(&ring->storage, ring->user, pages_for(ring, capacity));
+	if (ret)
+		return ret;
+	page = ring->storage.base;
 	page->capacity = capacity;
 	page->version = TLOB_RING_VERSION;
 	page->data_offset = PAGE_SIZE;
 	page->record_size = ring->record_bytes;
-	ring->pages = pages;
-	ring->npages = n;
 	ring->capacity = capacity;
-	smp_store_release(&ring->base, base);
+	smp_store_release(&ring->base, ring->storage.base);
 	return 0;
-free:
-	free_pages_of(pages, n);
-uncharge:
-	rv_user_uncharge(ring->user, RV_USER_PAGES, n);
-	return -ENOMEM;
 }
 
 int rv_ring_store(struct rv_ring *ring)
@@ -291,14 +247,10 @@ int rv_ring_mmap(struct rv_ring *ring, struct vm_area_struct *vma)
 	mutex_lock(&ring->store_mutex);
 	if (!ring->base)
 		ret = store_of(ring, fit);
-	else if (pages != ring->npages)
+	else if (pages != ring->storage.count)
 		ret = -EINVAL;
 	mutex_unlock(&ring->store_mutex);
-	if (ret)
-		return ret;
-	vm_flags_set(vma, VM_DONTCOPY | VM_DONTEXPAND | VM_DONTDUMP);
-	vm_flags_clear(vma, VM_MAYEXEC);
-	return vm_map_pages(vma, ring->pages, ring->npages);
+	return ret ? ret : rv_pages_map(&ring->storage, vma);
 }
 
 int rv_ring_init(void)

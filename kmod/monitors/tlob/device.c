@@ -7,11 +7,14 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include "arena.h"
 #include "tlob.h"
 
 struct tlob_file {
 	struct rv_ring *ring;
 	struct rv_user *user;
+	struct tlob_arena *arena; /* made when first mapped; then stays */
+	struct mutex mutex; /* its making */
 	bool started; /* a window was opened through it: closing has to look for some */
 };
 
@@ -24,6 +27,7 @@ static int device_open(struct inode *inode, struct file *file)
 
 	if (!f)
 		return -ENOMEM;
+	mutex_init(&f->mutex);
 	f->user = rv_user_get();
 	if (!f->user)
 		goto free;
@@ -49,7 +53,8 @@ static int device_release(struct inode *inode, struct file *file)
 {
 	struct tlob_file *f = file->private_data;
 
-	if (READ_ONCE(f->started))
+	tlob_arena_free(f->arena);
+	if (READ_ONCE(f->started) || f->arena)
 		tlob_window_drop(f);
 	rv_ring_put(f->ring);
 	rv_user_uncharge(f->user, RV_USER_FILES, 1);
@@ -111,6 +116,16 @@ static long device_start(struct tlob_file *f, const struct tlob_start_args __use
 	return ret;
 }
 
+static long device_kick(struct tlob_file *f, const struct tlob_kick __user *ukick)
+{
+	struct tlob_arena *arena = smp_load_acquire(&f->arena);
+	struct tlob_kick kick;
+
+	if (copy_from_user(&kick, ukick, sizeof(kick)))
+		return -EFAULT;
+	return arena ? tlob_arena_kick(arena, &kick, f->user) : -EINVAL;
+}
+
 static long device_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct tlob_file *f = file->private_data;
@@ -120,6 +135,8 @@ static long device_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return device_start(f, (const struct tlob_start_args __user *)arg);
 	case TLOB_IOCTL_TRACE_STOP:
 		return tlob_window_stop(f);
+	case TLOB_IOCTL_KICK:
+		return device_kick(f, (const struct tlob_kick __user *)arg);
 	default:
 		return -ENOTTY;
 	}
@@ -142,8 +159,18 @@ static __poll_t device_poll(struct file *file, poll_table *wait)
 static int device_mmap(struct file *file, struct vm_area_struct *vma)
 {
 	struct tlob_file *f = file->private_data;
+	struct tlob_arena *arena;
 
-	return rv_ring_mmap(f->ring, vma);
+	if (vma->vm_pgoff != TLOB_ARENA_MMAP_OFFSET >> PAGE_SHIFT)
+		return rv_ring_mmap(f->ring, vma);
+	mutex_lock(&f->mutex);
+	arena = f->arena;
+	if (!arena) {
+		arena = tlob_arena_new(f, f->ring, f->user);
+		smp_store_release(&f->arena, arena);
+	}
+	mutex_unlock(&f->mutex);
+	return arena ? tlob_arena_mmap(arena, vma) : -ENOMEM;
 }
 
 static const struct file_operations device_fops = {

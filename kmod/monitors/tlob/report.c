@@ -6,10 +6,9 @@
 #include "tlob.h"
 #include "tlob_trace.h"
 
-void tlob_record_fill(struct tlob_task *t, unsigned int i, u16 type, u16 flags, u64 now_ns, struct tlob_record *record)
+void tlob_record_fill(struct tlob_task *t, const struct tlob_window *w, const struct tlob_grant *grant, u16 type,
+		      u16 flags, u64 now_ns, struct tlob_record *record)
 {
-	const struct tlob_grant *grant = &t->grants[i];
-	const struct tlob_window *w = &t->windows[i];
 	struct tlob_split split;
 
 	memset(record, 0, sizeof(*record));
@@ -28,7 +27,7 @@ void tlob_record_fill(struct tlob_task *t, unsigned int i, u16 type, u16 flags, 
 	memcpy(record->comm, t->task->comm, sizeof(record->comm));
 	record->comm[sizeof(record->comm) - 1] = '\0';
 	tlob_clock_try_read(&t->clock, now_ns, &split); /* cannot fail under the lock */
-	tlob_window_split(w, &split, record->elapsed_ns, record);
+	record->flags |= tlob_window_split(w, &split, record->elapsed_ns, record);
 }
 
 void tlob_report_overrun(struct tlob_task *t, const struct tlob_grant *grant, const struct tlob_record *record)

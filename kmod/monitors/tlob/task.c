@@ -10,6 +10,7 @@
 
 #include <compat/compat.h>
 
+#include "arena.h"
 #include "tlob.h"
 #include "tlob_trace.h"
 
@@ -110,6 +111,32 @@ void tlob_task_refresh(struct tlob_task *t, u64 now_ns)
 	t->clock.since_ns = now_ns;
 }
 
+void tlob_task_publish(struct tlob_task *t)
+{
+	struct tlob_clock *to = t->published;
+	u32 seq = t->clock.seq;
+
+	if (!to)
+		return;
+	/* the reader is the task itself, or the program's other threads */
+	t->clock.seq = seq + 2;
+	WRITE_ONCE(to->seq, seq + 1);
+	smp_wmb();
+	WRITE_ONCE(to->state, t->clock.state);
+	WRITE_ONCE(to->since_ns, t->clock.since_ns);
+	WRITE_ONCE(to->running_ns, t->clock.running_ns);
+	WRITE_ONCE(to->waiting_ns, t->clock.waiting_ns);
+	WRITE_ONCE(to->sleeping_ns, t->clock.sleeping_ns);
+	WRITE_ONCE(to->switches, t->clock.switches);
+	WRITE_ONCE(to->cpu, t->clock.cpu);
+	smp_store_release(&to->seq, seq + 2);
+}
+
+void tlob_free_later(struct work_struct *work)
+{
+	queue_work(free_wq, work);
+}
+
 struct walk {
 	void (*fn)(struct tlob_task *t, void *arg);
 	void *arg;
@@ -147,6 +174,7 @@ static void task_step(struct task_struct *p, u32 event)
 		t->clock.switches++;
 	else if (event == TLOB_MODEL_EVENT_SWITCH_IN)
 		t->clock.cpu = raw_smp_processor_id();
+	tlob_task_publish(t);
 	raw_spin_unlock_irqrestore(&t->lock, flags);
 	if (trace_event_tlob_enabled())
 		trace_event_tlob(p->pid, state, event, tlob_model_next(state, event), false);
@@ -178,6 +206,7 @@ static void on_exit(void *data, struct task_struct *p COMPAT_EXIT_GROUP_DEAD)
 	rcu_read_lock();
 	t = task_find(p);
 	if (t) {
+		tlob_arena_leave(t);
 		tlob_window_abandon(t);
 		tlob_task_remove(t);
 	}
@@ -190,8 +219,10 @@ static void on_exec(void *data, struct task_struct *p, pid_t old_pid, struct lin
 
 	rcu_read_lock();
 	t = task_find(p);
-	if (t)
+	if (t) {
+		tlob_arena_leave(t);
 		tlob_window_abandon(t);
+	}
 	rcu_read_unlock();
 }
 
@@ -239,6 +270,7 @@ void tlob_tasks_disable(void)
 	WRITE_ONCE(enabled, false);
 	/* starts in flight have seen it, or have opened their windows */
 	synchronize_rcu();
+	tlob_arenas_disable();
 	tlob_task_for_each(cancel_one, NULL);
 	rv_hooks_detach(clock_hooks, ARRAY_SIZE(clock_hooks));
 }

@@ -5,6 +5,7 @@
  *	window.c   start, stop, expiry, cancellation
  *	report.c   records, tracepoints, reactions
  *	binding.c  windows of unmodified programs, between two uprobes; line.c: the lines that ask for them
+ *	arena.c    windows in memory shared with their program
  *	device.c   /dev/rv
  */
 #ifndef MONITORS_TLOB_TLOB_H
@@ -35,6 +36,8 @@ struct tlob_grant {
 	bool close_record;
 };
 
+struct tlob_arena;
+
 /* A monitored task. Made by its first start; freed at its exit, when the monitor is disabled, or with the last file. */
 struct tlob_task {
 	struct rv_object object; /* key: the task */
@@ -49,6 +52,9 @@ struct tlob_task {
 	u32 refused; /* starts beyond TLOB_MAX_DEPTH */
 	bool dead; /* being freed: open nothing here */
 	bool emitting; /* the timer is reporting, without the lock */
+	struct tlob_arena *arena; /* where the task has a seat, with a reference; NULL: nowhere. Also under the arena's lock */
+	u32 slot; /* its number there */
+	struct tlob_clock *published; /* its clock there */
 	struct tlob_window windows[TLOB_MAX_DEPTH];
 	struct tlob_grant grants[TLOB_MAX_DEPTH];
 
@@ -66,6 +72,10 @@ struct tlob_task *tlob_task_current(void);
 int tlob_task_new(struct rv_user *user);
 /* The clock starts anew if it has missed switches. Under the task's lock, by the task. */
 void tlob_task_refresh(struct tlob_task *t, u64 now_ns);
+/* Write the clock where the task's program reads it, if anywhere. Under the task's lock. */
+void tlob_task_publish(struct tlob_task *t);
+/* Run it on the queue that is drained before the module goes. */
+void tlob_free_later(struct work_struct *work);
 void tlob_task_for_each(void (*fn)(struct tlob_task *t, void *arg), void *arg);
 /* Take it out of the store and free it a while later. False if somebody else does. Any context. */
 bool tlob_task_remove(struct tlob_task *t);
@@ -106,9 +116,10 @@ enum hrtimer_restart tlob_window_expire(struct hrtimer *timer);
 
 /* ---- report.c ---- */
 
-/* Both under the task's lock. */
-void tlob_record_fill(struct tlob_task *t, unsigned int i, u16 type, u16 flags, u64 now_ns, struct tlob_record *record);
-/* Neither. @grant as it was when @record was filled; its ring must be kept alive by the caller. */
+/* Under the task's lock. */
+void tlob_record_fill(struct tlob_task *t, const struct tlob_window *w, const struct tlob_grant *grant, u16 type,
+		      u16 flags, u64 now_ns, struct tlob_record *record);
+/* Not under it. @grant as it was when @record was filled; its ring must be kept alive by the caller. */
 void tlob_report_overrun(struct tlob_task *t, const struct tlob_grant *grant, const struct tlob_record *record);
 void tlob_report_close(const struct tlob_grant *grant, const struct tlob_record *record);
 

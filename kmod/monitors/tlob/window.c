@@ -40,6 +40,11 @@ static u32 window_state(const struct tlob_task *t, int i)
 	return TLOB_WINDOW_STATE(t->windows[i].state);
 }
 
+static void record_of(struct tlob_task *t, int i, u16 type, u16 flags, u64 now_ns, struct tlob_record *record)
+{
+	tlob_record_fill(t, &t->windows[i], &t->grants[i], type, flags, now_ns, record);
+}
+
 /* Free entry @i. Returns what it was; its grant, with the reference to the ring, is the caller's now. */
 static u32 window_end(struct tlob_task *t, int i, struct tlob_grant *grant)
 {
@@ -178,9 +183,9 @@ int tlob_window_stop(const void *owner)
 	if (was == TLOB_ARMED && now_ns <= t->windows[i].deadline_ns)
 		was = TLOB_IDLE; /* in time */
 	if (was == TLOB_ARMED)
-		tlob_record_fill(t, i, TLOB_REC_OVERRUN, TLOB_F_AT_STOP, now_ns, &overrun);
+		record_of(t, i, TLOB_REC_OVERRUN, TLOB_F_AT_STOP, now_ns, &overrun);
 	if (was == TLOB_ARMED || was == TLOB_EXPIRED)
-		tlob_record_fill(t, i, TLOB_REC_CLOSE, was == TLOB_ARMED ? TLOB_F_AT_STOP : 0, now_ns, &close);
+		record_of(t, i, TLOB_REC_CLOSE, was == TLOB_ARMED ? TLOB_F_AT_STOP : 0, now_ns, &close);
 	window_end(t, i, &grant);
 	unlock(t, &flags);
 
@@ -229,7 +234,7 @@ enum hrtimer_restart tlob_window_expire(struct hrtimer *timer)
 	raw_spin_lock_irqsave(&t->lock, flags);
 	now_ns = ktime_get_ns();
 	while ((i = window_expired(t, now_ns, &next_ns)) >= 0) {
-		tlob_record_fill(t, i, TLOB_REC_OVERRUN, 0, now_ns, &record);
+		record_of(t, i, TLOB_REC_OVERRUN, 0, now_ns, &record);
 		tlob_window_take(&t->windows[i], t->windows[i].state, TLOB_EXPIRED);
 		grant = t->grants[i];
 		/* reporting may wake tasks, this one too, and that takes the lock */
@@ -263,7 +268,7 @@ static void end_all(struct tlob_task *t, const void *owner, u16 flags, bool repo
 			unlock(t, &irq);
 			continue;
 		}
-		tlob_record_fill(t, i, TLOB_REC_CLOSE, flags, ktime_get_ns(), &close);
+		record_of(t, i, TLOB_REC_CLOSE, flags, ktime_get_ns(), &close);
 		was = window_end(t, i, &grant);
 		unlock(t, &irq);
 		if (report && was == TLOB_EXPIRED)
@@ -281,7 +286,7 @@ static void remove_if_idle(struct tlob_task *t, const void *owner)
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&t->lock, flags);
-	if (t->used == 0 && !t->dead && (!owner || t->last_owner == owner)) {
+	if (t->used == 0 && !t->arena && !t->dead && (!owner || t->last_owner == owner)) {
 		t->dead = true;
 		tlob_task_remove(t);
 	}
