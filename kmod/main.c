@@ -6,9 +6,11 @@
 #include <rv/rv.h>
 
 #include "monitors/tlob/tlob.h"
+#include "monitors/wwnr/wwnr.h"
 
 static struct rv_monitor *const monitors[] = {
 	&tlob_monitor,
+	&wwnr_monitor,
 };
 
 static void unregister_first(unsigned int n)

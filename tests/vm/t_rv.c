@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The runtime-verification side: control tree, reactors, tracepoints. */
 #include <signal.h>
+#include <sys/wait.h>
 
 #include "trace.h"
 
@@ -169,6 +170,40 @@ static void monitoring_on(void)
 	check(rv_stop(rv) == 0);
 }
 
+/* Another monitor on the same core: its model does not hold, so it reports before long. */
+static void wwnr(void)
+{
+	check(write_file(RV_DIR "monitors/wwnr/enable", "1") == 0);
+	check(strstr(read_file(RV_DIR "enabled_monitors", buf, sizeof(buf)), "wwnr\n") != NULL);
+	check(write_file(TRACE_DIR "events/rv_wwnr/error_wwnr/enable", "1") == 0);
+	check(write_file(TRACE_DIR "events/rv_wwnr/event_wwnr/enable", "1") == 0);
+	write_file(TRACE_DIR "trace", "");
+	for (int i = 0; i < 200; i++) {
+		if (fork() == 0) {
+			sleep_ns(MS);
+			_exit(0);
+		}
+		sleep_ns(MS);
+	}
+	while (wait(NULL) > 0)
+		;
+	check(write_file(TRACE_DIR "events/rv_wwnr/enable", "0") == 0);
+	read_file(TRACE_DIR "trace", trace_text, sizeof(trace_text));
+	check(trace_count("event_wwnr", NULL, 0) > 100, "%d", trace_count("event_wwnr", NULL, 0));
+	check(strstr(trace_text, "not_running x switch_in -> running") != NULL);
+	check(strstr(trace_text, "running x switch_out -> not_running (final)") != NULL);
+	printf("# wwnr: %d errors in the last %d events\n", trace_count("error_wwnr", NULL, 0),
+	       trace_count("event_wwnr", NULL, 0));
+	for (int i = 0; i < 3; i++) {
+		check(write_file(RV_DIR "monitors/wwnr/enable", "0") == 0);
+		check(write_file(RV_DIR "monitors/wwnr/enable", "1") == 0);
+	}
+	/* both at once, and unloading disables what is enabled */
+	check(rv_start(rv, 2 * MS, -1, 0) == 0);
+	sleep_ns(20 * MS);
+	check(rv_stop(rv) == -EOVERFLOW);
+}
+
 #define T(name) {#name, name}
 
 int main(void)
@@ -176,7 +211,7 @@ int main(void)
 	static const struct tap_test tests[] = {
 		T(tracefs_files), T(enable_disable), T(budget_exceeded_on_cpu), T(budget_exceeded_off_cpu),
 		T(threshold_field_accuracy), T(no_error_within_budget), T(event_format), T(reactor_signal),
-		T(reactor_printk), T(monitoring_on),
+		T(reactor_printk), T(monitoring_on), T(wwnr),
 	};
 
 	rv = rv_open();

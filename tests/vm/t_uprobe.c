@@ -316,12 +316,12 @@ static void bound_while_disabled(void) /* E8 */
 	tlob_set_enabled(true);
 }
 
-static void detail(const char *dominant, void (*work)(void))
+static void detail(const char *dominant, uint64_t budget, void (*work)(void))
 {
 	char text[512], key[32];
 	unsigned long long all, one;
 
-	check(bind_ns(self(), at_start, at_stop, 50 * MS) == 0);
+	check(bind_ns(self(), at_start, at_stop, budget) == 0);
 	trace_begin();
 	mark_start();
 	work();
@@ -332,7 +332,7 @@ static void detail(const char *dominant, void (*work)(void))
 	one = trace_field(text, key);
 	all = trace_field(text, "running_ns") + trace_field(text, "waiting_ns") + trace_field(text, "sleeping_ns");
 	check(one > all / 2, "%s: %s", dominant, text);
-	check(all >= 50 * MS, "%s", text);
+	check(all >= budget, "%s", text);
 	check(unbind(self(), at_start) == 0);
 }
 
@@ -355,7 +355,7 @@ static void *hog(void *arg)
 	CPU_SET(0, &set);
 	sched_setaffinity(0, sizeof(set), &set);
 	sched_setscheduler(0, SCHED_FIFO, &p);
-	spin_ns(150 * MS);
+	spin_ns(600 * MS);
 	return arg;
 }
 
@@ -364,18 +364,18 @@ static void work_waiting(void)
 	pthread_t thread;
 
 	pthread_create(&thread, NULL, hog, NULL);
-	spin_ns(200 * MS);
+	spin_ns(700 * MS);
 	pthread_join(thread, NULL);
 }
 
 static void detail_running_dominates(void)
 {
-	detail("running", work_running);
+	detail("running", 50 * MS, work_running);
 }
 
 static void detail_sleeping_dominates(void)
 {
-	detail("sleeping", work_sleeping);
+	detail("sleeping", 50 * MS, work_sleeping);
 }
 
 static void detail_waiting_dominates(void)
@@ -385,7 +385,7 @@ static void detail_waiting_dominates(void)
 	CPU_ZERO(&set);
 	CPU_SET(0, &set);
 	sched_setaffinity(0, sizeof(set), &set);
-	detail("waiting", work_waiting);
+	detail("waiting", 400 * MS, work_waiting);
 	CPU_SET(1, &set);
 	sched_setaffinity(0, sizeof(set), &set);
 }
