@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0-or-later
+# SPDX-License-Identifier: GPL-2.0-only
 # make kmod       tlob.ko for the running kernel        make kmod-install   and for all who modprobe it
 # make dkms           the sources as a DKMS tree, build/dkms/usr/src/tlob-VERSION (dkms add from there, or DESTDIR= of a package)
 # make check-vm   the module on stock kernels, in QEMU  VM_KERNELS="6.1 6.12 6.12-rt 7.3"

@@ -70,9 +70,11 @@ TLOB_ASSERT(sizeof(struct tlob_mmap_page) == 32, "ring page");
  * writes into its arena spoils its own records, and nothing else.
  */
 #define TLOB_ARENA_MMAP_OFFSET 0x100000000ULL
+#define TLOB_ARENA_STRIDE 0x20000ULL /* more arenas: number n lies n times this further on */
+#define TLOB_MAX_FILE_ARENAS 64 /* of one descriptor */
 
 /*
- * See enum tlob_kick_op; arena and cookie are not used. ESRCH: the calling thread has no slot in this arena; EBUSY: the slot is
+ * See enum tlob_kick_op; arena matters to REGISTER, cookie is not used. ESRCH: the calling thread has no slot in this arena; EBUSY: the slot is
  * taken; EINVAL; ENODEV: the monitor is or was disabled: map another descriptor's; ENOSPC; ENOMEM.
  */
 #define TLOB_IOCTL_KICK _IOW(RV_IOC_MAGIC, 0x04, struct tlob_kick)

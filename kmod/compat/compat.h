@@ -13,8 +13,8 @@
 /* 6.13: hrtimer_setup() replaces hrtimer_init() and setting .function by hand */
 #ifndef TLOB_HAVE_HRTIMER_SETUP
 static inline void hrtimer_setup(struct hrtimer *timer,
-				 enum hrtimer_restart (*function)(struct hrtimer *), clockid_t clock,
-				 enum hrtimer_mode mode)
+				 enum hrtimer_restart (*function)(struct hrtimer *),
+				 clockid_t clock, enum hrtimer_mode mode)
 {
 	hrtimer_init(timer, clock, mode);
 	timer->function = function;

@@ -16,7 +16,8 @@ struct rv_automaton {
  * @next: the table. Returns the state after @event, or RV_INVALID, and then the state is left as it was. The events of one
  * automaton must not run beside each other.
  */
-static __always_inline u32 rv_automaton_step(struct rv_automaton *a, u32 event, u32 (*next)(u32 state, u32 event))
+static __always_inline u32 rv_automaton_step(struct rv_automaton *a, u32 event,
+					     u32 (*next)(u32 state, u32 event))
 {
 	u32 to = next(READ_ONCE(a->state), event);
 

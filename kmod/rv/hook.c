@@ -27,7 +27,8 @@ int rv_hooks_attach(struct rv_hook *hooks, unsigned int count)
 
 	for_each_kernel_tracepoint(match, &search);
 	for (i = 0; i < count; i++) {
-		ret = hooks[i].tp ? tracepoint_probe_register(hooks[i].tp, hooks[i].probe, NULL) : -ENOENT;
+		ret = hooks[i].tp ? tracepoint_probe_register(hooks[i].tp, hooks[i].probe, NULL) :
+				    -ENOENT;
 		if (ret) {
 			pr_err("rv: tracepoint %s: probe not attached (%d)\n", hooks[i].name, ret);
 			rv_hooks_detach(hooks, count);

@@ -90,7 +90,8 @@ static int reactors_show(struct seq_file *m, void *v)
 	unsigned int i;
 
 	for (i = 0; rv_reactors[i]; i++)
-		seq_printf(m, rv_reactors[i] == current_one ? "[%s]\n" : "%s\n", rv_reactors[i]->name);
+		seq_printf(m, rv_reactors[i] == current_one ? "[%s]\n" : "%s\n",
+			   rv_reactors[i]->name);
 	return 0;
 }
 
@@ -117,8 +118,7 @@ static int available_show(struct seq_file *m, void *v)
 	struct rv_monitor *mon;
 
 	mutex_lock(&rv_mutex);
-	list_for_each_entry(mon, &monitors, list)
-		seq_printf(m, "%s\n", mon->name);
+	list_for_each_entry(mon, &monitors, list) seq_printf(m, "%s\n", mon->name);
 	mutex_unlock(&rv_mutex);
 	return 0;
 }
@@ -128,9 +128,8 @@ static int enabled_show(struct seq_file *m, void *v)
 	struct rv_monitor *mon;
 
 	mutex_lock(&rv_mutex);
-	list_for_each_entry(mon, &monitors, list)
-		if (mon->enabled)
-			seq_printf(m, "%s\n", mon->name);
+	list_for_each_entry(mon, &monitors, list) if (mon->enabled)
+		seq_printf(m, "%s\n", mon->name);
 	mutex_unlock(&rv_mutex);
 	return 0;
 }
@@ -139,8 +138,7 @@ static void disable_all(void)
 {
 	struct rv_monitor *mon;
 
-	list_for_each_entry(mon, &monitors, list)
-		monitor_set(mon, false);
+	list_for_each_entry(mon, &monitors, list) monitor_set(mon, false);
 }
 
 /* NAME enables, !NAME disables, an empty write (of a file opened for truncation, say) disables all. */
@@ -163,9 +161,8 @@ static ssize_t enabled_write(struct file *file, const char __user *ubuf, size_t 
 		disable_all();
 		ret = 0;
 	}
-	list_for_each_entry(mon, &monitors, list)
-		if (strcmp(mon->name, word) == 0)
-			ret = monitor_set(mon, on);
+	list_for_each_entry(mon, &monitors, list) if (strcmp(mon->name, word) == 0)
+		ret = monitor_set(mon, on);
 	mutex_unlock(&rv_mutex);
 	return ret ? ret : count;
 }
@@ -176,7 +173,8 @@ static int monitoring_on_show(struct seq_file *m, void *v)
 	return 0;
 }
 
-static ssize_t monitoring_on_write(struct file *file, const char __user *ubuf, size_t count, loff_t *pos)
+static ssize_t monitoring_on_write(struct file *file, const char __user *ubuf, size_t count,
+				   loff_t *pos)
 {
 	bool on;
 	int ret = kstrtobool_from_user(ubuf, count, &on);
@@ -193,7 +191,8 @@ static int reacting_on_show(struct seq_file *m, void *v)
 	return 0;
 }
 
-static ssize_t reacting_on_write(struct file *file, const char __user *ubuf, size_t count, loff_t *pos)
+static ssize_t reacting_on_write(struct file *file, const char __user *ubuf, size_t count,
+				 loff_t *pos)
 {
 	bool on;
 	int ret = kstrtobool_from_user(ubuf, count, &on);

@@ -69,7 +69,7 @@ int rv_pages_map(const struct rv_pages *p, struct vm_area_struct *vma)
 	unsigned int i;
 	int ret;
 
-	vm_flags_set(vma, VM_DONTCOPY | VM_DONTEXPAND | VM_DONTDUMP);
+	vm_flags_set(vma, VM_DONTEXPAND | VM_DONTDUMP);
 	vm_flags_clear(vma, VM_MAYEXEC);
 	for (i = 0; i < p->count && address < vma->vm_end; i++, address += PAGE_SIZE) {
 		ret = vm_insert_page(vma, address, p->pages[i]);

@@ -16,7 +16,7 @@ struct rv_pages {
 /* -ENOMEM, also beyond the user's share. */
 int rv_pages_init(struct rv_pages *pages, struct rv_user *user, unsigned int count);
 void rv_pages_deinit(struct rv_pages *pages, struct rv_user *user);
-/* All of them, whatever the mapping's offset. Not inherited by a fork, never executable. */
+/* All of them, whatever the mapping's offset. Never executable. */
 int rv_pages_map(const struct rv_pages *pages, struct vm_area_struct *vma);
 
 #endif

@@ -34,9 +34,11 @@ static void react_by_signal(struct rv_reaction *reaction)
 }
 
 static const struct rv_reactor reactor_nop = {"nop", "do nothing", NULL};
-static const struct rv_reactor reactor_printk = {"printk", "a line in the kernel's log", react_printk};
+static const struct rv_reactor reactor_printk = {"printk", "a line in the kernel's log",
+						 react_printk};
 static const struct rv_reactor reactor_panic = {"panic", "stop the machine", react_panic};
-static const struct rv_reactor reactor_signal = {"signal", "send react_signal to the task", react_by_signal};
+static const struct rv_reactor reactor_signal = {"signal", "send react_signal to the task",
+						 react_by_signal};
 
 /* The first one is a new monitor's. */
 const struct rv_reactor *const rv_reactors[] = {

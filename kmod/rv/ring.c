@@ -12,6 +12,7 @@
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
+#include <compat/compat.h>
 #include <tlob/rv.h>
 
 #include "pages.h"
@@ -28,7 +29,8 @@ struct rv_ring {
 	struct rv_pages storage;
 	void *base; /* the storage's; NULL: none yet. Stored last, release */
 	struct mutex store_mutex; /* storage being made; inside mmap_lock */
-	struct mutex read_mutex; /* one reader at a time; outside mmap_lock, as copying to it may fault */
+	struct mutex
+		read_mutex; /* one reader at a time; outside mmap_lock, as copying to it may fault */
 	wait_queue_head_t wait;
 	struct irq_work wake;
 	struct work_struct free;
@@ -131,7 +133,8 @@ int rv_ring_store(struct rv_ring *ring)
 
 static void *slot_of(const struct rv_ring *ring, u32 position)
 {
-	return ring->base + PAGE_SIZE + (size_t)(position & (ring->capacity - 1)) * ring->record_bytes;
+	return ring->base + PAGE_SIZE +
+	       (size_t)(position & (ring->capacity - 1)) * ring->record_bytes;
 }
 
 /* Records not consumed yet. A tail that cannot be was written by a consumer at odds with itself: to it the ring is full
@@ -239,9 +242,11 @@ int rv_ring_mmap(struct rv_ring *ring, struct vm_area_struct *vma)
 		return -EPERM;
 	if (pages < 2)
 		return -EINVAL;
-	fit = min_t(u64, (u64)(pages - 1) * PAGE_SIZE / ring->record_bytes, 2 * TLOB_RING_MAX_CAPACITY);
+	fit = min_t(u64, (u64)(pages - 1) * PAGE_SIZE / ring->record_bytes,
+		    2 * TLOB_RING_MAX_CAPACITY);
 	fit = rounddown_pow_of_two(fit);
-	if (fit < TLOB_RING_MIN_CAPACITY || fit > TLOB_RING_MAX_CAPACITY || pages != pages_for(ring, fit))
+	if (fit < TLOB_RING_MIN_CAPACITY || fit > TLOB_RING_MAX_CAPACITY ||
+	    pages != pages_for(ring, fit))
 		return -EINVAL;
 
 	mutex_lock(&ring->store_mutex);
@@ -250,7 +255,10 @@ int rv_ring_mmap(struct rv_ring *ring, struct vm_area_struct *vma)
 	else if (pages != ring->storage.count)
 		ret = -EINVAL;
 	mutex_unlock(&ring->store_mutex);
-	return ret ? ret : rv_pages_map(&ring->storage, vma);
+	if (ret)
+		return ret;
+	vm_flags_set(vma, VM_DONTCOPY); /* one consumer */
+	return rv_pages_map(&ring->storage, vma);
 }
 
 int rv_ring_init(void)

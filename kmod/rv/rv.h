@@ -73,7 +73,8 @@ void rv_reaction_init(struct rv_reaction *reaction, struct task_struct *task);
 /* Nothing of @reaction is pending or running any more. Sleeps. */
 void rv_reaction_sync(struct rv_reaction *reaction);
 /* A model was violated. A reaction asked for while the last one is pending is left out. */
-__printf(3, 4) void rv_react(struct rv_monitor *mon, struct rv_reaction *reaction, const char *fmt, ...);
+__printf(3, 4) void rv_react(struct rv_monitor *mon, struct rv_reaction *reaction, const char *fmt,
+			     ...);
 
 /* ---- objects that monitors keep state for (store.c) ---- */
 
@@ -99,7 +100,8 @@ int rv_store_insert(struct rv_store *store, struct rv_object *object);
 /* False if somebody else removed it. Any context. */
 bool rv_store_remove(struct rv_store *store, struct rv_object *object);
 /* Calls @fn for each object, under RCU; @fn may remove it. May sleep in between. */
-void rv_store_for_each(struct rv_store *store, void (*fn)(struct rv_object *object, void *arg), void *arg);
+void rv_store_for_each(struct rv_store *store, void (*fn)(struct rv_object *object, void *arg),
+		       void *arg);
 
 /* ---- tracepoints (hook.c) ---- */
 

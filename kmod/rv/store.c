@@ -43,9 +43,7 @@ static struct rv_object *find_in(struct hlist_head *head, const void *key)
 {
 	struct rv_object *object;
 
-	hlist_for_each_entry_rcu(object, head, node, true)
-		if (object->key == key)
-			return object;
+	hlist_for_each_entry_rcu(object, head, node, true) if (object->key == key) return object;
 	return NULL;
 }
 
@@ -90,7 +88,8 @@ bool rv_store_remove(struct rv_store *store, struct rv_object *object)
 	return removed;
 }
 
-void rv_store_for_each(struct rv_store *store, void (*fn)(struct rv_object *object, void *arg), void *arg)
+void rv_store_for_each(struct rv_store *store, void (*fn)(struct rv_object *object, void *arg),
+		       void *arg)
 {
 	struct rv_object *object;
 	unsigned int i;
@@ -99,8 +98,7 @@ void rv_store_for_each(struct rv_store *store, void (*fn)(struct rv_object *obje
 		if (hlist_empty(&store->buckets[i]))
 			continue;
 		rcu_read_lock();
-		hlist_for_each_entry_rcu(object, &store->buckets[i], node)
-			fn(object, arg);
+		hlist_for_each_entry_rcu(object, &store->buckets[i], node) fn(object, arg);
 		rcu_read_unlock();
 		cond_resched();
 	}

@@ -40,7 +40,8 @@ void rv_uprobe_unregister_nosync(struct rv_uprobe *probe)
 {
 	if (!probe->inode)
 		return;
-	compat_uprobe_unregister_nosync(probe->handle, probe->inode, probe->offset, &probe->consumer);
+	compat_uprobe_unregister_nosync(probe->handle, probe->inode, probe->offset,
+					&probe->consumer);
 	iput(probe->inode);
 	probe->inode = NULL;
 }

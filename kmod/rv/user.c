@@ -36,9 +36,8 @@ static struct rv_user *find_and_hold(kuid_t uid)
 {
 	struct rv_user *user;
 
-	list_for_each_entry(user, &users, list)
-		if (uid_eq(user->uid, uid) && refcount_inc_not_zero(&user->ref))
-			return user;
+	list_for_each_entry(user, &users, list) if (uid_eq(user->uid, uid) &&
+						    refcount_inc_not_zero(&user->ref)) return user;
 	return NULL;
 }
 
@@ -90,7 +89,8 @@ void rv_user_put(struct rv_user *user)
 
 bool rv_user_charge(struct rv_user *user, enum rv_user_what what, unsigned int n)
 {
-	if (atomic_add_return(n, &user->used[what]) <= READ_ONCE(user_limit[what]) || capable(CAP_SYS_RESOURCE))
+	if (atomic_add_return(n, &user->used[what]) <= READ_ONCE(user_limit[what]) ||
+	    capable(CAP_SYS_RESOURCE))
 		return true;
 	atomic_sub(n, &user->used[what]);
 	return false;

@@ -11,23 +11,28 @@
 
 static inline union tlob_arena_entry *arena_map(int fd)
 {
-	void *at = mmap(NULL, TLOB_ARENA_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, TLOB_ARENA_MMAP_OFFSET);
+	void *at = mmap(NULL, TLOB_ARENA_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+			TLOB_ARENA_MMAP_OFFSET);
 
 	return at == MAP_FAILED ? NULL : at;
 }
 
 /* 0 or a negative errno. */
-static inline int arena_kick(int fd, enum tlob_kick_op op, uint32_t slot, uint32_t window, uint64_t deadline)
+static inline int arena_kick(int fd, enum tlob_kick_op op, uint32_t slot, uint32_t window,
+			     uint64_t deadline)
 {
-	struct tlob_kick kick = {
-		.op = op, .slot = slot, .window = window, .now_ns = now_ns(), .deadline_ns = deadline};
+	struct tlob_kick kick = {.op = op,
+				 .slot = slot,
+				 .window = window,
+				 .now_ns = now_ns(),
+				 .deadline_ns = deadline};
 
 	return ioctl(fd, TLOB_IOCTL_KICK, &kick) == 0 ? 0 : -errno;
 }
 
 /* Window @i of @slot. Returns its generation, or 0 if the engine has gone. */
-static inline uint64_t arena_start(int fd, union tlob_arena_entry *arena, uint32_t slot, uint32_t i, uint64_t budget,
-				   uint64_t tag)
+static inline uint64_t arena_start(int fd, union tlob_arena_entry *arena, uint32_t slot, uint32_t i,
+				   uint64_t budget, uint64_t tag)
 {
 	struct tlob_slot *s = &arena[slot].slot;
 	struct tlob_window *w = &s->windows[i];
@@ -52,7 +57,8 @@ static inline uint64_t arena_start(int fd, union tlob_arena_entry *arena, uint32
 	return gen;
 }
 
-static inline int arena_stop(int fd, union tlob_arena_entry *arena, uint32_t slot, uint32_t i, uint64_t gen)
+static inline int arena_stop(int fd, union tlob_arena_entry *arena, uint32_t slot, uint32_t i,
+			     uint64_t gen)
 {
 	struct tlob_slot *s = &arena[slot].slot;
 	struct tlob_window *w = &s->windows[i];

@@ -82,7 +82,8 @@ static struct tlob_clock walk(const __u32 *events, size_t n)
 
 static void full_happy_path(void)
 {
-	static const __u32 events[] = {TLOB_MODEL_EVENT_SLEEP, TLOB_MODEL_EVENT_WAKEUP, TLOB_MODEL_EVENT_SWITCH_IN};
+	static const __u32 events[] = {TLOB_MODEL_EVENT_SLEEP, TLOB_MODEL_EVENT_WAKEUP,
+				       TLOB_MODEL_EVENT_SWITCH_IN};
 	struct tlob_clock c = walk(events, 3);
 
 	check(c.running_ns == 10 && c.sleeping_ns == 10 && c.waiting_ns == 10 && c.state == RUN);
@@ -104,8 +105,8 @@ static void violation_then_restart(void)
 static void multiple_switches(void)
 {
 	static const __u32 events[] = {
-		TLOB_MODEL_EVENT_PREEMPT, TLOB_MODEL_EVENT_SWITCH_IN, TLOB_MODEL_EVENT_PREEMPT,
-		TLOB_MODEL_EVENT_SWITCH_IN, TLOB_MODEL_EVENT_SLEEP, TLOB_MODEL_EVENT_SWITCH_IN,
+		TLOB_MODEL_EVENT_PREEMPT,   TLOB_MODEL_EVENT_SWITCH_IN, TLOB_MODEL_EVENT_PREEMPT,
+		TLOB_MODEL_EVENT_SWITCH_IN, TLOB_MODEL_EVENT_SLEEP,	TLOB_MODEL_EVENT_SWITCH_IN,
 	};
 	struct tlob_clock c = walk(events, 6);
 
@@ -113,14 +114,18 @@ static void multiple_switches(void)
 	check(c.running_ns + c.waiting_ns + c.sleeping_ns == c.since_ns);
 }
 
-#define T(name) {#name, name}
+#define T(name) \
+	{ \
+#name, name \
+	}
 
 int main(void)
 {
 	static const struct tap_test tests[] = {
-		T(unmonitored_to_on_cpu), T(on_cpu_switch_out), T(off_cpu_switch_in), T(on_cpu_budget_expired),
-		T(off_cpu_budget_expired), T(on_cpu_trace_stop), T(off_cpu_trace_stop), T(off_cpu_self_loops),
-		T(on_cpu_self_loops), T(unmonitored_ignores_sched), T(full_happy_path), T(violation_then_restart),
+		T(unmonitored_to_on_cpu),     T(on_cpu_switch_out),	 T(off_cpu_switch_in),
+		T(on_cpu_budget_expired),     T(off_cpu_budget_expired), T(on_cpu_trace_stop),
+		T(off_cpu_trace_stop),	      T(off_cpu_self_loops),	 T(on_cpu_self_loops),
+		T(unmonitored_ignores_sched), T(full_happy_path),	 T(violation_then_restart),
 		T(multiple_switches),
 	};
 

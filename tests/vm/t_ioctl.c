@@ -40,9 +40,11 @@ static void over_budget_cpu(void)
 	spin_ns(100 * MS);
 	check(rv_stop(rv) == -EOVERFLOW); /* C16 */
 	check(rv_read(rv, &r));
-	check(r.type == TLOB_REC_OVERRUN && r.tag == 0xabc && r.budget_ns == 5 * MS && sum_holds(&r));
+	check(r.type == TLOB_REC_OVERRUN && r.tag == 0xabc && r.budget_ns == 5 * MS &&
+	      sum_holds(&r));
 	check(r.elapsed_ns >= 5 * MS && r.elapsed_ns < 90 * MS, "noticed after %llu", r.elapsed_ns);
-	check(r.running_ns > r.sleeping_ns, "running %llu sleeping %llu", r.running_ns, r.sleeping_ns);
+	check(r.running_ns > r.sleeping_ns, "running %llu sleeping %llu", r.running_ns,
+	      r.sleeping_ns);
 	check(r.tid == (unsigned int)syscall(SYS_gettid) && r.tgid == (unsigned int)getpid());
 	check(strcmp(r.comm, "t_ioctl") == 0, "%s", r.comm);
 	check(rv_empty(rv));
@@ -56,7 +58,8 @@ static void over_budget_sleep(void)
 	sleep_ns(50 * MS);
 	check(rv_stop(rv) == -EOVERFLOW);
 	check(rv_read(rv, &r));
-	check(r.state == TLOB_SLEEPING && r.sleeping_ns > r.running_ns && r.switches >= 1 && sum_holds(&r),
+	check(r.state == TLOB_SLEEPING && r.sleeping_ns > r.running_ns && r.switches >= 1 &&
+		      sum_holds(&r),
 	      "state %u running %llu sleeping %llu", r.state, r.running_ns, r.sleeping_ns);
 	check(rv_empty(rv));
 }
@@ -171,7 +174,8 @@ static void depth(void)
 
 	for (int i = 0; i <= TLOB_MAX_DEPTH; i++) {
 		fds[i] = rv_open();
-		check(rv_start(fds[i], 10000 * MS, -1, 0) == (i < TLOB_MAX_DEPTH ? 0 : -ENOSPC), "%d", i);
+		check(rv_start(fds[i], 10000 * MS, -1, 0) == (i < TLOB_MAX_DEPTH ? 0 : -ENOSPC),
+		      "%d", i);
 	}
 	for (int i = 0; i <= TLOB_MAX_DEPTH; i++) {
 		check(rv_stop(fds[i]) == (i < TLOB_MAX_DEPTH ? 0 : -ESRCH), "%d", i);
@@ -316,7 +320,8 @@ static void own_descriptor_as_notify_closes(void) /* W6 */
 
 	check(rv_start(fd, 3000 * MS, fd, 0) == 0);
 	close(fd);
-	check(rv_tasks_become(before < 1 ? 0 : before) || rv_tasks() < before, "%u tasks", rv_tasks());
+	check(rv_tasks_become(before < 1 ? 0 : before) || rv_tasks() < before, "%u tasks",
+	      rv_tasks());
 }
 
 static void disabled_meanwhile(void) /* C21 */
@@ -351,8 +356,10 @@ static void compat_32_bit(void)
 	long ret;
 
 	*args = (struct tlob_start_args){.threshold_ns = 1000 * MS, .notify_fd = -1};
-	__asm__ volatile("int $0x80" : "=a"(ret)
-			 : "a"(54L), "b"((long)rv), "c"(TLOB_IOCTL_TRACE_START), "d"(args) : "memory", "r8", "r9", "r10", "r11");
+	__asm__ volatile("int $0x80"
+			 : "=a"(ret)
+			 : "a"(54L), "b"((long)rv), "c"(TLOB_IOCTL_TRACE_START), "d"(args)
+			 : "memory", "r8", "r9", "r10", "r11");
 	check((int)ret == 0 || (int)ret == -ENOSYS, "%ld", ret);
 	if ((int)ret == 0)
 		check(rv_stop(rv) == 0);
@@ -381,17 +388,39 @@ static void unprivileged(void)
 	check(waitpid(pid, &status, 0) == pid && status == 0, "status %x", status);
 }
 
-#define T(name) {#name, name}
+#define T(name) \
+	{ \
+#name, name \
+	}
 
 int main(void)
 {
 	static const struct tap_test tests[] = {
-		T(not_enabled), T(start_stop_ok), T(within_budget), T(over_budget_cpu), T(over_budget_sleep),
-		T(over_budget_waiting), T(double_start), T(start_after_expiry_keeps_the_overrun), T(stop_no_start),
-		T(stop_on_another_descriptor), T(nested_on_two_descriptors), T(depth), T(multi_thread), T(self_watch),
-		T(closing_record), T(invalid_flags), T(notify_fd_bad), T(bad_commands), T(overflow_threshold),
-		T(immediate_deadline), T(close_without_stop), T(own_descriptor_as_notify_closes), T(disabled_meanwhile),
-		T(compat_32_bit), T(unprivileged),
+		T(not_enabled),
+		T(start_stop_ok),
+		T(within_budget),
+		T(over_budget_cpu),
+		T(over_budget_sleep),
+		T(over_budget_waiting),
+		T(double_start),
+		T(start_after_expiry_keeps_the_overrun),
+		T(stop_no_start),
+		T(stop_on_another_descriptor),
+		T(nested_on_two_descriptors),
+		T(depth),
+		T(multi_thread),
+		T(self_watch),
+		T(closing_record),
+		T(invalid_flags),
+		T(notify_fd_bad),
+		T(bad_commands),
+		T(overflow_threshold),
+		T(immediate_deadline),
+		T(close_without_stop),
+		T(own_descriptor_as_notify_closes),
+		T(disabled_meanwhile),
+		T(compat_32_bit),
+		T(unprivileged),
 	};
 
 	rv = rv_open();

@@ -46,8 +46,10 @@ static void exit_after_expiry(void)
 
 	check(in_child(expire_and_exit) == 0);
 	check(rv_read(monitor, &overrun) && overrun.type == TLOB_REC_OVERRUN);
-	check(rv_read(monitor, &closing) && closing.type == TLOB_REC_CLOSE && (closing.flags & TLOB_F_ABANDONED));
-	check(closing.window == overrun.window && closing.tid == overrun.tid && sum_holds(&closing));
+	check(rv_read(monitor, &closing) && closing.type == TLOB_REC_CLOSE &&
+	      (closing.flags & TLOB_F_ABANDONED));
+	check(closing.window == overrun.window && closing.tid == overrun.tid &&
+	      sum_holds(&closing));
 	check(rv_empty(monitor));
 }
 
@@ -215,13 +217,17 @@ static void tid_of_the_reader(void) /* F11 */
 	check(rv_read(monitor, &r) && (long)tid == r.tid && r.tgid == (unsigned int)getpid());
 }
 
-#define T(name) {#name, name}
+#define T(name) \
+	{ \
+#name, name \
+	}
 
 int main(int argc, char **argv)
 {
 	static const struct tap_test tests[] = {
-		T(exit_in_a_window), T(exit_after_expiry), T(killed_in_a_window), T(exec_in_a_window), T(fork_in_a_window),
-		T(thread_exit_in_a_window), T(no_stale_ticket), T(disable_under_threads), T(close_under_threads),
+		T(exit_in_a_window),  T(exit_after_expiry),	T(killed_in_a_window),
+		T(exec_in_a_window),  T(fork_in_a_window),	T(thread_exit_in_a_window),
+		T(no_stale_ticket),   T(disable_under_threads), T(close_under_threads),
 		T(tid_of_the_reader),
 	};
 

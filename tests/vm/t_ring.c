@@ -228,7 +228,8 @@ static void read_sizes(void) /* D7 */
 
 static void read_fault_loses_nothing(void) /* D9 */
 {
-	char *two = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *two =
+		mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct tlob_record record;
 	int fd = rv_open();
 
@@ -272,14 +273,16 @@ static void hostile_page(void) /* D14 */
 		if (i % 3 == 0)
 			words[1] = i % 2 ? 0xffffffff : 0; /* tail */
 		overrun(r.fd, i);
-		check(r.head->data_head <= i + 1, "head %u after %u records", r.head->data_head, i + 1);
+		check(r.head->data_head <= i + 1, "head %u after %u records", r.head->data_head,
+		      i + 1);
 	}
 	/* a sane tail, and all is well again */
 	overrun(r.fd, 1);
 	r.head->data_tail = head_of(&r);
 	check(rv_empty(r.fd));
 	overrun(r.fd, 12345);
-	check(read(r.fd, &record, RECORD) == (ssize_t)RECORD && record.tag == 12345, "tag %llu", record.tag);
+	check(read(r.fd, &record, RECORD) == (ssize_t)RECORD && record.tag == 12345, "tag %llu",
+	      record.tag);
 	ring_close(&r);
 }
 
@@ -290,7 +293,8 @@ static void *read_into_fresh_pages(void *arg)
 	struct pollfd p = {*(int *)arg, POLLIN, 0};
 
 	while (!reading_over) {
-		char *to = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		char *to = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+				0);
 
 		if (poll(&p, 1, 10) == 1 && read(p.fd, to, page) < 0)
 			check(errno == EAGAIN);
@@ -344,14 +348,20 @@ static void user_limit(void) /* W7 */
 	check(close(rv_open()) == 0);
 }
 
-#define T(name) {#name, name}
+#define T(name) \
+	{ \
+#name, name \
+	}
 
 int main(void)
 {
 	static const struct tap_test tests[] = {
-		T(mmap_basic), T(capacities), T(mmap_errors), T(mmap_consume), T(event_push_one), T(event_push_overflow),
-		T(event_empty), T(ring_wakeup), T(read_blocks), T(read_loses_the_race), T(read_sizes),
-		T(read_fault_loses_nothing), T(not_inherited), T(hostile_page), T(read_while_mapping), T(user_limit),
+		T(mmap_basic),		T(capacities),	   T(mmap_errors),
+		T(mmap_consume),	T(event_push_one), T(event_push_overflow),
+		T(event_empty),		T(ring_wakeup),	   T(read_blocks),
+		T(read_loses_the_race), T(read_sizes),	   T(read_fault_loses_nothing),
+		T(not_inherited),	T(hostile_page),   T(read_while_mapping),
+		T(user_limit),
 	};
 
 	page = sysconf(_SC_PAGESIZE);

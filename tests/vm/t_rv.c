@@ -10,12 +10,15 @@ static char buf[4096];
 
 static void tracefs_files(void)
 {
-	check(strcmp(read_file(TLOB_DIR "desc", buf, sizeof(buf)), "Per-task latency-over-budget monitor.\n") == 0);
+	check(strcmp(read_file(TLOB_DIR "desc", buf, sizeof(buf)),
+		     "Per-task latency-over-budget monitor.\n") == 0);
 	check(access(TLOB_DIR "enable", R_OK | W_OK) == 0);
 	check(access(TLOB_DIR "monitor", R_OK | W_OK) == 0);
 	check(strstr(read_file(RV_DIR "available_monitors", buf, sizeof(buf)), "tlob\n") != NULL);
-	check(strcmp(read_file(RV_DIR "available_reactors", buf, sizeof(buf)), "nop\nprintk\npanic\nsignal\n") == 0);
-	check(strcmp(read_file(TLOB_DIR "reactors", buf, sizeof(buf)), "[nop]\nprintk\npanic\nsignal\n") == 0);
+	check(strcmp(read_file(RV_DIR "available_reactors", buf, sizeof(buf)),
+		     "nop\nprintk\npanic\nsignal\n") == 0);
+	check(strcmp(read_file(TLOB_DIR "reactors", buf, sizeof(buf)),
+		     "[nop]\nprintk\npanic\nsignal\n") == 0);
 	check(access(TRACE_DIR "events/rv_tlob/error_env_tlob/format", R_OK) == 0);
 }
 
@@ -24,10 +27,12 @@ static void enable_disable(void)
 	for (int i = 0; i < 5; i++) {
 		check(write_file(TLOB_DIR "enable", "1") == 0);
 		check(strcmp(read_file(TLOB_DIR "enable", buf, sizeof(buf)), "1\n") == 0);
-		check(strstr(read_file(RV_DIR "enabled_monitors", buf, sizeof(buf)), "tlob\n") != NULL);
+		check(strstr(read_file(RV_DIR "enabled_monitors", buf, sizeof(buf)), "tlob\n") !=
+		      NULL);
 		check(write_file(TLOB_DIR "enable", "1") == 0);
 		check(write_file(TLOB_DIR "enable", "0") == 0);
-		check(strstr(read_file(RV_DIR "enabled_monitors", buf, sizeof(buf)), "tlob") == NULL);
+		check(strstr(read_file(RV_DIR "enabled_monitors", buf, sizeof(buf)), "tlob") ==
+		      NULL);
 	}
 	check(write_file(RV_DIR "enabled_monitors", "tlob") == 0);
 	check(strcmp(read_file(TLOB_DIR "enable", buf, sizeof(buf)), "1\n") == 0);
@@ -56,8 +61,11 @@ static void budget_exceeded_on_cpu(void)
 	check(rv_stop(rv) == -EOVERFLOW);
 	trace_end();
 	check(trace_count("tlob_budget_exceeded", line, sizeof(line)) == 1);
-	check(strstr(line, "t_rv[") && trace_field(line, "threshold") == 2 * MS && trace_field(line, "tag") == 0x123);
-	check(trace_field(line, "running") + trace_field(line, "waiting") + trace_field(line, "sleeping") >= 2 * MS);
+	check(strstr(line, "t_rv[") && trace_field(line, "threshold") == 2 * MS &&
+	      trace_field(line, "tag") == 0x123);
+	check(trace_field(line, "running") + trace_field(line, "waiting") +
+		      trace_field(line, "sleeping") >=
+	      2 * MS);
 }
 
 static void budget_exceeded_off_cpu(void)
@@ -96,7 +104,8 @@ static void no_error_within_budget(void)
 		check(rv_stop(rv) == 0);
 	}
 	trace_end();
-	check(trace_count("error_env_tlob", NULL, 0) == 0 && trace_count("tlob_budget_exceeded", NULL, 0) == 0);
+	check(trace_count("error_env_tlob", NULL, 0) == 0 &&
+	      trace_count("tlob_budget_exceeded", NULL, 0) == 0);
 }
 
 static void event_format(void)
@@ -109,7 +118,8 @@ static void event_format(void)
 	trace_end();
 	check(trace_count("event_tlob", NULL, 0) >= 4, "%d", trace_count("event_tlob", NULL, 0));
 	check(strstr(trace_text, "running x start -> running (final)"));
-	check(strstr(trace_text, "running x sleep -> sleeping") && strstr(trace_text, "sleeping x wakeup -> waiting"));
+	check(strstr(trace_text, "running x sleep -> sleeping") &&
+	      strstr(trace_text, "sleeping x wakeup -> waiting"));
 	check(strstr(trace_text, "waiting x switch_in -> running"));
 }
 
@@ -153,7 +163,8 @@ static void reactor_printk(void)
 	sleep_ns(50 * MS);
 	while ((n = read(kmsg, buf, sizeof(buf) - 1)) > 0) {
 		buf[n] = '\0';
-		if (strstr(buf, "rv: monitor tlob: t_rv[") && strstr(buf, "over its budget of 2000000 ns"))
+		if (strstr(buf, "rv: monitor tlob: t_rv[") &&
+		    strstr(buf, "over its budget of 2000000 ns"))
 			found = true;
 	}
 	check(found);
@@ -204,14 +215,25 @@ static void wwnr(void)
 	check(rv_stop(rv) == -EOVERFLOW);
 }
 
-#define T(name) {#name, name}
+#define T(name) \
+	{ \
+#name, name \
+	}
 
 int main(void)
 {
 	static const struct tap_test tests[] = {
-		T(tracefs_files), T(enable_disable), T(budget_exceeded_on_cpu), T(budget_exceeded_off_cpu),
-		T(threshold_field_accuracy), T(no_error_within_budget), T(event_format), T(reactor_signal),
-		T(reactor_printk), T(monitoring_on), T(wwnr),
+		T(tracefs_files),
+		T(enable_disable),
+		T(budget_exceeded_on_cpu),
+		T(budget_exceeded_off_cpu),
+		T(threshold_field_accuracy),
+		T(no_error_within_budget),
+		T(event_format),
+		T(reactor_signal),
+		T(reactor_printk),
+		T(monitoring_on),
+		T(wwnr),
 	};
 
 	rv = rv_open();

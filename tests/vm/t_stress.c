@@ -93,7 +93,8 @@ static void one_outcome_per_window(void)
 	tlob_set_enabled(true);
 	tally.late = tally.records = 0;
 	run(threads, 3, SECONDS);
-	check(tally.late == tally.records && tally.late > 100, "%lu late, %lu records", tally.late, tally.records);
+	check(tally.late == tally.records && tally.late > 100, "%lu late, %lu records", tally.late,
+	      tally.records);
 	printf("# %lu late windows, %lu records\n", tally.late, tally.records);
 	check(rv_tasks_become(0), "%u", rv_tasks());
 }
@@ -108,7 +109,8 @@ static void *start_stop(void *arg)
 		int fd = fds[pick(&seed, FDS)];
 
 		if (pick(&seed, 3))
-			rv_start_closing(fd, budget(&seed), pick(&seed, 2) ? fds[pick(&seed, FDS)] : -1, 0);
+			rv_start_closing(fd, budget(&seed),
+					 pick(&seed, 2) ? fds[pick(&seed, FDS)] : -1, 0);
 		else
 			rv_stop(fd);
 		if (pick(&seed, 20) == 0)
@@ -224,7 +226,8 @@ static void *drain(void *arg)
 
 static void everything_at_once(void)
 {
-	void *(*const threads[])(void *) = {start_stop, start_stop, open_close, spawn, toggle, bind, hit, drain};
+	void *(*const threads[])(void *) = {start_stop, start_stop, open_close, spawn,
+					    toggle,	bind,	    hit,	drain};
 
 	for (int i = 0; i < FDS; i++)
 		fds[i] = rv_open();
@@ -240,7 +243,8 @@ static void everything_at_once(void)
 
 static void random_call(unsigned int *seed, char *junk, struct tlob_mmap_page *pages[])
 {
-	static const unsigned int cmds[] = {TLOB_IOCTL_TRACE_START, TLOB_IOCTL_TRACE_STOP, 0xB903, 0x4018B902, 0xB900};
+	static const unsigned int cmds[] = {TLOB_IOCTL_TRACE_START, TLOB_IOCTL_TRACE_STOP, 0xB903,
+					    0x4018B902, 0xB900};
 	struct tlob_start_args args;
 	int fd = fds[pick(seed, FDS)];
 	int i = pick(seed, FDS);
@@ -271,8 +275,9 @@ static void random_call(unsigned int *seed, char *junk, struct tlob_mmap_page *p
 		break;
 	case 8:
 		if (!pages[i]) {
-			void *at = mmap(NULL, 4096 * (1 + pick(seed, 6)), PROT_READ | PROT_WRITE, pick(seed, 9) ? MAP_SHARED : MAP_PRIVATE,
-					fd, 4096 * (pick(seed, 20) == 0));
+			void *at = mmap(NULL, 4096 * (1 + pick(seed, 6)), PROT_READ | PROT_WRITE,
+					pick(seed, 9) ? MAP_SHARED : MAP_PRIVATE, fd,
+					4096 * (pick(seed, 20) == 0));
 
 			pages[i] = at == MAP_FAILED ? NULL : at;
 		}
@@ -314,11 +319,15 @@ static void random_calls(void)
 		close(fds[i]);
 }
 
-#define T(name) {#name, name}
+#define T(name) \
+	{ \
+#name, name \
+	}
 
 int main(void)
 {
-	static const struct tap_test tests[] = {T(one_outcome_per_window), T(everything_at_once), T(random_calls)};
+	static const struct tap_test tests[] = {T(one_outcome_per_window), T(everything_at_once),
+						T(random_calls)};
 
 	at_start = file_offset(mark_start);
 	at_stop = file_offset(mark_stop);

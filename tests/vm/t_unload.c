@@ -55,7 +55,8 @@ static void unload_while_probes_fire(void)
 
 		tlob_set_enabled(true);
 		check(bind_ns(self(), at_start, at_stop, 2000) == 0);
-		check(write_file("/sys/module/tlob/parameters/react_signal", "17") == 0); /* SIGCHLD: ignored */
+		check(write_file("/sys/module/tlob/parameters/react_signal", "17") ==
+		      0); /* SIGCHLD: ignored */
 		check(write_file(TLOB_DIR "reactors", i % 2 ? "signal" : "nop") == 0);
 		sleep_ns(20 * MS);
 		ret = unload();
@@ -79,12 +80,17 @@ static void unload_with_a_binding_while_disabled(void)
 	check(load() == 0);
 }
 
-#define T(name) {#name, name}
+#define T(name) \
+	{ \
+#name, name \
+	}
 
 int main(void)
 {
 	static const struct tap_test tests[] = {
-		T(refused_with_a_descriptor), T(unload_while_probes_fire), T(unload_with_a_binding_while_disabled),
+		T(refused_with_a_descriptor),
+		T(unload_while_probes_fire),
+		T(unload_with_a_binding_while_disabled),
 	};
 
 	at_start = file_offset(mark_start);

@@ -41,7 +41,8 @@ static void hex_offsets(void)
 	char want[512];
 
 	check(line("5000:0x%lx:0x%lx:%s", at_start, at_stop, self()) == 0);
-	snprintf(want, sizeof(want), "p %s:0x%lx 0x%lx threshold=5000000\n", self(), at_start, at_stop);
+	snprintf(want, sizeof(want), "p %s:0x%lx 0x%lx threshold=5000000\n", self(), at_start,
+		 at_stop);
 	check(strcmp(list(), want) == 0, "'%s'", list()); /* E4 */
 	check(line("-0x%lx:%s", at_start, self()) == 0);
 	check(list()[0] == '\0');
@@ -94,11 +95,27 @@ static void negative_offset(void)
 static void parse_invalid_rejected(void)
 {
 	static const char *const bad[] = {
-		"", "\n", "p", "p ", "x", "5000", "5000:1:2:sh", "5000 :1:2:/bin/sh", "0x10:1:2:/bin/sh",
-		"99999999999999999999:1:2:/bin/sh", "5000:0xffffffffffffffffff:2:/bin/sh", "5000:1x:2:/bin/sh",
-		"p /bin/sh:1 2 threshold=", "p /bin/sh:1 2 threshold=5000x", "p /bin/sh:1 2 threshold=5000 extra",
-		"p /bin/sh:1 1 threshold=5000", "p bin/sh:1 2 threshold=5000", "p /bin/sh:1x 2 threshold=5000",
-		"p /bin/sh 1 2 threshold=5000", "p /bin/sh:1 2 limit=5000", "p /bin/sh:1 2 3 threshold=-5",
+		"",
+		"\n",
+		"p",
+		"p ",
+		"x",
+		"5000",
+		"5000:1:2:sh",
+		"5000 :1:2:/bin/sh",
+		"0x10:1:2:/bin/sh",
+		"99999999999999999999:1:2:/bin/sh",
+		"5000:0xffffffffffffffffff:2:/bin/sh",
+		"5000:1x:2:/bin/sh",
+		"p /bin/sh:1 2 threshold=",
+		"p /bin/sh:1 2 threshold=5000x",
+		"p /bin/sh:1 2 threshold=5000 extra",
+		"p /bin/sh:1 1 threshold=5000",
+		"p bin/sh:1 2 threshold=5000",
+		"p /bin/sh:1x 2 threshold=5000",
+		"p /bin/sh 1 2 threshold=5000",
+		"p /bin/sh:1 2 limit=5000",
+		"p /bin/sh:1 2 3 threshold=-5",
 	};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
@@ -115,7 +132,8 @@ static void parse_out_of_range_rejected(void)
 
 static void remove_invalid_rejected(void)
 {
-	static const char *const bad[] = {"-", "-abc", "-/:0x100", "-bin/sh:1", "-/bin/sh", "-/bin/sh:-1", "-1:sh", "-1:"};
+	static const char *const bad[] = {"-",	      "-abc",	     "-/:0x100", "-bin/sh:1",
+					  "-/bin/sh", "-/bin/sh:-1", "-1:sh",	 "-1:"};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		check(line("%s", bad[i]) == -EINVAL, "'%s'", bad[i]);
@@ -152,7 +170,8 @@ static void uprobe_duplicate_offset(void) /* E6 */
 		check(copy_self("/tmp/copy") == 0 && link("/tmp/copy", "/tmp/hard") == 0);
 		check(bind_ns("/tmp/copy", at_start, at_stop, MS) == 0);
 	}
-	check(bind_ns("/tmp/hard", at_start, at_stop, MS) == -EEXIST, "a hard link is the same file");
+	check(bind_ns("/tmp/hard", at_start, at_stop, MS) == -EEXIST,
+	      "a hard link is the same file");
 	check(unbind(self(), at_start) == 0);
 	unbind("/tmp/copy", at_start);
 	unlink("/tmp/hard");
@@ -183,7 +202,8 @@ static void uprobe_no_event(void)
 		mark_stop();
 	}
 	trace_end();
-	check(trace_count("error_env_tlob", NULL, 0) == 0 && trace_count("tlob_budget_exceeded", NULL, 0) == 0);
+	check(trace_count("error_env_tlob", NULL, 0) == 0 &&
+	      trace_count("tlob_budget_exceeded", NULL, 0) == 0);
 	check(unbind(self(), at_start) == 0);
 }
 
@@ -204,7 +224,8 @@ static void uprobe_violation(void)
 	check(strstr(error, "clk_elapsed=") && strstr(error, "budget_exceeded"), "%s", error);
 	check(trace_field(detail, "threshold_ns") == 10000);
 	check(trace_field(detail, "pid") == (unsigned int)getpid());
-	sum = trace_field(detail, "running_ns") + trace_field(detail, "waiting_ns") + trace_field(detail, "sleeping_ns");
+	sum = trace_field(detail, "running_ns") + trace_field(detail, "waiting_ns") +
+	      trace_field(detail, "sleeping_ns");
 	check(sum >= 10000 && sum == trace_field(error, "clk_elapsed"), "%s; %s", error, detail);
 	check(strstr(one, "t_uprobe[") && trace_field(one, "tag") == at_start, "%s", one);
 	check(unbind(self(), at_start) == 0);
@@ -261,7 +282,8 @@ static void recursion(void)
 	}
 	mark_stop();
 	trace_end();
-	check(trace_count("error_env_tlob", NULL, 0) == 1, "%d", trace_count("error_env_tlob", NULL, 0));
+	check(trace_count("error_env_tlob", NULL, 0) == 1, "%d",
+	      trace_count("error_env_tlob", NULL, 0));
 	/* deeper than the depth: refused, and nothing breaks */
 	for (int i = 0; i < 20; i++)
 		mark_start();
@@ -279,7 +301,8 @@ static void from_hit_to_hit(void)
 		sleep_ns(i == 2 ? 400 * MS : MS);
 	}
 	trace_end();
-	check(trace_count("error_env_tlob", NULL, 0) == 1, "%d", trace_count("error_env_tlob", NULL, 0));
+	check(trace_count("error_env_tlob", NULL, 0) == 1, "%d",
+	      trace_count("error_env_tlob", NULL, 0));
 	check(line("-0x%lx:%s", at_start, self()) == 0);
 }
 
@@ -330,7 +353,8 @@ static void detail(const char *dominant, uint64_t budget, void (*work)(void))
 	check(trace_count("detail_env_tlob", text, sizeof(text)) == 1, "%s", dominant);
 	snprintf(key, sizeof(key), "%s_ns", dominant);
 	one = trace_field(text, key);
-	all = trace_field(text, "running_ns") + trace_field(text, "waiting_ns") + trace_field(text, "sleeping_ns");
+	all = trace_field(text, "running_ns") + trace_field(text, "waiting_ns") +
+	      trace_field(text, "sleeping_ns");
 	check(one > all / 2, "%s: %s", dominant, text);
 	check(all >= budget, "%s", text);
 	check(unbind(self(), at_start) == 0);
@@ -422,22 +446,47 @@ static void many_tasks_one_binary(void) /* A11 */
 	for (int i = 0; i < 8; i++)
 		waitpid(pids[i], NULL, 0);
 	trace_end();
-	check(trace_count("error_env_tlob", NULL, 0) == 4, "%d", trace_count("error_env_tlob", NULL, 0));
+	check(trace_count("error_env_tlob", NULL, 0) == 4, "%d",
+	      trace_count("error_env_tlob", NULL, 0));
 	check(unbind(self(), at_start) == 0);
 	check(rv_tasks_become(0) || rv_tasks() <= 1);
 }
 
-#define T(name) {#name, name}
+#define T(name) \
+	{ \
+#name, name \
+	}
 
 int main(void)
 {
 	static const struct tap_test tests[] = {
-		T(decimal_offsets), T(hex_offsets), T(path_with_colon), T(zero_threshold), T(empty_path), T(too_few_fields),
-		T(negative_offset), T(parse_invalid_rejected), T(parse_out_of_range_rejected), T(remove_invalid_rejected),
-		T(remove_unknown), T(add_errors), T(uprobe_duplicate_offset), T(uprobe_no_false_positive),
-		T(uprobe_no_event), T(uprobe_violation), T(uprobe_unbind), T(uprobe_independent_thresholds), T(recursion),
-		T(from_hit_to_hit), T(uprobe_ends_no_ioctl_window), T(bound_while_disabled), T(detail_running_dominates),
-		T(detail_sleeping_dominates), T(detail_waiting_dominates), T(uprobe_restart), T(many_tasks_one_binary),
+		T(decimal_offsets),
+		T(hex_offsets),
+		T(path_with_colon),
+		T(zero_threshold),
+		T(empty_path),
+		T(too_few_fields),
+		T(negative_offset),
+		T(parse_invalid_rejected),
+		T(parse_out_of_range_rejected),
+		T(remove_invalid_rejected),
+		T(remove_unknown),
+		T(add_errors),
+		T(uprobe_duplicate_offset),
+		T(uprobe_no_false_positive),
+		T(uprobe_no_event),
+		T(uprobe_violation),
+		T(uprobe_unbind),
+		T(uprobe_independent_thresholds),
+		T(recursion),
+		T(from_hit_to_hit),
+		T(uprobe_ends_no_ioctl_window),
+		T(bound_while_disabled),
+		T(detail_running_dominates),
+		T(detail_sleeping_dominates),
+		T(detail_waiting_dominates),
+		T(uprobe_restart),
+		T(many_tasks_one_binary),
 	};
 
 	at_start = file_offset(mark_start);

@@ -46,10 +46,28 @@ struct tap_test {
 static inline void tap_read_kernel_log(int kmsg)
 {
 	static const char *const bad[] = {
-		"BUG:", "WARNING:", "Oops", "general protection", "detected!", "possible circular", "possible recursive",
-		"Invalid wait context", "suspicious RCU", "ODEBUG", "UBSAN", "blocked for more than", "scheduling while atomic",
-		"sleeping function", "refcount_t:", "Objects remaining", "unreferenced object", "self-detected stall",
-		"detected stall", "soft lockup", "bad unlock balance", "inconsistent lock state",
+		"BUG:",
+		"WARNING:",
+		"Oops",
+		"general protection",
+		"detected!",
+		"possible circular",
+		"possible recursive",
+		"Invalid wait context",
+		"suspicious RCU",
+		"ODEBUG",
+		"UBSAN",
+		"blocked for more than",
+		"scheduling while atomic",
+		"sleeping function",
+		"refcount_t:",
+		"Objects remaining",
+		"unreferenced object",
+		"self-detected stall",
+		"detected stall",
+		"soft lockup",
+		"bad unlock balance",
+		"inconsistent lock state",
 	};
 	char line[2048];
 	ssize_t n;

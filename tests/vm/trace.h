@@ -31,7 +31,8 @@ static inline int trace_count(const char *event, char *line, size_t size)
 	for (char *at = trace_text; (at = strstr(at, key)); at += strlen(key)) {
 		n++;
 		if (line)
-			snprintf(line, size, "%.*s", (int)strcspn(at + strlen(key), "\n"), at + strlen(key));
+			snprintf(line, size, "%.*s", (int)strcspn(at + strlen(key), "\n"),
+				 at + strlen(key));
 	}
 	return n;
 }

@@ -30,7 +30,8 @@ static inline unsigned long file_offset(void (*function)(void))
 	if (pread(fd, &header, sizeof(header), 0) != sizeof(header))
 		exit(1);
 	for (int i = 0; i < header.e_phnum; i++) {
-		if (pread(fd, &segment, sizeof(segment), header.e_phoff + i * sizeof(segment)) != sizeof(segment))
+		if (pread(fd, &segment, sizeof(segment), header.e_phoff + i * sizeof(segment)) !=
+		    sizeof(segment))
 			exit(1);
 		if (segment.p_type == PT_LOAD && address >= segment.p_vaddr &&
 		    address < segment.p_vaddr + segment.p_memsz)
@@ -53,7 +54,8 @@ static inline int bind_ns(const char *path, unsigned long start, unsigned long s
 {
 	char line[512];
 
-	snprintf(line, sizeof(line), "p %s:0x%lx 0x%lx threshold=%llu\n", path, start, stop, (unsigned long long)ns);
+	snprintf(line, sizeof(line), "p %s:0x%lx 0x%lx threshold=%llu\n", path, start, stop,
+		 (unsigned long long)ns);
 	return write_file(MONITOR_FILE, line);
 }
 

@@ -51,6 +51,11 @@ static struct tlob_slot *slot_of(struct tlob_arena *arena, u32 number)
 	return &arena->entries[number].slot;
 }
 
+bool tlob_arena_is_closed(const struct tlob_arena *arena)
+{
+	return READ_ONCE(arena->closed);
+}
+
 /* ---- windows, as the program has written them ---- */
 
 struct sight {
@@ -58,7 +63,8 @@ struct sight {
 	struct tlob_grant grant;
 };
 
-static void sight_read(struct sight *s, struct tlob_arena *arena, struct tlob_task *t, u32 slot, u32 i, u64 now_ns)
+static void sight_read(struct sight *s, struct tlob_arena *arena, struct tlob_task *t, u32 slot,
+		       u32 i, u64 now_ns)
 {
 	struct tlob_window *w = &slot_of(arena, slot)->windows[i];
 
@@ -80,8 +86,8 @@ static void sight_read(struct sight *s, struct tlob_arena *arena, struct tlob_ta
 	s->grant.tgid = task_tgid_nr_ns(t->task, rv_ring_pid_ns(arena->ring));
 }
 
-static void sight_record(const struct sight *s, struct tlob_task *t, u16 type, u16 flags, u64 now_ns,
-			 struct tlob_record *record)
+static void sight_record(const struct sight *s, struct tlob_task *t, u16 type, u16 flags,
+			 u64 now_ns, struct tlob_record *record)
 {
 	raw_spin_lock(&t->lock);
 	tlob_record_fill(t, &s->window, &s->grant, type, flags, now_ns, record);
@@ -125,7 +131,8 @@ struct scan {
 };
 
 /* Is window @i to be reported? Then it is EXPIRED and the record is ready. Under the arena's lock. */
-static bool scan_window(struct tlob_arena *arena, struct tlob_task *t, u32 slot, u32 i, struct scan *scan)
+static bool scan_window(struct tlob_arena *arena, struct tlob_task *t, u32 slot, u32 i,
+			struct scan *scan)
 {
 	struct tlob_window *w = &slot_of(arena, slot)->windows[i];
 	struct tlob_window *seen = &scan->sight.window;
@@ -158,7 +165,8 @@ static void scan_slot(struct tlob_arena *arena, u32 slot, struct scan *scan)
 	for (i = 0; i < TLOB_MAX_DEPTH; i++) {
 		raw_spin_lock_irqsave(&arena->lock, flags);
 		t = arena->seats[slot];
-		report = t && (READ_ONCE(slot_of(arena, slot)->used) & BIT(i)) && scan_window(arena, t, slot, i, scan);
+		report = t && (READ_ONCE(slot_of(arena, slot)->used) & BIT(i)) &&
+			 scan_window(arena, t, slot, i, scan);
 		raw_spin_unlock_irqrestore(&arena->lock, flags);
 		/* the task is kept by RCU, the ring by the arena, the arena by its timer being waited for */
 		if (report)
@@ -193,7 +201,8 @@ static enum hrtimer_restart arena_expire(struct hrtimer *timer)
 /* ---- seats ---- */
 
 /* End the windows of @t's slot: those that had expired with a closing record, the others in silence. Seat is gone already. */
-static void end_windows(struct tlob_arena *arena, struct tlob_task *t, u32 slot, u32 to, u16 close_flags)
+static void end_windows(struct tlob_arena *arena, struct tlob_task *t, u32 slot, u32 to,
+			u16 close_flags)
 {
 	u64 now_ns = ktime_get_ns();
 	struct tlob_record record;
@@ -286,7 +295,7 @@ static int seat_give(struct tlob_arena *arena, struct tlob_task *t, u32 number)
 	return ret;
 }
 
-static int kick_register(struct tlob_arena *arena, u32 slot, struct rv_user *user)
+int tlob_arena_register(struct tlob_arena *arena, u32 slot, struct rv_user *user)
 {
 	struct tlob_task *t;
 	int ret;
@@ -331,7 +340,8 @@ static int kick_finish(struct tlob_arena *arena, struct tlob_task *t, const stru
 		tlob_report_overrun(t, &sight.grant, &record);
 	}
 	local_irq_save(flags);
-	sight_record(&sight, t, TLOB_REC_CLOSE, kick->op == TLOB_KICK_REPORT ? TLOB_F_AT_STOP : 0, now_ns, &record);
+	sight_record(&sight, t, TLOB_REC_CLOSE, kick->op == TLOB_KICK_REPORT ? TLOB_F_AT_STOP : 0,
+		     now_ns, &record);
 	local_irq_restore(flags);
 	tlob_report_close(&sight.grant, &record);
 	return 0;
@@ -345,7 +355,7 @@ static int kick_seated(struct tlob_arena *arena, struct tlob_task *t, const stru
 		return 0;
 	case TLOB_KICK_ARM:
 		wake_at(arena, kick->deadline_ns, ktime_get_ns());
-		return READ_ONCE(arena->closed) ? -ENODEV : 0;
+		return tlob_arena_is_closed(arena) ? -ENODEV : 0;
 	case TLOB_KICK_CLOSE:
 	case TLOB_KICK_REPORT:
 		return kick_finish(arena, t, kick);
@@ -354,18 +364,20 @@ static int kick_seated(struct tlob_arena *arena, struct tlob_task *t, const stru
 	}
 }
 
-int tlob_arena_kick(struct tlob_arena *arena, const struct tlob_kick *kick, struct rv_user *user)
+int tlob_arena_kick(const void *owner, const struct tlob_kick *kick)
 {
+	struct tlob_arena *arena;
 	struct tlob_task *t;
 	int ret;
 
-	if (READ_ONCE(arena->closed))
-		return -ENODEV;
-	if (kick->op == TLOB_KICK_REGISTER)
-		return kick_register(arena, kick->slot, user);
 	rcu_read_lock();
 	t = tlob_task_current();
-	ret = t && READ_ONCE(t->arena) == arena ? kick_seated(arena, t, kick) : -ESRCH;
+	/* a seat is only taken away by others when the arena is closed, and it is freed a grace period later */
+	arena = t ? READ_ONCE(t->arena) : NULL;
+	if (arena && arena->owner == owner)
+		ret = kick_seated(arena, t, kick);
+	else
+		ret = -ESRCH;
 	rcu_read_unlock();
 	return ret;
 }
@@ -459,8 +471,7 @@ void tlob_arenas_disable(void)
 	struct tlob_arena *arena;
 
 	mutex_lock(&arenas_mutex);
-	list_for_each_entry(arena, &arenas, list)
-		arena_end(arena);
+	list_for_each_entry(arena, &arenas, list) arena_end(arena);
 	mutex_unlock(&arenas_mutex);
 }
 

@@ -18,9 +18,12 @@ struct tlob_arena *tlob_arena_new(const void *owner, struct rv_ring *ring, struc
 /* Windows end, seats are taken away; later kicks are refused. For the owner of the reference; sleeps. */
 void tlob_arena_free(struct tlob_arena *arena);
 void tlob_arena_put(struct tlob_arena *arena);
+bool tlob_arena_is_closed(const struct tlob_arena *arena);
 int tlob_arena_mmap(struct tlob_arena *arena, struct vm_area_struct *vma);
-/* The calling thread's. 0 or negative errno. */
-int tlob_arena_kick(struct tlob_arena *arena, const struct tlob_kick *kick, struct rv_user *user);
+/* The calling thread takes a slot. 0 or negative errno. Sleeps. */
+int tlob_arena_register(struct tlob_arena *arena, u32 slot, struct rv_user *user);
+/* Any other kick, of a thread that has a slot in an arena of @owner. 0 or negative errno. */
+int tlob_arena_kick(const void *owner, const struct tlob_kick *kick);
 /* @t's task gives its slot back, if it has one: open windows end as abandoned. Any context but under the task's lock. */
 void tlob_arena_leave(struct tlob_task *t);
 /* Of all arenas: windows end as cancelled. Sleeps. */

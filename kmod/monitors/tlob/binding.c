@@ -61,9 +61,8 @@ static struct tlob_binding *binding_find(const struct inode *inode, u64 start)
 {
 	struct tlob_binding *b;
 
-	list_for_each_entry(b, &bindings, list)
-		if (b->inode == inode && b->start_offset == start)
-			return b;
+	list_for_each_entry(b, &bindings,
+			    list) if (b->inode == inode && b->start_offset == start) return b;
 	return NULL;
 }
 
@@ -171,8 +170,8 @@ void tlob_binding_show(struct seq_file *m)
 
 	mutex_lock(&bindings_mutex);
 	list_for_each_entry(b, &bindings, list)
-		seq_printf(m, "p %s:0x%llx 0x%llx threshold=%llu\n", b->path, b->start_offset, b->stop_offset,
-			   b->budget_ns);
+		seq_printf(m, "p %s:0x%llx 0x%llx threshold=%llu\n", b->path, b->start_offset,
+			   b->stop_offset, b->budget_ns);
 	mutex_unlock(&bindings_mutex);
 }
 
@@ -181,7 +180,8 @@ void tlob_binding_clear(void)
 	struct tlob_binding *b, *next;
 
 	mutex_lock(&bindings_mutex);
-	list_for_each_entry_safe(b, next, &bindings, list) {
+	list_for_each_entry_safe(b, next, &bindings, list)
+	{
 		list_del(&b->list);
 		binding_free(b);
 	}

@@ -4,6 +4,7 @@
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
+#include <linux/nospec.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -13,8 +14,8 @@
 struct tlob_file {
 	struct rv_ring *ring;
 	struct rv_user *user;
-	struct tlob_arena *arena; /* made when first mapped; then stays */
-	struct mutex mutex; /* its making */
+	struct tlob_arena *arenas[TLOB_MAX_FILE_ARENAS]; /* made when first mapped; then stay */
+	struct mutex mutex; /* their making */
 	bool started; /* a window was opened through it: closing has to look for some */
 };
 
@@ -52,9 +53,11 @@ free:
 static int device_release(struct inode *inode, struct file *file)
 {
 	struct tlob_file *f = file->private_data;
+	unsigned int i;
 
-	tlob_arena_free(f->arena);
-	if (READ_ONCE(f->started) || f->arena)
+	for (i = 0; i < TLOB_MAX_FILE_ARENAS; i++)
+		tlob_arena_free(f->arenas[i]);
+	if (READ_ONCE(f->started))
 		tlob_window_drop(f);
 	rv_ring_put(f->ring);
 	rv_user_uncharge(f->user, RV_USER_FILES, 1);
@@ -116,14 +119,41 @@ static long device_start(struct tlob_file *f, const struct tlob_start_args __use
 	return ret;
 }
 
+static struct tlob_arena *arena_of(struct tlob_file *f, u32 number)
+{
+	if (number >= TLOB_MAX_FILE_ARENAS)
+		return NULL;
+	return smp_load_acquire(&f->arenas[array_index_nospec(number, TLOB_MAX_FILE_ARENAS)]);
+}
+
+/* A thread without a seat may have had one, until the monitor was disabled. */
+static bool was_disabled(struct tlob_file *f)
+{
+	unsigned int i;
+
+	for (i = 0; i < TLOB_MAX_FILE_ARENAS; i++)
+		if (arena_of(f, i) && tlob_arena_is_closed(arena_of(f, i)))
+			return true;
+	return false;
+}
+
 static long device_kick(struct tlob_file *f, const struct tlob_kick __user *ukick)
 {
-	struct tlob_arena *arena = smp_load_acquire(&f->arena);
+	struct tlob_arena *arena;
 	struct tlob_kick kick;
+	long ret;
 
 	if (copy_from_user(&kick, ukick, sizeof(kick)))
 		return -EFAULT;
-	return arena ? tlob_arena_kick(arena, &kick, f->user) : -EINVAL;
+	if (kick.op != TLOB_KICK_REGISTER) {
+		ret = tlob_arena_kick(f, &kick);
+		return ret == -ESRCH && was_disabled(f) ? -ENODEV : ret;
+	}
+	arena = arena_of(f, kick.arena);
+	if (!arena)
+		return -EINVAL;
+	WRITE_ONCE(f->started, true);
+	return tlob_arena_register(arena, kick.slot, f->user);
 }
 
 static long device_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
@@ -156,21 +186,33 @@ static __poll_t device_poll(struct file *file, poll_table *wait)
 	return rv_ring_poll(f->ring, file, wait);
 }
 
-static int device_mmap(struct file *file, struct vm_area_struct *vma)
+static int arena_mmap(struct tlob_file *f, unsigned long number, struct vm_area_struct *vma)
 {
-	struct tlob_file *f = file->private_data;
 	struct tlob_arena *arena;
 
-	if (vma->vm_pgoff != TLOB_ARENA_MMAP_OFFSET >> PAGE_SHIFT)
-		return rv_ring_mmap(f->ring, vma);
+	if (number >= TLOB_MAX_FILE_ARENAS)
+		return -EINVAL;
 	mutex_lock(&f->mutex);
-	arena = f->arena;
+	arena = f->arenas[number];
 	if (!arena) {
 		arena = tlob_arena_new(f, f->ring, f->user);
-		smp_store_release(&f->arena, arena);
+		smp_store_release(&f->arenas[number], arena);
 	}
 	mutex_unlock(&f->mutex);
 	return arena ? tlob_arena_mmap(arena, vma) : -ENOMEM;
+}
+
+static int device_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	unsigned long first = TLOB_ARENA_MMAP_OFFSET >> PAGE_SHIFT;
+	unsigned long stride = TLOB_ARENA_STRIDE >> PAGE_SHIFT;
+	struct tlob_file *f = file->private_data;
+
+	if (vma->vm_pgoff < first)
+		return rv_ring_mmap(f->ring, vma);
+	if ((vma->vm_pgoff - first) % stride)
+		return -EINVAL;
+	return arena_mmap(f, (vma->vm_pgoff - first) / stride, vma);
 }
 
 static const struct file_operations device_fops = {

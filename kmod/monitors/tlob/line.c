@@ -94,8 +94,8 @@ static int parse_colons(char *text, struct tlob_line *line)
 {
 	__u64 us;
 
-	if (field(&text, 10, &us) || us == 0 || field(&text, 0, &line->start) || field(&text, 0, &line->stop) ||
-	    check_path(text))
+	if (field(&text, 10, &us) || us == 0 || field(&text, 0, &line->start) ||
+	    field(&text, 0, &line->stop) || check_path(text))
 		return -EINVAL;
 	line->path = text;
 	if (us > TLOB_BUDGET_MAX_NS / 1000)
@@ -143,8 +143,9 @@ static int parse_words(char *text, struct tlob_line *line)
 		return -EINVAL;
 	trim_end(text);
 	start = cut_last(text, ':');
-	if (!start || check_path(text) || offset_of(start, &line->start) || offset_of(stop, &line->stop) ||
-	    line->start == line->stop || number(&threshold, 0, &line->budget_ns) || *threshold != '\0')
+	if (!start || check_path(text) || offset_of(start, &line->start) ||
+	    offset_of(stop, &line->stop) || line->start == line->stop ||
+	    number(&threshold, 0, &line->budget_ns) || *threshold != '\0')
 		return -EINVAL;
 	line->path = text;
 	return check_budget(line->budget_ns);

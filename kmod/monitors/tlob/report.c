@@ -6,8 +6,9 @@
 #include "tlob.h"
 #include "tlob_trace.h"
 
-void tlob_record_fill(struct tlob_task *t, const struct tlob_window *w, const struct tlob_grant *grant, u16 type,
-		      u16 flags, u64 now_ns, struct tlob_record *record)
+void tlob_record_fill(struct tlob_task *t, const struct tlob_window *w,
+		      const struct tlob_grant *grant, u16 type, u16 flags, u64 now_ns,
+		      struct tlob_record *record)
 {
 	struct tlob_split split;
 
@@ -30,7 +31,8 @@ void tlob_record_fill(struct tlob_task *t, const struct tlob_window *w, const st
 	record->flags |= tlob_window_split(w, &split, record->elapsed_ns, record);
 }
 
-void tlob_report_overrun(struct tlob_task *t, const struct tlob_grant *grant, const struct tlob_record *record)
+void tlob_report_overrun(struct tlob_task *t, const struct tlob_grant *grant,
+			 const struct tlob_record *record)
 {
 	pid_t pid = t->task->pid;
 
@@ -39,8 +41,8 @@ void tlob_report_overrun(struct tlob_task *t, const struct tlob_grant *grant, co
 	trace_tlob_budget_exceeded(pid, record);
 	if (grant->ring)
 		rv_ring_push(grant->ring, record);
-	rv_react(&tlob_monitor, &t->reaction, "%s[%d] over its budget of %llu ns in state %s", record->comm, pid,
-		 record->budget_ns, tlob_model_state_name(record->state));
+	rv_react(&tlob_monitor, &t->reaction, "%s[%d] over its budget of %llu ns in state %s",
+		 record->comm, pid, record->budget_ns, tlob_model_state_name(record->state));
 }
 
 void tlob_report_close(const struct tlob_grant *grant, const struct tlob_record *record)

@@ -52,7 +52,8 @@ struct tlob_task {
 	u32 refused; /* starts beyond TLOB_MAX_DEPTH */
 	bool dead; /* being freed: open nothing here */
 	bool emitting; /* the timer is reporting, without the lock */
-	struct tlob_arena *arena; /* where the task has a seat, with a reference; NULL: nowhere. Also under the arena's lock */
+	struct tlob_arena *
+		arena; /* where the task has a seat, with a reference; NULL: nowhere. Also under the arena's lock */
 	u32 slot; /* its number there */
 	struct tlob_clock *published; /* its clock there */
 	struct tlob_window windows[TLOB_MAX_DEPTH];
@@ -117,10 +118,12 @@ enum hrtimer_restart tlob_window_expire(struct hrtimer *timer);
 /* ---- report.c ---- */
 
 /* Under the task's lock. */
-void tlob_record_fill(struct tlob_task *t, const struct tlob_window *w, const struct tlob_grant *grant, u16 type,
-		      u16 flags, u64 now_ns, struct tlob_record *record);
+void tlob_record_fill(struct tlob_task *t, const struct tlob_window *w,
+		      const struct tlob_grant *grant, u16 type, u16 flags, u64 now_ns,
+		      struct tlob_record *record);
 /* Not under it. @grant as it was when @record was filled; its ring must be kept alive by the caller. */
-void tlob_report_overrun(struct tlob_task *t, const struct tlob_grant *grant, const struct tlob_record *record);
+void tlob_report_overrun(struct tlob_task *t, const struct tlob_grant *grant,
+			 const struct tlob_record *record);
 void tlob_report_close(const struct tlob_grant *grant, const struct tlob_record *record);
 
 /* ---- binding.c ---- */

@@ -15,9 +15,10 @@
 #define tlob_show_state(state) \
 	__print_symbolic(state, {0, "running"}, {1, "waiting"}, {2, "sleeping"}, {0xff, "invalid"})
 #define tlob_show_event(event) \
-	__print_symbolic(event, {0, "start"}, {1, "stop"}, {2, "preempt"}, {3, "sleep"}, {4, "wakeup"}, \
-			 {5, "switch_in"})
+	__print_symbolic(event, {0, "start"}, {1, "stop"}, {2, "preempt"}, {3, "sleep"}, \
+			 {4, "wakeup"}, {5, "switch_in"})
 
+/* clang-format off */
 TRACE_EVENT(event_tlob,
 	TP_PROTO(pid_t id, u32 state, u32 event, u32 next, bool final_state),
 	TP_ARGS(id, state, event, next, final_state),

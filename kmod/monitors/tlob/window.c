@@ -40,7 +40,8 @@ static u32 window_state(const struct tlob_task *t, int i)
 	return TLOB_WINDOW_STATE(t->windows[i].state);
 }
 
-static void record_of(struct tlob_task *t, int i, u16 type, u16 flags, u64 now_ns, struct tlob_record *record)
+static void record_of(struct tlob_task *t, int i, u16 type, u16 flags, u64 now_ns,
+		      struct tlob_record *record)
 {
 	tlob_record_fill(t, &t->windows[i], &t->grants[i], type, flags, now_ns, record);
 }
@@ -81,7 +82,8 @@ static void window_open(struct tlob_task *t, int i, const struct tlob_start *s, 
 	struct tlob_grant *grant = &t->grants[i];
 	struct tlob_split split;
 
-	tlob_clock_try_read(&t->clock, now_ns, &split); /* cannot fail: the writer would hold the lock */
+	tlob_clock_try_read(&t->clock, now_ns,
+			    &split); /* cannot fail: the writer would hold the lock */
 	w->start_ns = now_ns;
 	w->deadline_ns = now_ns + s->budget_ns;
 	w->tag = s->tag;
@@ -131,7 +133,8 @@ static int start_in(struct tlob_task *t, const struct tlob_start *s)
 	}
 	unlock(t, &flags);
 	if (ret == 0)
-		trace_event_tlob(current->pid, TLOB_RUNNING, TLOB_MODEL_EVENT_START, TLOB_RUNNING, true);
+		trace_event_tlob(current->pid, TLOB_RUNNING, TLOB_MODEL_EVENT_START, TLOB_RUNNING,
+				 true);
 	return ret;
 }
 
@@ -185,7 +188,8 @@ int tlob_window_stop(const void *owner)
 	if (was == TLOB_ARMED)
 		record_of(t, i, TLOB_REC_OVERRUN, TLOB_F_AT_STOP, now_ns, &overrun);
 	if (was == TLOB_ARMED || was == TLOB_EXPIRED)
-		record_of(t, i, TLOB_REC_CLOSE, was == TLOB_ARMED ? TLOB_F_AT_STOP : 0, now_ns, &close);
+		record_of(t, i, TLOB_REC_CLOSE, was == TLOB_ARMED ? TLOB_F_AT_STOP : 0, now_ns,
+			  &close);
 	window_end(t, i, &grant);
 	unlock(t, &flags);
 

@@ -84,8 +84,8 @@ static void task_step(const struct task_struct *p, struct wwnr_task *t, u32 even
 		return;
 	}
 	trace_error_wwnr(p->pid, state, event);
-	rv_react(&wwnr_monitor, &reaction, "%s[%d]: event %s not expected in the state %s", p->comm, p->pid,
-		 wwnr_model_event_name(event), wwnr_model_state_name(state));
+	rv_react(&wwnr_monitor, &reaction, "%s[%d]: event %s not expected in the state %s", p->comm,
+		 p->pid, wwnr_model_event_name(event), wwnr_model_state_name(state));
 }
 
 static void on_switch(void *data, bool preempt, struct task_struct *prev, struct task_struct *next,

@@ -9,8 +9,10 @@
 #include <linux/tracepoint.h>
 
 #define wwnr_show_state(state) __print_symbolic(state, {0, "not_running"}, {1, "running"})
-#define wwnr_show_event(event) __print_symbolic(event, {0, "wakeup"}, {1, "switch_in"}, {2, "switch_out"})
+#define wwnr_show_event(event) \
+	__print_symbolic(event, {0, "wakeup"}, {1, "switch_in"}, {2, "switch_out"})
 
+/* clang-format off */
 TRACE_EVENT(event_wwnr,
 	TP_PROTO(pid_t id, u32 state, u32 event, u32 next, bool final_state),
 	TP_ARGS(id, state, event, next, final_state),
