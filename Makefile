@@ -50,9 +50,9 @@ CTL_LIBS := -lbpf -ldw -lelf -lz
 all: $(B)/tlob $(B)/libtlob.so.0 $(B)/libtlob.a $(B)/libtlobctl.so.0 $(B)/libtlobctl.a $(EXAMPLES)
 
 # ---- the model: DOT in, C table out
-$(B)/gen/model-gen: model/gen.c
+$(B)/gen/model-gen: model/gen.c model/dot.c model/dot.h
 	@mkdir -p $(@D)
-	$(CC) -std=gnu11 -Wall -Wextra $(CFLAGS) $< -o $@ $(shell pkg-config --cflags --libs libcgraph 2>/dev/null || echo -lcgraph)
+	$(CC) -std=gnu11 -Wall -Wextra $(CFLAGS) $(filter %.c,$^) -o $@ $(shell pkg-config --cflags --libs libcgraph 2>/dev/null || echo -lcgraph)
 
 $(B)/gen/tlob_model.h: model/tlob.dot $(B)/gen/model-gen
 	$(B)/gen/model-gen $< > $@.tmp && mv $@.tmp $@
@@ -61,12 +61,12 @@ $(B)/gen/tlob_model.h: model/tlob.dot $(B)/gen/model-gen
 $(B)/gen/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h core/*.h include/tlob/abi.h) $(B)/gen/tlob_model.h
 	@mkdir -p $(@D)
 	$(CLANG) -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -D__TARGET_ARCH_$(ARCH) -Ibpf -Iinclude -Icore -I$(B)/gen \
-		-idirafter /usr/include/$(shell $(CC) -print-multiarch) -c $< -o $@
+		-idirafter /usr/include/$(shell $(CC) -print-multiarch) $(filter -Werror,$(EXTRA)) -c $< -o $@
 
 $(B)/gen/%.skel.h: $(B)/gen/%.bpf.o
 	$(BPFTOOL) gen skeleton $< name $(subst -,_,$*) > $@.tmp && mv $@.tmp $@
 
-.SECONDARY: $(SKEL:.skel.h=.bpf.o)
+.SECONDARY: $(SKEL) $(SKEL:.skel.h=.bpf.o)
 
 # ---- objects
 $(B)/%.o: %.c | $(GEN)
@@ -102,7 +102,9 @@ PARALLEL = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
 .PHONY: demo lint clean
 demo:
 	@scripts/setup --need demo
-	@$(MAKE) --no-print-directory $(PARALLEL) all
+	@mkdir -p $(B)
+	@$(MAKE) -sq --no-print-directory all 2>/dev/null || echo 'building; the log is $(B)/build.log'
+	@$(MAKE) --no-print-directory $(PARALLEL) all >$(B)/build.log 2>&1 || { tail -n 20 $(B)/build.log >&2; exit 1; }
 	@scripts/demo $(B)
 lint:
 	@scripts/setup --need lint

@@ -24,10 +24,12 @@ struct rq {
 
 struct cfs_rq {
 	struct rq *rq; /* with CONFIG_FAIR_GROUP_SCHED */
+	int throttle_count; /* with CONFIG_CFS_BANDWIDTH */
 };
 
 struct sched_entity {
-	struct cfs_rq *cfs_rq; /* with CONFIG_FAIR_GROUP_SCHED; follows the task of any class from CPU to CPU */
+	struct cfs_rq *
+		cfs_rq; /* with CONFIG_FAIR_GROUP_SCHED; follows the task of any class from CPU to CPU */
 };
 
 /* With CONFIG_SCHED_INFO. Times of the run queue's clock. */
@@ -37,14 +39,42 @@ struct sched_info {
 	unsigned long long last_queued; /* since when it waits; 0 while it runs or sleeps */
 };
 
+struct kernfs_node {
+	__u64 id;
+};
+
+struct cgroup {
+	struct kernfs_node *kn;
+};
+
+struct css_set {
+	struct cgroup *dfl_cgrp; /* in the hierarchy of version 2 */
+};
+
+struct thread_info {
+	unsigned int preempt_count; /* not on x86; the lower half on arm64 */
+};
+
 struct task_struct {
+	struct thread_info thread_info;
+	void *stack;
 	unsigned int __state; /* Linux 5.14 */
+	unsigned int flags;
+	int prio;
+	unsigned int in_iowait : 1;
+	bool throttled; /* Linux 6.18, with CONFIG_CFS_BANDWIDTH */
+	struct css_set *cgroups; /* with CONFIG_CGROUPS */
 	int pid;
 	int tgid;
 	char comm[TASK_COMM_LEN];
 	struct task_struct *group_leader;
 	struct sched_entity se;
 	struct sched_info sched_info;
+};
+
+struct pt_regs___syscall {
+	unsigned long orig_ax; /* x86 */
+	int syscallno; /* arm64 */
 };
 
 #pragma clang attribute pop
@@ -68,6 +98,74 @@ static __always_inline __u64 kernel_queue_clock(struct task_struct *task)
 static __always_inline bool kernel_has_queue_stamp(struct task_struct *task)
 {
 	return bpf_core_field_exists(task->sched_info.last_queued);
+}
+
+#define PF_KTHREAD 0x00200000
+#define SOFTIRQ_SERVED 0x00000100 /* of the preemption count */
+#define HARDIRQ_SERVED 0x000f0000
+
+/*
+ * Is this an interrupt, and not @current's own doing? Where the preemption count cannot be had (x86 keeps it in a
+ * variable that kallsyms need not list): interrupts of the kernel have a stack of their own, and those of user
+ * code find no system call under way. @scratch, two words of a map, is where addresses become numbers.
+ */
+static __always_inline bool kernel_in_interrupt(struct task_struct *current,
+						volatile __u64 *scratch)
+{
+	struct pt_regs___syscall *regs;
+	__u64 here = 0;
+
+	if (!current->pid)
+		return true;
+	if (bpf_core_field_exists(struct thread_info, preempt_count))
+		return current->thread_info.preempt_count & (SOFTIRQ_SERVED | HARDIRQ_SERVED);
+	regs = (struct pt_regs___syscall *)bpf_task_pt_regs(current);
+	scratch[0] = (__u64)&here;
+	scratch[1] = (__u64)regs;
+	if (scratch[0] < (__u64)current->stack || scratch[0] >= scratch[1])
+		return true;
+	if (current->flags & PF_KTHREAD || !bpf_core_field_exists(regs->orig_ax))
+		return false;
+	return (int)regs->orig_ax == -1;
+}
+
+/* Runnable, but its control group's quota is used up. */
+static __always_inline bool kernel_throttled(struct task_struct *task)
+{
+	if (bpf_core_field_exists(task->throttled))
+		return task->throttled;
+	if (bpf_core_field_exists(task->se.cfs_rq) &&
+	    bpf_core_field_exists(struct cfs_rq, throttle_count))
+		return task->se.cfs_rq->throttle_count > 0;
+	return false;
+}
+
+static __always_inline __u64 kernel_cgroup(struct task_struct *task)
+{
+	if (!bpf_core_field_exists(task->cgroups))
+		return 0;
+	return task->cgroups->dfl_cgrp->kn->id;
+}
+
+/* The system call that @task, which is in the kernel, is in; -1: none, or a thread of the kernel. */
+static __always_inline int kernel_syscall(struct task_struct *task)
+{
+	struct pt_regs___syscall *regs;
+
+	if (task->flags & PF_KTHREAD)
+		return -1;
+	regs = (struct pt_regs___syscall *)bpf_task_pt_regs(task);
+	if (bpf_core_field_exists(regs->orig_ax))
+		return (int)regs->orig_ax;
+	if (bpf_core_field_exists(regs->syscallno))
+		return regs->syscallno;
+	return -1;
+}
+
+/* What it leaves the CPU for; only if it is not still runnable. */
+static __always_inline __u32 kernel_left_for(__u64 *ctx, struct task_struct *prev)
+{
+	return kernel_switch_state ? (__u32)ctx[3] : prev->__state;
 }
 
 /* Arguments of sched_switch: bool preempt, prev, next, and since 5.18 unsigned int prev_state. */

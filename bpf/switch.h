@@ -7,6 +7,7 @@
 #ifndef TLOB_BPF_SWITCH_H
 #define TLOB_BPF_SWITCH_H
 
+#include "history.h"
 #include "maps.h"
 
 /* Wake-ups are followed by a program of their own: on kernels where a queue cannot be looked into at expiry. */
@@ -70,11 +71,16 @@ int sched_switch(__u64 *ctx)
 	struct tlob_slot *slot;
 	__u64 now = 0;
 
+	if (history_on) {
+		now = bpf_ktime_get_ns();
+		history_switch(ctx, prev, next, now);
+	}
 	thread = bpf_task_storage_get(&threads, prev, NULL, 0);
 	if (thread) {
 		bool runnable = kernel_still_runnable(ctx, prev);
 
-		now = bpf_ktime_get_ns();
+		if (!now)
+			now = bpf_ktime_get_ns();
 		slot = thread_slot(thread);
 		if (slot)
 			leave_cpu(&slot->clock, prev, runnable, now);

@@ -4,6 +4,7 @@
  *
  *	kernel.h	what is known of the kernel's own structures
  *	maps.h		who has which slot
+ *	history.h	who ran, and who woke whom
  *	switch.h	thread clocks
  *	emit.h		records
  *	expiry.h	deadlines

@@ -9,6 +9,7 @@
 #include "live.h"
 #include "text.h"
 #include "when.h"
+#include "why.h"
 
 #define HEAD_EVERY 40 /* lines: about a screen */
 #define WIDE_COLUMNS 104 /* from here on there is room for words */
@@ -219,6 +220,8 @@ static void print_event(struct cli_live *live, const struct tlobctl_event *e)
 	print_tail(e, tail_columns(live, wide), tail, sizeof(tail));
 	print_line(live, &l, wide);
 	live->lines_below_head++;
+	if (close && e->why)
+		cli_why_print(e, live->term);
 	fflush(live->term->out);
 }
 

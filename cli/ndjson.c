@@ -61,6 +61,142 @@ static void put_flags(struct cli_json *j, const struct tlob_record *r)
 	cli_json_bool(j, "cancelled", r->flags & TLOB_F_CANCELLED);
 }
 
+/* ---- why */
+
+#define MAX_SEGMENTS 256 /* written; a long window on a busy machine has thousands */
+
+static void put_who(struct cli_json *j, const char *key, const struct tlobctl_why *why,
+		    uint32_t who)
+{
+	const struct tlobctl_who *w;
+
+	if (who >= why->nwho) {
+		cli_json_null(j, key);
+		return;
+	}
+	w = &why->who[who];
+	cli_json_object(j, key);
+	cli_json_string(j, "comm", w->comm);
+	cli_json_number(j, "tid", w->tid);
+	cli_json_number(j, "pid", w->tgid);
+	cli_json_bool(j, "kernel", w->kernel);
+	cli_json_bool(j, "realtime", w->priority < 100);
+	cli_json_string(j, "cgroup", w->cgroup);
+	cli_json_object_end(j);
+}
+
+static void put_sleep(struct cli_json *j, const char *syscall, bool disk)
+{
+	cli_json_string(j, "syscall", *syscall ? syscall : NULL);
+	cli_json_bool(j, "disk", disk);
+}
+
+static void put_chain(struct cli_json *j, const struct tlobctl_why *why,
+		      const struct tlobctl_culprit *c)
+{
+	cli_json_array(j, "chain");
+	for (size_t i = 0; i < c->nlinks; i++) {
+		const struct tlobctl_link *l = &c->links[i];
+
+		cli_json_object(j, NULL);
+		put_who(j, "who", why, l->who);
+		cli_json_number(j, "running_ns", l->running_ns);
+		cli_json_number(j, "waiting_ns", l->waiting_ns);
+		cli_json_number(j, "sleeping_ns", l->sleeping_ns);
+		cli_json_string(j, "cause", cli_why_word(l->cause));
+		put_who(j, "other", why, l->other);
+		cli_json_number(j, "other_ns", l->other_ns);
+		put_sleep(j, l->syscall, l->disk);
+		cli_json_object_end(j);
+	}
+	cli_json_array_end(j);
+}
+
+static void put_culprits(struct cli_json *j, const struct tlobctl_why *why)
+{
+	cli_json_array(j, "culprits");
+	for (size_t i = 0; i < why->nculprits; i++) {
+		const struct tlobctl_culprit *c = &why->culprits[i];
+
+		cli_json_object(j, NULL);
+		cli_json_string(j, "cause", cli_why_word(c->cause));
+		put_who(j, "who", why, c->who);
+		cli_json_number(j, "total_ns", c->ns);
+		cli_json_number(j, "longest_ns", c->longest_ns);
+		cli_json_number(j, "times", c->times);
+		put_sleep(j, c->syscall, c->disk);
+		put_chain(j, why, c);
+		cli_json_object_end(j);
+	}
+	cli_json_array_end(j);
+}
+
+static void put_shares(struct cli_json *j, const struct tlobctl_why *why)
+{
+	cli_json_array(j, "processes");
+	for (size_t i = 0; i < why->nprocesses; i++) {
+		cli_json_object(j, NULL);
+		cli_json_number(j, "pid", why->processes[i].id);
+		cli_json_string(j, "program", why->processes[i].name);
+		cli_json_number(j, "total_ns", why->processes[i].ns);
+		cli_json_object_end(j);
+	}
+	cli_json_array_end(j);
+	cli_json_array(j, "cgroups");
+	for (size_t i = 0; i < why->ncgroups; i++) {
+		cli_json_object(j, NULL);
+		cli_json_number(j, "id", why->cgroups[i].id);
+		cli_json_string(j, "cgroup", why->cgroups[i].name);
+		cli_json_number(j, "total_ns", why->cgroups[i].ns);
+		cli_json_object_end(j);
+	}
+	cli_json_array_end(j);
+}
+
+static void put_segments(struct cli_json *j, const struct tlobctl_why *why)
+{
+	size_t n = why->nsegments < MAX_SEGMENTS ? why->nsegments : MAX_SEGMENTS;
+
+	cli_json_array(j, "segments");
+	for (size_t i = 0; i < n; i++) {
+		const struct tlobctl_segment *s = &why->segments[i];
+
+		cli_json_object(j, NULL);
+		cli_json_number(j, "start_ns", s->start_ns);
+		cli_json_number(j, "end_ns", s->end_ns);
+		cli_json_string(j, "cause", cli_why_word(s->cause));
+		if (s->cpu != UINT32_MAX)
+			cli_json_number(j, "cpu", s->cpu);
+		put_who(j, "who", why, s->who);
+		put_sleep(j, s->syscall, s->disk);
+		cli_json_object_end(j);
+	}
+	cli_json_array_end(j);
+	cli_json_number(j, "segments_left_out", why->nsegments - n);
+}
+
+static void put_why(struct cli_json *j, const struct tlobctl_why *why)
+{
+	char reason[CLI_WHY_CAUSE_BYTES];
+
+	if (!why) {
+		cli_json_null(j, "why");
+		return;
+	}
+	cli_json_object(j, "why");
+	cli_json_string(j, "reason", cli_why_cause(reason, sizeof(reason), why));
+	cli_json_bool(j, "complete", why->complete);
+	cli_json_number(j, "unknown_ns", why->unknown_ns);
+	cli_json_number(j, "migrations", why->migrations);
+	cli_json_number(j, "wakeups", why->wakeups);
+	cli_json_number(j, "wakeup_max_ns", why->wakeup_max_ns);
+	cli_json_number(j, "cpu_ns", why->cost_ns);
+	put_culprits(j, why);
+	put_shares(j, why);
+	put_segments(j, why);
+	cli_json_object_end(j);
+}
+
 void cli_ndjson_event(struct cli_json *j, const struct tlobctl_event *event)
 {
 	static const char *const states[] = {
@@ -91,6 +227,7 @@ void cli_ndjson_event(struct cli_json *j, const struct tlobctl_event *event)
 	put_flags(j, r);
 	cli_json_string(j, "file", event->file);
 	cli_json_number(j, "line", event->line);
+	put_why(j, event->why);
 	cli_json_end(j);
 }
 
@@ -106,6 +243,23 @@ static void put_counts(struct cli_json *j, const struct tlobctl_stat *s)
 	cli_json_number(j, "cost_ns", s->cost_ns);
 }
 
+static void put_reasons(struct cli_json *j, const struct cli_why_ranking *k,
+			const struct tlobctl_stat *s)
+{
+	cli_json_array(j, "reasons");
+	for (size_t i = 0; i < k->ncounts; i++) {
+		const struct cli_why_count *c = &k->counts[i];
+
+		if (strcmp(c->region, s->region) || strcmp(c->program, s->program))
+			continue;
+		cli_json_object(j, NULL);
+		cli_json_string(j, "reason", c->cause);
+		cli_json_number(j, "count", c->count);
+		cli_json_object_end(j);
+	}
+	cli_json_array_end(j);
+}
+
 void cli_ndjson_summary(struct cli_json *j, const struct cli_summary *summary)
 {
 	for (size_t i = 0; i < summary->nrows; i++) {
@@ -119,6 +273,7 @@ void cli_ndjson_summary(struct cli_json *j, const struct cli_summary *summary)
 		for (size_t p = 0; p < CLI_PERCENTILES; p++)
 			cli_json_number(j, cli_percentiles[p].key, row->percentile_ns[p]);
 		cli_json_number(j, "max_ns", row->stat.max_ns);
+		put_reasons(j, &summary->why, &row->stat);
 		cli_json_end(j);
 	}
 }
@@ -129,6 +284,10 @@ void cli_ndjson_end(struct cli_json *j, const struct cli_ndjson_end *end)
 	put_time(j, cli_now_ns());
 	cli_json_number(j, "elapsed_ns", end->elapsed_ns);
 	put_counts(j, end->total);
+	cli_json_number(j, "why_analyses", end->why->analyses);
+	cli_json_number(j, "why_skipped", end->why->skipped);
+	cli_json_number(j, "why_cpu_ns", end->why->cpu_ns);
+	cli_json_number(j, "tlob_cpu_ns", end->why->agent_cpu_ns);
 	if (end->program_status >= 0)
 		cli_json_number(j, "program_status", (uint64_t)end->program_status);
 	cli_json_number(j, "exit_status", (uint64_t)end->exit_status);

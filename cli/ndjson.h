@@ -18,6 +18,7 @@ struct cli_ndjson_end {
 	int program_status; /* of tlob run's program, as a shell reports it; -1: none */
 	uint64_t elapsed_ns;
 	const struct tlobctl_stat *total;
+	const struct tlobctl_why_stat *why;
 };
 
 /* @program: what is run, or NULL. */

@@ -29,6 +29,8 @@ static int run_session(struct cli_session *s, struct cli_child *child, char **ar
 {
 	struct tlobctl_opts opts = {.size = sizeof(opts),
 				    .engine = s->settings->engine,
+				    .why = s->settings->why,
+				    .history_bytes = s->settings->history_bytes,
 				    .socket = socket,
 				    .pid = child->pid,
 				    .children = true};
@@ -67,7 +69,7 @@ static int run(const struct cli_settings *settings, char **argv)
 
 static int run_main(const struct cli_command *self, int argc, char **argv)
 {
-	struct cli_settings settings = {0};
+	struct cli_settings settings = {.why = TLOBCTL_WHY_CULPRIT};
 	int status;
 	int first = cli_options_parse(self, argc, argv, &settings, &status);
 
@@ -91,6 +93,7 @@ const struct cli_command cli_run = {
 		 "-r. Exits with the status of PROGRAM, unless --fail is given.",
 	.options = (const struct cli_option *const[]){&cli_option_region, &cli_option_engine,
 						      &cli_option_json, &cli_option_hgrm,
+						      &cli_option_why, &cli_option_history,
 						      &cli_option_fail, &cli_option_quiet,
 						      &cli_option_color, &cli_option_help, NULL},
 	.main = run_main,

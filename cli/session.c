@@ -207,7 +207,8 @@ int cli_session_finish(struct cli_session *s, int program_status)
 {
 	struct cli_ndjson_end end = {.program_status = program_status,
 				     .elapsed_ns = cli_now_ns() - s->begun_ns,
-				     .total = &s->summary.total};
+				     .total = &s->summary.total,
+				     .why = &s->summary.why.stat};
 	bool failed;
 
 	while (tlobctl_poll(s->ctl, 0, on_event, s) > 0)

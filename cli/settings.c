@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* See settings.h. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "nearest.h"
 #include "settings.h"
+
+#define HISTORY_MAX_MIB 4096
 
 static int set_region(void *settings, const char *value)
 {
@@ -57,6 +60,33 @@ static int set_hgrm(void *settings, const char *value)
 	return 0;
 }
 
+static int set_why(void *settings, const char *value)
+{
+	struct cli_settings *s = settings;
+
+	if (!strcmp(value, "none"))
+		s->why = TLOBCTL_WHY_NONE;
+	else if (!strcmp(value, "culprit"))
+		s->why = TLOBCTL_WHY_CULPRIT;
+	else
+		return cli_usage("--why is none or culprit, not '%s'", value);
+	return 0;
+}
+
+static int set_history(void *settings, const char *value)
+{
+	char *end;
+	unsigned long mib;
+
+	errno = 0;
+	mib = strtoul(value, &end, 10);
+	if (errno || end == value || *end || !mib || mib > HISTORY_MAX_MIB || *value == '-')
+		return cli_usage("--history is a size in MiB, from 1 to %d, not '%s'",
+				 HISTORY_MAX_MIB, value);
+	((struct cli_settings *)settings)->history_bytes = (uint64_t)mib << 20;
+	return 0;
+}
+
 static int set_fail(void *settings, const char *value)
 {
 	(void)value;
@@ -90,6 +120,12 @@ const struct cli_option cli_option_json = {
 const struct cli_option cli_option_hgrm = {
 	0, "hgrm", "FOLDER",
 	"write each region's distribution to a file in\nFOLDER, for plotting (.hgrm)", set_hgrm};
+const struct cli_option cli_option_why = {
+	0, "why", "WHAT", "culprit (default): who made it late, with engine bpf;\nnone: do not ask",
+	set_why};
+const struct cli_option cli_option_history = {
+	0, "history", "MIB",
+	"memory for what the whole machine did last, to ask\nin (4 for each CPU)", set_history};
 const struct cli_option cli_option_fail = {
 	0, "fail", NULL, "exit with 0 within budget, 2 on an overrun,\n1 on an error", set_fail};
 const struct cli_option cli_option_quiet = {

@@ -18,6 +18,8 @@ struct cli_settings {
 	enum tlobctl_engine engine;
 	const char *json; /* path, "-": standard output; NULL: none */
 	const char *hgrm; /* folder; NULL: none */
+	enum tlobctl_why_mode why;
+	uint64_t history_bytes;
 	bool fail;
 	bool quiet;
 	enum cli_color color;
@@ -27,7 +29,8 @@ struct cli_settings {
 };
 
 extern const struct cli_option cli_option_region, cli_option_engine, cli_option_json,
-	cli_option_hgrm, cli_option_fail, cli_option_quiet, cli_option_color;
+	cli_option_hgrm, cli_option_why, cli_option_history, cli_option_fail, cli_option_quiet,
+	cli_option_color;
 
 void cli_settings_deinit(struct cli_settings *s);
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* See summary.h. */
 #include <errno.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +11,7 @@
 #include "summary.h"
 #include "table.h"
 #include "text.h"
+#include "words.h"
 
 const struct cli_percentile cli_percentiles[CLI_PERCENTILES] = {
 	{"p50_ns", "p50", 50},	     {"p90_ns", "p90", 90},	     {"p99_ns", "p99", 99},
@@ -22,6 +22,7 @@ void cli_summary_event(struct cli_summary *s, const struct tlobctl_event *event)
 {
 	if (event->record->type == TLOB_REC_OVERRUN)
 		s->causes[cli_dominant(event->record)]++;
+	cli_why_add(&s->why, event);
 }
 
 struct collection {
@@ -94,6 +95,8 @@ int cli_summary_collect(struct cli_summary *s, struct tlobctl *ctl, const char *
 
 	if (err < 0 && s->nrows == before)
 		cli_error(CLI_ERROR, "cannot read the statistics: %s", tlobctl_error());
+	tlobctl_why_stats(ctl, &s->why.stat);
+	cli_why_sort(&s->why);
 	if (s->nrows)
 		qsort(s->rows, s->nrows, sizeof(*s->rows), by_overruns);
 	return err < 0 ? err : 0;
@@ -106,6 +109,7 @@ void cli_summary_deinit(struct cli_summary *s)
 		free((char *)s->rows[i].stat.program);
 	}
 	free(s->rows);
+	cli_why_deinit(&s->why);
 	*s = (struct cli_summary){0};
 }
 
@@ -200,26 +204,7 @@ static void print_table(const struct cli_summary *s, const struct cli_terminal *
 
 /* ---- in words ---- */
 
-/* A paragraph under way: pieces are added, then it is wrapped to the terminal. */
-struct words {
-	char text[1024];
-	size_t used;
-};
-
-static void __attribute__((format(printf, 2, 3))) say(struct words *w, const char *fmt, ...)
-{
-	va_list args;
-	int n;
-
-	va_start(args, fmt);
-	n = vsnprintf(w->text + w->used, sizeof(w->text) - w->used, fmt, args);
-	va_end(args);
-	w->used += (size_t)n;
-	if (w->used >= sizeof(w->text))
-		w->used = sizeof(w->text) - 1;
-}
-
-static void say_causes(const struct cli_summary *s, struct words *w)
+static void say_causes(const struct cli_summary *s, struct cli_words *w)
 {
 	static const char *const causes[] = {[TLOB_RUNNING] = "running",
 					     [TLOB_WAITING] = "waiting for a CPU",
@@ -236,15 +221,17 @@ static void say_causes(const struct cli_summary *s, struct words *w)
 		if (!left[top])
 			return;
 		if (one && left[top] == s->total.overruns)
-			say(w, "%s%smostly %s", before, left[top] > 1 ? "all " : "", causes[top]);
+			cli_say(w, "%s%smostly %s", before, left[top] > 1 ? "all " : "",
+				causes[top]);
 		else
-			say(w, "%s%s mostly %s", before, cli_count(count, left[top]), causes[top]);
+			cli_say(w, "%s%s mostly %s", before, cli_count(count, left[top]),
+				causes[top]);
 		left[top] = 0;
 		before = ", ";
 	}
 }
 
-static void say_worst(const struct cli_summary *s, struct words *w)
+static void say_worst(const struct cli_summary *s, struct cli_words *w)
 {
 	const struct tlobctl_stat *worst = NULL;
 	char max[TLOB_DURATION_BYTES], budget[TLOB_DURATION_BYTES], name[CELL_BYTES];
@@ -261,8 +248,8 @@ static void say_worst(const struct cli_summary *s, struct words *w)
 		return;
 	tlob_duration_print(max, sizeof(max), worst->max_ns);
 	tlob_duration_print_exact(budget, sizeof(budget), worst->budget_ns);
-	say(w, " Worst: %s took %s, budget %s.",
-	    cli_printable(name, sizeof(name), worst->region, 30), max, budget);
+	cli_say(w, " Worst: %s took %s, budget %s.",
+		cli_printable(name, sizeof(name), worst->region, 30), max, budget);
 }
 
 static void print_verdict(const struct cli_summary *s, const struct cli_terminal *term)
@@ -270,21 +257,21 @@ static void print_verdict(const struct cli_summary *s, const struct cli_terminal
 	const struct tlobctl_stat *t = &s->total;
 	const char *plain = cli_style(term, CLI_PLAIN);
 	char windows[CLI_COUNT_BYTES], overruns[CLI_COUNT_BYTES];
-	struct words w = {.used = 0};
+	struct cli_words w = {.used = 0};
 
 	cli_count(windows, t->windows);
 	cli_count(overruns, t->overruns);
 	if (!t->windows && !t->overruns) {
-		say(&w, "%sNo window was measured.%s", cli_style(term, CLI_WARN), plain);
+		cli_say(&w, "%sNo window was measured.%s", cli_style(term, CLI_WARN), plain);
 	} else if (!t->overruns) {
-		say(&w, "%s%s%s within budget.%s", cli_style(term, CLI_GOOD),
-		    t->windows > 1 ? "All " : "", t->windows > 1 ? windows : "The one window was",
-		    plain);
+		cli_say(&w, "%s%s%s within budget.%s", cli_style(term, CLI_GOOD),
+			t->windows > 1 ? "All " : "",
+			t->windows > 1 ? windows : "The one window was", plain);
 	} else {
-		say(&w, "%s%s of %s windows went over budget%s", cli_style(term, CLI_OVER),
-		    overruns, windows, plain);
+		cli_say(&w, "%s%s of %s windows went over budget%s", cli_style(term, CLI_OVER),
+			overruns, windows, plain);
 		say_causes(s, &w);
-		say(&w, ".");
+		cli_say(&w, ".");
 		say_worst(s, &w);
 	}
 	cli_wrap(term, w.text, 0);
@@ -296,7 +283,7 @@ static void print_verdict(const struct cli_summary *s, const struct cli_terminal
  */
 static void print_untouched(const struct cli_summary *s, const struct cli_terminal *term)
 {
-	struct words w = {.used = 0};
+	struct cli_words w = {.used = 0};
 	char name[CELL_BYTES];
 	size_t untouched = 0;
 
@@ -306,17 +293,17 @@ static void print_untouched(const struct cli_summary *s, const struct cli_termin
 		if (r->windows || r->overruns || r->abandoned || r->cancelled)
 			continue;
 		if (!untouched++)
-			say(&w, "%sNever entered:%s", cli_style(term, CLI_WARN),
-			    cli_style(term, CLI_PLAIN));
+			cli_say(&w, "%sNever entered:%s", cli_style(term, CLI_WARN),
+				cli_style(term, CLI_PLAIN));
 		if (untouched <= 5)
-			say(&w, "%s %s", untouched > 1 ? "," : "",
-			    cli_printable(name, sizeof(name), r->region, 30));
+			cli_say(&w, "%s %s", untouched > 1 ? "," : "",
+				cli_printable(name, sizeof(name), r->region, 30));
 	}
 	if (!untouched)
 		return;
 	if (untouched > 5)
-		say(&w, " and %zu more", untouched - 5);
-	say(&w, ".");
+		cli_say(&w, " and %zu more", untouched - 5);
+	cli_say(&w, ".");
 	cli_wrap(term, w.text, 0);
 }
 
@@ -331,6 +318,7 @@ void cli_summary_print(const struct cli_summary *s, const struct cli_terminal *t
 	}
 	print_verdict(s, term);
 	print_untouched(s, term);
+	cli_why_print_ranking(&s->why, term, elapsed_ns);
 	if (s->total.lost)
 		fprintf(term->out, "%s%s overrun records were lost%s: counted, but not shown.\n",
 			cli_style(term, CLI_WARN), cli_count(lost, s->total.lost),

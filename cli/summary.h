@@ -6,6 +6,7 @@
 #include <tlob/ctl.h>
 
 #include "terminal.h"
+#include "why.h"
 
 #define CLI_PERCENTILES 5
 
@@ -25,6 +26,7 @@ struct cli_summary {
 	struct cli_summary_row *rows;
 	size_t nrows;
 	struct tlobctl_stat total;
+	struct cli_why_ranking why;
 	uint64_t causes[3]; /* overrun records by enum tlob_state that took most of the time */
 };
 

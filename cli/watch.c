@@ -60,6 +60,8 @@ static int watch_session(struct cli_session *s)
 	const struct cli_settings *settings = s->settings;
 	struct tlobctl_opts opts = {.size = sizeof(opts),
 				    .engine = settings->engine,
+				    .why = settings->why,
+				    .history_bytes = settings->history_bytes,
 				    .socket = AGENT_SOCKET,
 				    .pid = settings->pid};
 	int status;
@@ -87,7 +89,7 @@ static int watch_session(struct cli_session *s)
 
 static int watch_main(const struct cli_command *self, int argc, char **argv)
 {
-	struct cli_settings settings = {0};
+	struct cli_settings settings = {.why = TLOBCTL_WHY_CULPRIT};
 	struct cli_session s;
 	int status;
 	int first = cli_options_parse(self, argc, argv, &settings, &status);
@@ -118,7 +120,8 @@ const struct cli_command cli_watch = {
 	.options =
 		(const struct cli_option *const[]){
 			&cli_option_region, &option_pid, &option_cgroup, &option_duration,
-			&cli_option_engine, &cli_option_json, &cli_option_hgrm, &cli_option_fail,
-			&cli_option_quiet, &cli_option_color, &cli_option_help, NULL},
+			&cli_option_engine, &cli_option_json, &cli_option_hgrm, &cli_option_why,
+			&cli_option_history, &cli_option_fail, &cli_option_quiet, &cli_option_color,
+			&cli_option_help, NULL},
 	.main = watch_main,
 };

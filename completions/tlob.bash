@@ -3,8 +3,8 @@
 
 # Options of each command, as its table has them.
 declare -gA _tlob_options=(
-	[run]='-r --region -e --engine -j --json --hgrm --fail -q --quiet --color -h --help'
-	[watch]='-r --region -p --pid -c --cgroup -d --duration -e --engine -j --json --hgrm --fail -q --quiet --color -h --help'
+	[run]='-r --region -e --engine -j --json --hgrm --why --history --fail -q --quiet --color -h --help'
+	[watch]='-r --region -p --pid -c --cgroup -d --duration -e --engine -j --json --hgrm --why --history --fail -q --quiet --color -h --help'
 	[doctor]='-j --json -u --usable --color -h --help'
 	[help]='-h --help'
 	[version]='-h --help'
@@ -42,6 +42,8 @@ _tlob_value() {
 	case $2:$1 in
 	*:-r | *:--region) _tlob_region ;;
 	*:-e | *:--engine | *:-u | *:--usable) _tlob_words auto bpf kernel user ;;
+	*:--why) _tlob_words culprit none ;;
+	*:--history) _tlob_words 8 64 256 ;;
 	*:--color) _tlob_words auto always never ;;
 	run:-j | run:--json | watch:-j | watch:--json) _tlob_files -f ;;
 	*:--hgrm) _tlob_files -d ;;
@@ -58,7 +60,7 @@ _tlob_program() {
 	for ((i = 2; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
 		--) echo $((i + 1)) && return ;;
-		-r | --region | -e | --engine | -j | --json | --hgrm | --color) ((i++)) ;;
+		-r | --region | -e | --engine | -j | --json | --hgrm | --why | --history | --color) ((i++)) ;;
 		-* | [=:@]) ;;
 		# a region is several words to bash, which breaks them at colons
 		*) [[ ${COMP_WORDS[i - 1]} == [=:@] || ${COMP_WORDS[i + 1]-} == [=:@] ]] || { echo "$i" && return; } ;;

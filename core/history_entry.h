@@ -19,14 +19,13 @@ enum tlob_history_kind {
 	TLOB_HISTORY_MIGRATE = 4, /* tid moved to the queue of other_cpu */
 };
 
-/* Of the thread that comm names: the one that got the CPU, or the one that woke another. */
+/* Switches, of tid. */
 #define TLOB_HISTORY_KTHREAD (1 << 0)
 /* Wake-ups: not by prev_tid itself, but by an interrupt on its CPU. */
-#define TLOB_HISTORY_HARDIRQ (1 << 1)
-#define TLOB_HISTORY_SOFTIRQ (1 << 2)
+#define TLOB_HISTORY_INTERRUPT (1 << 1)
 /* Switches, of prev_tid. */
-#define TLOB_HISTORY_IOWAIT (1 << 3) /* it sleeps until a disk is done */
-#define TLOB_HISTORY_THROTTLED (1 << 4) /* runnable, but its control group's CPU time is used up */
+#define TLOB_HISTORY_IOWAIT (1 << 2) /* it sleeps until a disk is done */
+#define TLOB_HISTORY_THROTTLED (1 << 3) /* runnable, but its control group's CPU time is used up */
 
 #define TLOB_HISTORY_NO_SYSCALL 0xffff
 
@@ -43,15 +42,19 @@ struct tlob_history_entry {
 	__u64 time_ns;
 	__u32 prev_tid; /* 0: the idle thread */
 	__u32 tid;
-	__u32 tgid; /* of the thread that comm names */
+	__u32 tgid; /* switches: of tid */
 	__u16 cpu; /* where it happened */
 	__u8 kind; /* enum tlob_history_kind */
 	__u8 flags;
+	/* only of switches, as tgid above: of tid, */
 	char comm[TLOB_COMM_BYTES];
-	__u64 cgroup; /* id (version 2) of the thread that comm names; 0 unknown */
-	__u16 prev_state; /* switches: what prev_tid left the CPU for; runnable: it was preempted */
-	__u16 syscall; /* switches: in which prev_tid went to sleep */
-	__s16 priority; /* of the thread that comm names, the kernel's: below 0 deadline, below 100 real-time */
+	__u64 cgroup; /* id (version 2), 0 unknown */
+	/* of prev_tid, */
+	__u16 prev_state; /* what it left the CPU for; runnable: it was preempted */
+	__u16 syscall; /* in which it went to sleep */
+	/* of tid again */
+	__s16 priority; /* the kernel's: below 0 deadline, below 100 real-time */
+	/* only of migrations */
 	__u16 other_cpu;
 };
 TLOB_ASSERT(sizeof(struct tlob_history_entry) == 64, "history entry is one cache line");

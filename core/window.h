@@ -26,7 +26,8 @@ tlob_inline int tlob_window_wants_kick(struct tlob_arena_head *h, __u64 now_ns, 
 {
 	__u64 stale = now_ns - TLOB_STALL_NS;
 
-	/* in one comparison: the wake-up lies neither after the deadline nor before the time it would be stale */
+	/* in one comparison: the wake-up lies neither after the deadline nor before the time it would be stale. Modulo 2^64,
+	 * so not in the first TLOB_STALL_NS after boot. */
 	return tlob_load(&h->next_wake_ns) - stale > deadline_ns - stale || tlob_load(&h->closed);
 }
 

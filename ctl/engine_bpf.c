@@ -7,11 +7,18 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "error.h"
+#include "now.h"
 #include "tlob.skel.h"
 
 #define RECORDS_AT_ONCE 8192 /* then the sockets have their turn */
+
+/* A storm: this many records in such a time. */
+#define STORM_RECORDS 100
+#define STORM_SLICE_NS 20000000ULL
+#define STORM_NAP_US 5000
 
 static void take_note(struct tlobctl *ctl, const struct tlob_bpf_note *note)
 {
@@ -43,10 +50,29 @@ static int on_kick(void *arg, void *data, size_t size)
 	return 0;
 }
 
+/*
+ * Each record wakes this process. When they come faster than anybody reads them one by one, waking up for each would
+ * take more than a CPU can spare: then let some gather. The ring holds thousands.
+ */
+static void gather(struct tlobctl_bpf *bpf)
+{
+	uint64_t now = tlobctl_now_ns();
+
+	if (now - bpf->slice_ns >= STORM_SLICE_NS) {
+		bpf->slice_ns = now;
+		bpf->slice_passed = bpf->passed;
+	} else if (bpf->passed - bpf->slice_passed >= STORM_RECORDS) {
+		usleep(STORM_NAP_US);
+	}
+}
+
 static void records_ready(struct tlobctl *ctl, struct tlobctl_source *self)
 {
+	struct tlobctl_bpf *bpf = tlobctl_bpf_of(ctl);
+
 	(void)self;
-	ring_buffer__consume(tlobctl_bpf_of(ctl)->records);
+	ring_buffer__consume(bpf->records);
+	gather(bpf);
 }
 
 /* Where no interrupt can be hooked, probes wait for this process to set their timers. */
@@ -109,6 +135,8 @@ static int bpf_open(struct tlobctl *ctl)
 		r = tlobctl_bpf_filters(ctl, bpf);
 	if (!r)
 		r = open_rings(ctl, bpf);
+	if (!r)
+		r = tlobctl_bpf_history_map(ctl, bpf);
 	if (!r)
 		tlobctl_bpf_prepare(ctl);
 	if (r)

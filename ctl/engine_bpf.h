@@ -25,7 +25,11 @@ void tlobctl_bpf_features(struct tlobctl_bpf_features *out);
 
 /* An arena of a process. */
 struct tlobctl_bpf_arena {
-	enum { TLOBCTL_ARENA_VOID, TLOBCTL_ARENA_READY, TLOBCTL_ARENA_TAKEN } state;
+	enum {
+		TLOBCTL_ARENA_VOID,
+		TLOBCTL_ARENA_READY,
+		TLOBCTL_ARENA_TAKEN
+	} state;
 	union tlob_arena_entry *entries; /* mapped here too, to end its windows; NULL: void */
 	int fd; /* ready only */
 };
@@ -43,7 +47,8 @@ struct tlobctl_bpf {
 	uint32_t shards;
 	int uprobe_multi; /* as in the features */
 	bool probes_open; /* arena 0 is there */
-	uint64_t passed; /* records handed out since the ring was looked at */
+	uint64_t passed; /* records handed out */
+	uint64_t slice_ns, slice_passed; /* when a slice of time began, and with how many */
 };
 
 static inline struct tlobctl_bpf *tlobctl_bpf_of(const struct tlobctl *ctl)
@@ -57,12 +62,16 @@ int tlobctl_bpf_load(struct tlobctl *ctl, struct tlobctl_bpf *bpf);
 int tlobctl_bpf_call(struct tlobctl_bpf *bpf, struct tlob_bpf_agent *call);
 /* Why the load failed with @err and what to do, in tlobctl_error(). Returns @err. */
 int tlobctl_bpf_explain(int err, const struct tlobctl_bpf_features *features, const char *log);
+/* Before the load: its size and programs. After it: map it. */
+void tlobctl_bpf_history_configure(const struct tlobctl *ctl, struct tlobctl_bpf *bpf);
+int tlobctl_bpf_history_map(struct tlobctl *ctl, struct tlobctl_bpf *bpf);
 /* Hand out all records that are in the ring now. */
 void tlobctl_bpf_drain(struct tlobctl *ctl);
 
-int tlobctl_bpf_join(struct tlobctl *ctl, struct tlobctl_client *client, struct tlob_msg_arena *msg, int *kick,
+int tlobctl_bpf_join(struct tlobctl *ctl, struct tlobctl_client *client, struct tlob_msg_arena *msg,
+		     int *kick, int *arena);
+int tlobctl_bpf_grow(struct tlobctl *ctl, struct tlobctl_client *client, struct tlob_msg_arena *msg,
 		     int *arena);
-int tlobctl_bpf_grow(struct tlobctl *ctl, struct tlobctl_client *client, struct tlob_msg_arena *msg, int *arena);
 void tlobctl_bpf_leave(struct tlobctl *ctl, struct tlobctl_client *client);
 /* One more arena map, of @pieces times 64 entries, mapped. */
 int tlobctl_bpf_arena_new(struct tlobctl_bpf_arena *arena, uint32_t pieces);
@@ -77,7 +86,7 @@ int tlobctl_bpf_filters(struct tlobctl *ctl, struct tlobctl_bpf *bpf);
 
 int tlobctl_bpf_attach(struct tlobctl *ctl, struct tlobctl_binding **bindings, size_t n);
 void tlobctl_bpf_detach(struct tlobctl *ctl, struct tlobctl_binding *binding);
-void tlobctl_bpf_tally(struct tlobctl *ctl, const struct tlobctl_binding *binding, struct tlobctl_stat *stat,
-		       struct tlob_hist *hist);
+void tlobctl_bpf_tally(struct tlobctl *ctl, const struct tlobctl_binding *binding,
+		       struct tlobctl_stat *stat, struct tlob_hist *hist);
 
 #endif

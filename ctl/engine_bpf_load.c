@@ -64,7 +64,8 @@ static uint32_t shards_for_cpus(void)
 	return shards;
 }
 
-static void configure(const struct tlobctl *ctl, struct tlobctl_bpf *bpf, const struct tlobctl_bpf_features *features)
+static void configure(const struct tlobctl *ctl, struct tlobctl_bpf *bpf,
+		      const struct tlobctl_bpf_features *features)
 {
 	const struct tlobctl_opts *o = &ctl->opts;
 	uint32_t threads = o->max_threads ? o->max_threads : THREADS;
@@ -86,7 +87,8 @@ static void configure(const struct tlobctl *ctl, struct tlobctl_bpf *bpf, const 
 	s->rodata->tally_shards = bpf->shards;
 	bpf_map__set_max_entries(s->maps.keepers, TLOB_BPF_ARENAS + bpf->pieces);
 	bpf_map__set_max_entries(s->maps.alarms, TLOB_BPF_ARENAS + bpf->pieces);
-	bpf_map__set_max_entries(s->maps.owners, (TLOB_BPF_ARENAS + bpf->pieces) * TLOB_ARENA_SLOTS);
+	bpf_map__set_max_entries(s->maps.owners,
+				 (TLOB_BPF_ARENAS + bpf->pieces) * TLOB_ARENA_SLOTS);
 	bpf_map__set_max_entries(s->maps.free_slots, bpf->pieces * TLOB_BPF_SLOTS_PER_ARENA);
 	bpf_map__set_max_entries(s->maps.records, o->ring_bytes ? o->ring_bytes : RING_BYTES);
 	if (features->uprobe_multi) {
@@ -97,6 +99,7 @@ static void configure(const struct tlobctl *ctl, struct tlobctl_bpf *bpf, const 
 	bpf_program__set_autoload(s->progs.softirq_raise, features->softirq_raise);
 	bpf_program__set_autoload(s->progs.irq_work_exit, features->irq_work);
 	bpf_program__set_autoload(s->progs.sched_process_fork, o->pid && o->children);
+	tlobctl_bpf_history_configure(ctl, bpf);
 }
 
 static int attach_one(struct bpf_program *program, struct bpf_link **link)
@@ -118,8 +121,29 @@ static int attach_standing(struct tlob *s)
 	if (!r)
 		r = attach_one(s->progs.sched_wakeup, &s->links.sched_wakeup);
 	if (!r)
+		r = attach_one(s->progs.history_waking, &s->links.history_waking);
+	if (!r)
+		r = attach_one(s->progs.history_wakeup_new, &s->links.history_wakeup_new);
+	if (!r)
+		r = attach_one(s->progs.history_migrate, &s->links.history_migrate);
+	if (!r)
 		r = attach_one(s->progs.sched_switch, &s->links.sched_switch);
 	return r;
+}
+
+static int load_once(struct tlobctl *ctl, struct tlobctl_bpf *bpf,
+		     const struct tlobctl_bpf_features *features)
+{
+	int r;
+
+	log_length = 0;
+	*log_text = '\0';
+	bpf->skel = tlob__open();
+	if (!bpf->skel)
+		return -errno;
+	configure(ctl, bpf, features);
+	r = tlob__load(bpf->skel);
+	return r ? r : attach_standing(bpf->skel);
 }
 
 int tlobctl_bpf_load(struct tlobctl *ctl, struct tlobctl_bpf *bpf)
@@ -128,19 +152,15 @@ int tlobctl_bpf_load(struct tlobctl *ctl, struct tlobctl_bpf *bpf)
 	libbpf_print_fn_t before;
 	int r;
 
-	log_length = 0;
-	*log_text = '\0';
 	before = libbpf_set_print(keep_log);
 	tlobctl_bpf_features(&features);
 	pretend(&features);
-	bpf->skel = tlob__open();
-	if (!bpf->skel) {
-		r = -errno;
-	} else {
-		configure(ctl, bpf, &features);
-		r = tlob__load(bpf->skel);
-		if (!r)
-			r = attach_standing(bpf->skel);
+	r = load_once(ctl, bpf, &features);
+	if (r && ctl->opts.why != TLOBCTL_WHY_NONE) {
+		/* clocks and deadlines do not need the switch history */
+		tlob__destroy(bpf->skel);
+		ctl->opts.why = TLOBCTL_WHY_NONE;
+		r = load_once(ctl, bpf, &features);
 	}
 	libbpf_set_print(before);
 	return r ? tlobctl_bpf_explain(r, &features, log_text) : 0;

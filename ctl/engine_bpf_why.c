@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Why engine bpf does not start here: the first cause that explains it, and its remedy. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "engine_bpf.h"
@@ -18,24 +19,38 @@ static const char *missing_capability(void)
 	return tlobctl_capable(CAP_PERFMON) ? NULL : "CAP_PERFMON";
 }
 
-/* The last line of @log that says something. */
-static const char *last_words(const char *log)
+/* A line of @log, without libbpf's name before it. */
+static void copy_line(char *buf, size_t size, const char *line)
 {
-	const char *line = log, *last = "no more is known";
+	static const char prefix[] = "libbpf: ";
 
-	while (line && *line) {
-		if (!strstr(line, "END PROG LOAD LOG") || strchr(line, '\n'))
-			last = line;
-		line = strchr(line, '\n');
-		line = line ? line + 1 : NULL;
-	}
-	return last;
+	if (!strncmp(line, prefix, sizeof(prefix) - 1))
+		line += sizeof(prefix) - 1;
+	snprintf(buf, size, "%.*s", (int)strcspn(line, "\n"), line);
+}
+
+/* What went wrong first, and if that was a program, what the verifier said last. */
+static void summarize(char *buf, size_t size, const char *log)
+{
+	const char *verdict = strstr(log, "\nprocessed "), *line = verdict;
+	size_t length;
+
+	copy_line(buf, size, *log ? log : "no more is known");
+	if (!verdict)
+		return;
+	while (line > log && line[-1] != '\n')
+		line--;
+	length = strlen(buf);
+	if (length + 2 >= size)
+		return;
+	memcpy(buf + length, ": ", 3);
+	copy_line(buf + length + 2, size - length - 2, line);
 }
 
 int tlobctl_bpf_explain(int err, const struct tlobctl_bpf_features *features, const char *log)
 {
 	const char *missing = missing_capability();
-	char release[64], lockdown[32];
+	char release[64], lockdown[32], summary[512];
 	int version = tlobctl_kernel_release(release, sizeof(release));
 
 	tlobctl_lockdown(lockdown, sizeof(lockdown));
@@ -58,6 +73,7 @@ int tlobctl_bpf_explain(int err, const struct tlobctl_bpf_features *features, co
 		return tlobctl_fail(err,
 				    "engine bpf needs the kernel's type information, and /sys/kernel/btf/vmlinux cannot be read. "
 				    "Use a kernel built with CONFIG_DEBUG_INFO_BTF=y" ALTERNATIVE);
+	summarize(summary, sizeof(summary), log);
 	return tlobctl_fail(err, "engine bpf cannot load its programs on Linux %s (%s): %s" ALTERNATIVE, release,
-			    strerror(-err), last_words(log));
+			    strerror(-err), summary);
 }

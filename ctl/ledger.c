@@ -81,6 +81,7 @@ bool tlobctl_ledger_region(struct tlob_ledger *ledger, uint32_t index, struct tl
 	out->overruns = tlob_load(&r->overruns);
 	out->refused = tlob_load(&r->refused);
 	out->cancelled = tlob_load(&r->cancelled);
+	out->abandoned = tlob_load(&r->abandoned);
 	return true;
 }
 

@@ -19,6 +19,7 @@ struct tlobctl_ledger_region {
 	uint64_t overruns;
 	uint64_t refused;
 	uint64_t cancelled;
+	uint64_t abandoned;
 };
 
 /* A new file, sealed, and its mapping. 0 or negative errno, with tlobctl_error() set. */

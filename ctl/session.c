@@ -32,7 +32,8 @@ void tlobctl_source_remove(struct tlobctl *ctl, int fd)
 
 /* ---- engines */
 
-static const struct tlobctl_engine_ops *const engines[] = {&tlobctl_engine_bpf, &tlobctl_engine_user};
+static const struct tlobctl_engine_ops *const engines[] = {&tlobctl_engine_bpf,
+							   &tlobctl_engine_user};
 #define ENGINES (sizeof(engines) / sizeof(*engines))
 
 static int open_engine(struct tlobctl *ctl, const struct tlobctl_engine_ops *engine)
@@ -69,7 +70,9 @@ static int choose_engine(struct tlobctl *ctl)
 		if ((int)engines[i]->kind == (int)ctl->opts.engine)
 			return open_engine(ctl, engines[i]);
 	if (ctl->opts.engine == TLOBCTL_ENGINE_KERNEL)
-		return tlobctl_fail(-ENOTSUP, "engine kernel is not part of this version; use engine bpf or user");
+		return tlobctl_fail(
+			-ENOTSUP,
+			"engine kernel is not part of this version; use engine bpf or user");
 	return tlobctl_fail(-EINVAL, "there is no engine number %d", (int)ctl->opts.engine);
 }
 
@@ -84,13 +87,19 @@ static int take_opts(const struct tlobctl_opts *opts, struct tlobctl_opts *out)
 	if (!opts)
 		return 0;
 	if (size < offsetof(struct tlobctl_opts, ring_bytes))
-		return tlobctl_fail(-EINVAL, "struct tlobctl_opts: its size member says %zu, which is too little", size);
+		return tlobctl_fail(
+			-EINVAL,
+			"struct tlobctl_opts: its size member says %zu, which is too little", size);
 	for (size_t i = sizeof(*out); i < size; i++)
 		if (bytes[i])
-			return tlobctl_fail(-E2BIG, "struct tlobctl_opts has members set that this libtlobctl does not know");
+			return tlobctl_fail(
+				-E2BIG,
+				"struct tlobctl_opts has members set that this libtlobctl does not know");
 	memcpy(out, opts, size < sizeof(*out) ? size : sizeof(*out));
 	if (out->ring_bytes & (out->ring_bytes - 1))
-		return tlobctl_fail(-EINVAL, "the record ring must have a power of two bytes, not %u", out->ring_bytes);
+		return tlobctl_fail(-EINVAL,
+				    "the record ring must have a power of two bytes, not %u",
+				    out->ring_bytes);
 	return 0;
 }
 
@@ -119,6 +128,7 @@ int tlobctl_open(const struct tlobctl_opts *opts, struct tlobctl **out)
 		return r;
 	}
 	ctl->slot_cost_ns = tlobctl_calibrate_slot();
+	tlobctl_why_init(ctl);
 	*out = ctl;
 	return 0;
 }
@@ -131,6 +141,7 @@ void tlobctl_close(struct tlobctl *ctl)
 	tlobctl_agent_close(ctl);
 	if (ctl->engine)
 		ctl->engine->close(ctl);
+	tlobctl_why_deinit(ctl);
 	tlobctl_regions_deinit(&ctl->regions);
 	tlobctl_table_deinit(&ctl->departed);
 	if (ctl->epoll >= 0)
@@ -187,7 +198,8 @@ static void count(struct tlobctl_seen *seen, const struct tlob_record *record)
 		seen->abandoned_late++;
 }
 
-static void describe_probe(struct tlobctl *ctl, const struct tlob_record *record, struct tlobctl_event *event)
+static void describe_probe(struct tlobctl *ctl, const struct tlob_record *record,
+			   struct tlobctl_event *event)
 {
 	struct tlobctl_binding *b = tlobctl_binding_find(&ctl->regions, record->region);
 
@@ -199,8 +211,8 @@ static void describe_probe(struct tlobctl *ctl, const struct tlob_record *record
 }
 
 /* Texts of the region are put into @region. */
-static void describe_slot(struct tlobctl *ctl, const struct tlob_record *record, struct tlobctl_event *event,
-			  struct tlobctl_ledger_region *region)
+static void describe_slot(struct tlobctl *ctl, const struct tlob_record *record,
+			  struct tlobctl_event *event, struct tlobctl_ledger_region *region)
 {
 	struct tlobctl_client *client = tlobctl_agent_client(ctl, record->client);
 
@@ -228,10 +240,13 @@ void tlobctl_deliver(struct tlobctl *ctl, struct tlob_record *record)
 	else
 		describe_slot(ctl, record, &event, &region);
 	if (!event.program)
-		event.program = tlobctl_program_name(&ctl->programs, (pid_t)record->tgid, record->comm);
+		event.program =
+			tlobctl_program_name(&ctl->programs, (pid_t)record->tgid, record->comm);
 	ctl->delivered++;
-	if (ctl->fn)
-		ctl->fn(&event, ctl->arg);
+	if (!ctl->fn)
+		return;
+	event.why = tlobctl_why_of(ctl, record);
+	ctl->fn(&event, ctl->arg);
 }
 
 void tlobctl_abandoned(struct tlobctl *ctl, uint32_t id, uint32_t region, bool probe)

@@ -12,6 +12,7 @@
 #include "program.h"
 #include "region.h"
 #include "stats.h"
+#include "why.h"
 
 struct tlobctl {
 	struct tlobctl_opts opts;
@@ -22,9 +23,11 @@ struct tlobctl {
 	struct tlobctl_agent agent;
 	struct tlobctl_programs programs;
 	struct tlobctl_regions regions;
+	struct tlobctl_why_state why;
 	struct tlobctl_table departed; /* statistics of programs that have gone */
 	double slot_cost_ns; /* of one start and stop in a linked program */
-	double probe_cost_ns[TLOBCTL_PROBE_STEPPED + 1][2]; /* by kind; [1]: entry to return; 0: not measured yet */
+	double probe_cost_ns[TLOBCTL_PROBE_STEPPED + 1]
+			    [2]; /* by kind; [1]: entry to return; 0: not measured yet */
 	/* during tlobctl_poll() */
 	tlobctl_event_fn *fn;
 	void *arg;

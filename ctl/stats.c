@@ -101,7 +101,8 @@ int tlobctl_stats_client(struct tlobctl *ctl, struct tlobctl_client *client, str
 		add_overruns(&row->stat, r.overruns + seen->abandoned_late, seen->records);
 		add(&row->stat.refused, r.refused);
 		add(&row->stat.cancelled, r.cancelled);
-		row->stat.abandoned += seen->abandoned + seen->abandoned_late;
+		add(&row->stat.abandoned, r.abandoned);
+		add(&row->stat.abandoned, seen->abandoned + seen->abandoned_late);
 		tlobctl_ledger_hist(client->ledger, i, &row->hist);
 		finish(row, ctl->slot_cost_ns);
 	}

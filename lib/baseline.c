@@ -75,6 +75,7 @@ static bool read_kept(struct tlob_seat *seat, __u64 values[3])
 
 static bool read_schedstat(struct tlob_seat *seat, __u64 values[3])
 {
+	struct tlob_descriptor kept;
 	bool read;
 	int fd;
 
@@ -86,8 +87,11 @@ static bool read_schedstat(struct tlob_seat *seat, __u64 values[3])
 	read = tlob_procfile_numbers(fd, values, 3);
 	seat->samples++;
 	if (read && may_keep(seat)) {
-		if (tlob_descriptor_adopt(fd, &seat->books))
+		if (tlob_descriptor_adopt(fd, &kept)) {
 			__atomic_sub_fetch(&tlob_live->kept_books, 1, __ATOMIC_RELAXED);
+			return true;
+		}
+		seat->books = kept;
 	} else {
 		close(fd);
 	}
@@ -248,8 +252,8 @@ static void split_wait(const struct tlob_window *w, struct tlob_record *r, __u64
  * A clock that moves between two reads belongs to a thread that runs: what is left then is sleep that is over. One that
  * does not move: the state letter tells.
  */
-int tlob_baseline_split_other(const struct tlob_slot *slot, const struct tlob_seat *seat,
-			      const struct tlob_window *w, struct tlob_record *r, __u64 lateness_ns)
+int tlob_baseline_split_other(const struct tlob_slot *slot, const struct tlob_window *w,
+			      struct tlob_record *r, __u64 lateness_ns)
 {
 	clockid_t clock = (clockid_t)(~slot->tid << 3 | 6); /* per thread, scheduler's */
 	struct tlob_procfile_stat stat;
@@ -262,8 +266,7 @@ int tlob_baseline_split_other(const struct tlob_slot *slot, const struct tlob_se
 			return -ESRCH;
 		memset(&stat, 0, sizeof(stat));
 	}
-	b.closed = !(seat->books.fd >= 0 && tlob_procfile_numbers(seat->books.fd, values, 3)) &&
-		   !tlob_procfile_schedstat(slot->tid, values);
+	b.closed = !tlob_procfile_schedstat(slot->tid, values);
 	b.waiting_ns = values[1];
 	b.switches = b.closed ? w->switches : (__u32)values[2];
 	r->cpu = stat.cpu;

@@ -45,9 +45,8 @@ void tlob_baseline_split_own(struct tlob_seat *seat, const struct tlob_window *w
  * The same for another thread, which may be anywhere; also state, cpu and comm. -ESRCH if it has exited. @lateness_ns:
  * how long ago the watcher was woken up.
  */
-int tlob_baseline_split_other(const struct tlob_slot *slot, const struct tlob_seat *seat,
-			      const struct tlob_window *w, struct tlob_record *r,
-			      __u64 lateness_ns);
+int tlob_baseline_split_other(const struct tlob_slot *slot, const struct tlob_window *w,
+			      struct tlob_record *r, __u64 lateness_ns);
 
 /* The calling thread's three clocks since it took its seat; TLOB_F_ESTIMATED if the books are closed. */
 __u32 tlob_baseline_clock(struct tlob_seat *seat, struct tlob_split *out);

@@ -13,7 +13,6 @@
 
 #include "clock.h"
 #include "engine.h"
-#include "ledger.h"
 #include "now.h"
 #include "ownclock.h"
 #include "process.h"
@@ -52,16 +51,11 @@ static int enroll(struct tlob_seat *seat)
 	return kick(seat, &k);
 }
 
-/* The kernel part closes what is open; only the sum of overruns is kept here. */
+/* The kernel part closes what is open. */
 static int leave(struct tlob_seat *seat)
 {
 	struct tlob_kick k = {.op = TLOB_KICK_UNREGISTER, .now_ns = tlob_now()};
-	struct tlob_slot *slot = seat->slot;
 
-	for (__u32 i = 0; i < TLOB_MAX_DEPTH; i++)
-		if ((tlob_load(&slot->used) & 1u << i) &&
-		    TLOB_WINDOW_STATE(tlob_load(&slot->windows[i].state)) == TLOB_EXPIRED)
-			tlob_ledger_count(seat, slot->windows[i].region, overruns);
 	return kick(seat, &k);
 }
 

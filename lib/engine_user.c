@@ -91,7 +91,6 @@ static void abandon(struct tlob_seat *seat, __u32 index)
 	}
 	if (TLOB_WINDOW_STATE(tlob_load(&w->state)) != TLOB_EXPIRED)
 		return;
-	tlob_ledger_count(seat, w->region, overruns);
 	if (!tlob_process_listens(seat->home))
 		return;
 	tlob_watch_settle(w);

@@ -38,9 +38,16 @@ tlob_inline struct timespec tlob_timespec(__u64 ns)
  */
 #if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
 
-tlob_inline void tlob_own_set(__u32 *word, __u32 bits)
+/* *@word: @old -> @new; false if a handler was faster. */
+tlob_inline bool tlob_own_swap(__u32 *word, __u32 old, __u32 new)
 {
-	__asm__ volatile("orl %1, %0" : "+m"(*word) : "r"(bits) : "memory", "cc");
+	bool done;
+
+	__asm__ volatile("cmpxchgl %3, %1"
+			 : "=@ccz"(done), "+m"(*word), "+a"(old)
+			 : "r"(new)
+			 : "memory");
+	return done;
 }
 
 tlob_inline void tlob_own_clear(__u32 *word, __u32 bits)
@@ -55,9 +62,10 @@ tlob_inline void tlob_own_increment(__u64 *word)
 
 #else
 
-tlob_inline void tlob_own_set(__u32 *word, __u32 bits)
+tlob_inline bool tlob_own_swap(__u32 *word, __u32 old, __u32 new)
 {
-	__atomic_fetch_or(word, bits, __ATOMIC_RELAXED);
+	return __atomic_compare_exchange_n(word, &old, new, false, __ATOMIC_RELAXED,
+					   __ATOMIC_RELAXED);
 }
 
 tlob_inline void tlob_own_clear(__u32 *word, __u32 bits)

@@ -182,14 +182,14 @@ static void move_in(struct tlob_live *live)
 		nanosleep(&ms, NULL);
 		now = tlob_now();
 	}
-	live->look_ns = now + LOOK_NS;
+	tlob_store(&live->look_ns, now + LOOK_NS);
 	if (fd >= 0) {
 		live->pending = fd + 1;
 		live->pending_ns = now;
 		if (!take_answer(live, now < until ? until - now : 0))
 			return;
 		if (live->pending)
-			live->look_ns = now + LOOK_PENDING_NS;
+			tlob_store(&live->look_ns, now + LOOK_PENDING_NS);
 	}
 	publish_local(live);
 }
@@ -205,7 +205,7 @@ struct tlob_home *tlob_process_home(void)
 	if (tlob_lock_take(&live->changing, WAIT_OTHERS_NS))
 		return NULL;
 	read_environment();
-	if (!tlob_switched_off && !live->epoch && tlob_now() >= live->look_ns) {
+	if (!tlob_switched_off && !live->epoch && tlob_now() >= tlob_load(&live->look_ns)) {
 		if (!live->first_epoch && homes) /* forked */
 			for (struct tlob_home *h = homes; h; h = h->older)
 				tlob_home_forget(h);
@@ -246,7 +246,7 @@ static void look_for_agent(struct tlob_live *live, __u64 now_ns)
 	if (now_ns - live->pending_ns > PENDING_NS)
 		forget_pending(live);
 	else
-		live->look_ns = now_ns + LOOK_PENDING_NS;
+		tlob_store(&live->look_ns, now_ns + LOOK_PENDING_NS);
 }
 
 void tlob_process_look(__u64 now_ns)
@@ -265,8 +265,8 @@ void tlob_process_look(__u64 now_ns)
 	}
 	if (tlob_lock_take(&live->changing, 0))
 		return;
-	if (live->home == home && now_ns >= live->look_ns) {
-		live->look_ns = now_ns + LOOK_NS;
+	if (live->home == home && now_ns >= tlob_load(&live->look_ns)) {
+		tlob_store(&live->look_ns, now_ns + LOOK_NS);
 		look_for_agent(live, now_ns);
 	}
 	tlob_lock_release(&live->changing);

@@ -46,7 +46,7 @@ void tlob_record_begin_own(struct tlob_record *r, const struct tlob_ending *end)
 	const struct tlob_window *w = end->window;
 	int cpu = sched_getcpu();
 
-	tlob_record_begin(r, end->seat->slot, w, w->state, end->index, end->now_ns);
+	tlob_record_begin(r, end->seat->slot, w, tlob_load(&w->state), end->index, end->now_ns);
 	r->state = TLOB_RUNNING;
 	r->cpu = cpu < 0 ? 0 : (__u32)cpu;
 	prctl(PR_GET_NAME, r->comm);

@@ -66,7 +66,7 @@ static void expire(struct scan *s, __u32 index, struct tlob_window *w, __u64 wor
 
 	tlob_record_begin(&r, slot, copy, word, (__u32)(w - slot->windows), now);
 	r.type = TLOB_REC_OVERRUN;
-	if (tlob_baseline_split_other(slot, &s->arena->seats[index], copy, &r, now - s->woken_ns)) {
+	if (tlob_baseline_split_other(slot, copy, &r, now - s->woken_ns)) {
 		tlob_window_take(w, word, TLOB_IDLE); /* its thread has exited: abandoned */
 		return;
 	}

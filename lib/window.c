@@ -60,26 +60,22 @@ static tlob_cold tlob_window_t kick(struct tlob_seat *seat, struct tlob_region *
 		return TLOB_NO_WINDOW;
 	tlob_process_lost(home);
 	if (tlob_load(&tlob_live->epoch) == home->epoch) /* nothing could take over */
-		return refuse(home, NULL, region->internal_id);
+		return refuse(home, NULL, tlob_load(&region->internal_id));
 	return start_slowly(region, tag);
 }
 
-/* Take a window that is idle; NULL if there is none. */
+/* Take a window that nobody has; NULL if there is none. */
 tlob_hot struct tlob_window *claim_window(struct tlob_slot *slot, __u32 *index)
 {
-	struct tlob_window *w;
+	__u32 used;
 
 	do {
-		__u32 used = tlob_load(&slot->used) & ALL_WINDOWS;
-
-		if (tlob_unlikely(used == ALL_WINDOWS))
+		used = tlob_load(&slot->used);
+		if (tlob_unlikely((used & ALL_WINDOWS) == ALL_WINDOWS))
 			return NULL;
 		*index = (__u32)__builtin_ctz(~used);
-		tlob_own_set(&slot->used, 1u << *index);
-		w = &slot->windows[*index];
-		/* not idle: between the two a handler has taken it, and left its window open */
-	} while (tlob_unlikely(TLOB_WINDOW_STATE(tlob_load(&w->state)) != TLOB_IDLE));
-	return w;
+	} while (tlob_unlikely(!tlob_own_swap(&slot->used, used, used | 1u << *index)));
+	return &slot->windows[*index];
 }
 
 /* The baseline is too old. Another, and the time after it; 0 if the home has changed meanwhile. */
@@ -109,16 +105,16 @@ tlob_hot tlob_window_t open_window(struct tlob_seat *seat, struct tlob_region *r
 
 	w = claim_window(slot, &index);
 	if (tlob_unlikely(!w))
-		return refuse(seat->home, slot, region->internal_id);
+		return refuse(seat->home, slot, tlob_load(&region->internal_id));
 	tlob_store(&w->tag, tag);
-	tlob_store(&w->region, region->internal_id);
+	tlob_store(&w->region, tlob_load(&region->internal_id));
 	if (seat->clocked) {
 		now = tlob_own_clock_note(slot, w);
 	} else {
 		tlob_baseline_note(slot, w);
 		now = tlob_now();
 		age = now - slot->sample_ns;
-		if (tlob_unlikely((__s64)age > (__s64)region->internal_interval_ns)) {
+		if (tlob_unlikely((__s64)age > (__s64)tlob_load(&region->internal_interval_ns))) {
 			now = refresh(seat, w, now);
 			if (!now) {
 				tlob_own_clear(&slot->used, 1u << index);
@@ -128,7 +124,7 @@ tlob_hot tlob_window_t open_window(struct tlob_seat *seat, struct tlob_region *r
 		}
 		tlob_baseline_note_age(slot, w, age);
 	}
-	deadline = now + region->internal_budget_ns;
+	deadline = now + tlob_load(&region->internal_budget_ns);
 	tlob_store(&w->start_ns, now);
 	tlob_store(&w->deadline_ns, deadline);
 	gen = tlob_window_arm(w);
@@ -155,7 +151,7 @@ static tlob_cold tlob_window_t start_slowly(struct tlob_region *region, uint64_t
 		seat = tlob_thread_sit(home);
 	}
 	if (!seat)
-		return refuse(home, NULL, region->internal_id);
+		return refuse(home, NULL, tlob_load(&region->internal_id));
 	return open_window(seat, region, tag);
 }
 

@@ -97,7 +97,7 @@ static void say_sleeping(struct tally *t)
 		l->cause = TLOBCTL_CAUSE_INTERRUPT;
 	} else if (wake) {
 		l->cause = TLOBCTL_CAUSE_WOKEN;
-		l->other = why_who(t->chain->answer, t->chain->nwho, wake->prev_tid, wake);
+		l->other = why_who_woke(t->chain->answer, t->chain->nwho, t->chain->stream, wake);
 	}
 	if (out && out->prev_state & (TLOB_HISTORY_STOPPED | TLOB_HISTORY_TRACED))
 		l->cause = TLOBCTL_CAUSE_STOPPED;
@@ -116,7 +116,8 @@ static void add_link(struct tally *t, uint32_t tid, uint64_t start_ns, uint64_t 
 {
 	struct why_chain *c = t->chain;
 	/* it woke somebody at the end: it was running then */
-	struct why_window window = {tid, start_ns, end_ns, TLOB_RUNNING};
+	struct why_window window = {
+		.tid = tid, .start_ns = start_ns, .end_ns = end_ns, .end_state = TLOB_RUNNING};
 
 	*t->link = (struct tlobctl_link){.other = TLOBCTL_NOBODY, .syscall = ""};
 	t->link->who = why_who(c->answer, c->nwho, tid, why_naming(c->stream, tid, end_ns));

@@ -81,7 +81,7 @@ static void say_sleeping(struct build *b, const struct why_stretch *s, struct tl
 		seg->cause = TLOBCTL_CAUSE_INTERRUPT;
 	} else if (s->wake) {
 		seg->cause = TLOBCTL_CAUSE_WOKEN;
-		seg->who = why_who(b->answer, &b->why->nwho, s->wake->prev_tid, s->wake);
+		seg->who = why_who_woke(b->answer, &b->why->nwho, b->stream, s->wake);
 	}
 	if (was_stopped(s->out))
 		seg->cause = TLOBCTL_CAUSE_STOPPED;
@@ -220,6 +220,37 @@ static int add_chains(struct build *b)
 	return 0;
 }
 
+static bool same_blame(const struct why_answer *a, const struct tlobctl_culprit *x,
+		       const struct tlobctl_culprit *y)
+{
+	if (x->cause != y->cause || (x->who == TLOBCTL_NOBODY) != (y->who == TLOBCTL_NOBODY))
+		return false;
+	return x->who == y->who || !strcmp(a->who[x->who].comm, a->who[y->who].comm);
+}
+
+/* Threads of one name count as one: a pool of workers is to blame as a whole. */
+static size_t find_blame(const struct build *b)
+{
+	const struct tlobctl_culprit *all = b->answer->culprits;
+	uint64_t most = 0;
+	size_t blame = 0;
+
+	for (size_t i = 0; i < b->nculprits; i++) {
+		uint64_t ns = 0;
+
+		if (all[i].cause == TLOBCTL_CAUSE_RUNNING && all[i].ns < b->window->budget_ns)
+			continue;
+		for (size_t k = i; k < b->nculprits; k++)
+			if (same_blame(b->answer, &all[i], &all[k]))
+				ns += all[k].ns;
+		if (ns <= most)
+			continue;
+		most = ns;
+		blame = i;
+	}
+	return blame;
+}
+
 /* ---- shares of processes and control groups */
 
 static void add_share(struct tlobctl_share *all, size_t *n, uint64_t id, uint64_t ns)
@@ -301,6 +332,7 @@ int why_culprits(const struct why_stream *stream, const struct why_window *windo
 	a->why.nsegments = b.nsegments;
 	a->why.culprits = a->culprits;
 	a->why.nculprits = b.nculprits;
+	a->why.blame = find_blame(&b);
 	a->why.processes = a->processes;
 	a->why.cgroups = a->cgroups;
 	return r;

@@ -258,6 +258,7 @@ int why_history_read(const struct why_history *history, uint64_t from_ns, uint64
 	s->nparts = 0;
 	s->count = 0;
 	s->cut = false;
+	s->from_ns = from_ns;
 	s->covers_ns = from_ns;
 	for (uint32_t cpu = 0; cpu < history->cpus && !r; cpu++) {
 		struct ring ring;

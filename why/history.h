@@ -21,6 +21,7 @@ struct why_stream {
 	struct tlob_history_entry *entries; /* in order of time */
 	size_t count;
 	size_t room;
+	uint64_t from_ns; /* that was asked for */
 	uint64_t covers_ns; /* from here on nothing is missing */
 	bool cut; /* there was more than @max */
 	/* while it is read */

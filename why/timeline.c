@@ -39,8 +39,7 @@ static size_t after(const struct why_stream *s, uint64_t time_ns)
 
 static bool names(const struct tlob_history_entry *e, uint32_t tid)
 {
-	return (e->kind == TLOB_HISTORY_SWITCH && e->tid == tid) ||
-	       (is_wake(e) && e->prev_tid == tid);
+	return e->kind == TLOB_HISTORY_SWITCH && e->tid == tid;
 }
 
 const struct tlob_history_entry *why_naming(const struct why_stream *s, uint32_t tid,
@@ -282,10 +281,10 @@ void why_timeline(const struct why_stream *s, const struct why_window *window, w
 		.arg = arg};
 	size_t i;
 
-	if (s->covers_ns > window->start_ns) {
+	if (s->covers_ns > s->from_ns)
 		w.floor_ns = s->covers_ns;
+	if (s->covers_ns > window->start_ns)
 		cut(&w, s->covers_ns < window->end_ns ? s->covers_ns : window->end_ns);
-	}
 	i = after(s, w.now.start_ns);
 	if (!look_back(&w, i) && !look_ahead(&w, i))
 		w.now.state = window->end_state;

@@ -26,6 +26,7 @@ struct why_stretch {
 struct why_window {
 	uint32_t tid;
 	uint64_t start_ns, end_ns;
+	uint64_t budget_ns;
 	int end_state; /* that it had at the end, if nothing in the history tells; WHY_UNKNOWN */
 };
 
@@ -35,7 +36,7 @@ typedef void why_stretch_fn(const struct why_stretch *stretch, void *arg);
 void why_timeline(const struct why_stream *stream, const struct why_window *window,
 		  why_stretch_fn *fn, void *arg);
 
-/* The latest entry that names @tid up to @time_ns, else the first after; NULL: none. */
+/* The latest switch that gave @tid a CPU up to @time_ns, else the first after: it tells its name. NULL: none. */
 const struct tlob_history_entry *why_naming(const struct why_stream *stream, uint32_t tid,
 					    uint64_t time_ns);
 

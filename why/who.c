@@ -45,7 +45,14 @@ uint32_t why_who(struct why_answer *answer, size_t *n, uint32_t tid,
 	return i;
 }
 
+uint32_t why_who_woke(struct why_answer *answer, size_t *n, const struct why_stream *stream,
+		      const struct tlob_history_entry *wake)
+{
+	return why_who(answer, n, wake->prev_tid,
+		       why_naming(stream, wake->prev_tid, wake->time_ns));
+}
+
 bool why_by_interrupt(const struct tlob_history_entry *wake)
 {
-	return !wake->prev_tid || wake->flags & (TLOB_HISTORY_HARDIRQ | TLOB_HISTORY_SOFTIRQ);
+	return !wake->prev_tid || wake->flags & TLOB_HISTORY_INTERRUPT;
 }

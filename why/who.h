@@ -10,6 +10,9 @@
 /* Index of thread @tid, which @e names (NULL: nothing does). @n: how many there are. */
 uint32_t why_who(struct why_answer *answer, size_t *n, uint32_t tid,
 		 const struct tlob_history_entry *e);
+/* Index of the thread that @wake is due to. */
+uint32_t why_who_woke(struct why_answer *answer, size_t *n, const struct why_stream *stream,
+		      const struct tlob_history_entry *wake);
 /* Not by the thread that was on the CPU then, but by an interrupt. */
 bool why_by_interrupt(const struct tlob_history_entry *wake);
 

@@ -166,6 +166,8 @@ struct tlobctl_why {
 	size_t nsegments;
 	const struct tlobctl_culprit *culprits; /* what took most first, its own running included */
 	size_t nculprits;
+	/* Index of the culprit that made it late: what took most, its own running only if that alone took the budget. */
+	size_t blame;
 	const struct tlobctl_share *processes, *cgroups;
 	size_t nprocesses, ncgroups;
 	uint32_t migrations; /* from CPU to CPU */
@@ -209,6 +211,16 @@ typedef int tlobctl_stat_fn(const struct tlobctl_stat *stat, void *arg);
 
 /* One call per region and program, those that have gone included; regions never entered too. */
 int tlobctl_stats(struct tlobctl *ctl, tlobctl_stat_fn *fn, void *arg);
+
+/* What finding out why has cost so far. */
+struct tlobctl_why_stat {
+	uint64_t history_bytes; /* 0: there is no history */
+	uint64_t analyses;
+	uint64_t skipped; /* records without, because there were too many */
+	uint64_t cpu_ns; /* of this process, for analyses */
+	uint64_t agent_cpu_ns; /* of this process, for everything since the session was opened */
+};
+void tlobctl_why_stats(const struct tlobctl *ctl, struct tlobctl_why_stat *out);
 
 /* What is usable on this machine. */
 struct tlobctl_check {

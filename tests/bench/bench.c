@@ -70,7 +70,8 @@ double bench_percentile(const double *sorted, int n, double percent)
 	return sorted[i < n ? i : n - 1];
 }
 
-void bench_row(const char *what, double value, double base, const char *unit, double ratio, double limit)
+void bench_row(const char *what, double value, double base, const char *unit, double ratio,
+	       double limit)
 {
 	printf("%-58s %10.1f %10.1f %-3s %7.3f", what, value, base, unit, ratio);
 	if (limit > 0) {
@@ -113,7 +114,8 @@ double bench_time(void (*loop)(long n), long n)
 	return least;
 }
 
-double bench_pair(const char *what, void (*candidate)(long n), void (*base)(long n), long n, double limit)
+double bench_pair(const char *what, void (*candidate)(long n), void (*base)(long n), long n,
+		  double limit)
 {
 	double c[BENCH_ROUNDS], b[BENCH_ROUNDS], ratio[BENCH_ROUNDS], median;
 
@@ -124,11 +126,19 @@ double bench_pair(const char *what, void (*candidate)(long n), void (*base)(long
 		ratio[i] = c[i] / b[i];
 	}
 	median = bench_median(ratio, BENCH_ROUNDS);
-	bench_row(what, bench_median(c, BENCH_ROUNDS), bench_median(b, BENCH_ROUNDS), "ns", median, limit);
+	bench_row(what, bench_median(c, BENCH_ROUNDS), bench_median(b, BENCH_ROUNDS), "ns", median,
+		  limit);
 	return median;
 }
 
 pid_t bench_agent(enum tlobctl_engine engine, const char *socket)
+{
+	struct tlobctl_opts opts = {.size = sizeof(opts), .engine = engine, .socket = socket};
+
+	return bench_agent_opts(&opts);
+}
+
+pid_t bench_agent_opts(const struct tlobctl_opts *opts)
 {
 	int ready[2];
 	char byte;
@@ -139,11 +149,10 @@ pid_t bench_agent(enum tlobctl_engine engine, const char *socket)
 		exit(1);
 	pid = fork();
 	if (!pid) {
-		struct tlobctl_opts opts = {.size = sizeof(opts), .engine = engine, .socket = socket};
 		struct tlobctl *ctl;
 
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (tlobctl_open(&opts, &ctl) < 0) {
+		if (tlobctl_open(opts, &ctl) < 0) {
 			fprintf(stderr, "bench: %s\n", tlobctl_error());
 			_exit(1);
 		}

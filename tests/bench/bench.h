@@ -28,7 +28,8 @@ double bench_min(const double *values, int n);
 double bench_percentile(const double *sorted, int n, double percent);
 
 /* One row: what, candidate and base in @unit, ratio, the most it may be (0: nothing was promised). Counts what misses. */
-void bench_row(const char *what, double value, double base, const char *unit, double ratio, double limit);
+void bench_row(const char *what, double value, double base, const char *unit, double ratio,
+	       double limit);
 void bench_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* 0, or 1 if a row missed its limit. */
 int bench_status(void);
@@ -36,10 +37,12 @@ int bench_status(void);
 /* ns per call of @loop(@n), least of a few short runs. */
 double bench_time(void (*loop)(long n), long n);
 /* Rounds of @base and @candidate in turns; prints the row of the median ratio. */
-double bench_pair(const char *what, void (*candidate)(long n), void (*base)(long n), long n, double limit);
+double bench_pair(const char *what, void (*candidate)(long n), void (*base)(long n), long n,
+		  double limit);
 
 /* An agent in a child process, on abstract socket @socket; records are read and thrown away. */
 pid_t bench_agent(enum tlobctl_engine engine, const char *socket);
+pid_t bench_agent_opts(const struct tlobctl_opts *opts);
 void bench_agent_end(pid_t pid);
 /* Runs this program again with @argv, joined to @socket (NULL: switched off), and returns its exit status; what it writes to
  * descriptor 3 lands in @out. */

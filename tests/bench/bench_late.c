@@ -50,7 +50,8 @@ static void on_event(const struct tlobctl_event *event, void *arg)
 	l->seen_us[l->n++] = (double)(bench_now_ns() - deadline) / 1000;
 }
 
-static void one(enum tlobctl_engine engine, const char *name, const char *how, double p50, double p99)
+static void one(enum tlobctl_engine engine, const char *name, const char *how, double p50,
+		double p99)
 {
 	struct tlobctl_opts opts = {.size = sizeof(opts), .engine = engine};
 	struct tlobctl *ctl;
@@ -82,13 +83,18 @@ static void one(enum tlobctl_engine engine, const char *name, const char *how, d
 		fprintf(stderr, "bench: only %d records of %d windows\n", l.n, WINDOWS);
 		exit(1);
 	}
-	snprintf(what, sizeof(what), "%s, %s: record behind deadline, p50 : %.0f us", name, how, p50);
-	bench_row(what, bench_percentile(l.us, l.n, 50), p50, "us", bench_percentile(l.us, l.n, 50) / p50, 1);
-	snprintf(what, sizeof(what), "%s, %s: record behind deadline, p99 : %.0f us", name, how, p99);
-	bench_row(what, bench_percentile(l.us, l.n, 99), p99, "us", bench_percentile(l.us, l.n, 99) / p99, 1);
-	bench_note("    max %.0f us; in the reader's hands p50 %.0f us, p99 %.0f us; %d records, %d by the stop",
-		   l.us[l.n - 1], bench_percentile(l.seen_us, l.n, 50), bench_percentile(l.seen_us, l.n, 99), l.n,
-		   l.at_stop);
+	snprintf(what, sizeof(what), "%s, %s: record behind deadline, p50 : %.0f us", name, how,
+		 p50);
+	bench_row(what, bench_percentile(l.us, l.n, 50), p50, "us",
+		  bench_percentile(l.us, l.n, 50) / p50, 1);
+	snprintf(what, sizeof(what), "%s, %s: record behind deadline, p99 : %.0f us", name, how,
+		 p99);
+	bench_row(what, bench_percentile(l.us, l.n, 99), p99, "us",
+		  bench_percentile(l.us, l.n, 99) / p99, 1);
+	bench_note(
+		"    max %.0f us; in the reader's hands p50 %.0f us, p99 %.0f us; %d records, %d by the stop",
+		l.us[l.n - 1], bench_percentile(l.seen_us, l.n, 50),
+		bench_percentile(l.seen_us, l.n, 99), l.n, l.at_stop);
 }
 
 int main(int argc, char **argv)

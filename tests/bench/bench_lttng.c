@@ -81,7 +81,8 @@ int main(int argc, char **argv)
 	setenv("LTTNG_UST_REGISTER_TIMEOUT", "-1", 1);
 	if (run("lttng-sessiond --daemonize --no-kernel >/dev/null 2>&1") ||
 	    run("lttng create tlob-bench --snapshot >/dev/null 2>&1") ||
-	    run("lttng enable-event -u 'tlob_bench:*' >/dev/null 2>&1") || run("lttng start >/dev/null 2>&1"))
+	    run("lttng enable-event -u 'tlob_bench:*' >/dev/null 2>&1") ||
+	    run("lttng start >/dev/null 2>&1"))
 		bench_note("lttng-ust: no session daemon or it runs already: not compared");
 	else
 		status = both(TLOBCTL_ENGINE_BPF, "bpf") | both(TLOBCTL_ENGINE_USER, "user");

@@ -196,7 +196,8 @@ static void many(const char *name)
 		after[i] = bench_time(pairs, 200000);
 	disperse(threads, THREADS);
 	snprintf(what, sizeof(what), "%s: pair, %d threads registered : 1", name, THREADS);
-	bench_row(what, bench_min(after, BENCH_ROUNDS), before, "ns", bench_min(after, BENCH_ROUNDS) / before, 1.15);
+	bench_row(what, bench_min(after, BENCH_ROUNDS), before, "ns",
+		  bench_min(after, BENCH_ROUNDS) / before, 1.15);
 }
 
 /* ---- a private tracefs instance, gone afterwards */
@@ -207,7 +208,8 @@ static bool open_marker(void)
 {
 	char path[160];
 
-	snprintf(instance, sizeof(instance), "/sys/kernel/tracing/instances/tlob-bench-%d", getpid());
+	snprintf(instance, sizeof(instance), "/sys/kernel/tracing/instances/tlob-bench-%d",
+		 getpid());
 	if (mkdir(instance, 0700))
 		return false;
 	snprintf(path, sizeof(path), "%s/trace_marker", instance);
@@ -239,7 +241,8 @@ static int measured(const char *name, const char *part)
 		snprintf(what, sizeof(what), "%s: tlob_thread_clock() : one clock read", name);
 		bench_pair(what, clocks, one_read, 100000, 2.0);
 	} else {
-		snprintf(what, sizeof(what), "%s: tlob_thread_clock(), by system calls : one clock read", name);
+		snprintf(what, sizeof(what),
+			 "%s: tlob_thread_clock(), by system calls : one clock read", name);
 		bench_pair(what, clocks, one_read, 20000, 0);
 	}
 	if (open_marker()) {
@@ -264,7 +267,8 @@ static int both(enum tlobctl_engine engine, const char *name)
 	snprintf(socket, sizeof(socket), "@tlob-bench-%s-%d", name, getpid());
 	agent = bench_agent(engine, socket);
 	status = bench_again(socket, (const char *[]){"bench_pair", name, "cost", NULL}, NULL, 0);
-	status |= bench_again(socket, (const char *[]){"bench_pair", name, "threads", NULL}, NULL, 0);
+	status |=
+		bench_again(socket, (const char *[]){"bench_pair", name, "threads", NULL}, NULL, 0);
 	if (bench_again(socket, memory_of, &with, sizeof(with)) ||
 	    bench_again(NULL, memory_of, &without, sizeof(without)))
 		exit(1);

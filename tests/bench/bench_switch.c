@@ -68,15 +68,21 @@ static double once(const char *socket)
 {
 	double ns;
 
-	if (bench_again(socket, (const char *[]){"bench_switch", "measured", NULL}, &ns, sizeof(ns)))
+	if (bench_again(socket, (const char *[]){"bench_switch", "measured", NULL}, &ns,
+			sizeof(ns)))
 		exit(1);
 	return ns;
 }
 
 int main(int argc, char **argv)
 {
-	double off[ROUNDS], on[ROUNDS], in[ROUNDS], r_on[ROUNDS], r_in[ROUNDS], base;
+	double off[ROUNDS], on[ROUNDS], in[ROUNDS], why[ROUNDS];
+	double r_on[ROUNDS], r_in[ROUNDS], r_why[ROUNDS], base;
 	char socket[64];
+	const struct tlobctl_opts history = {.size = sizeof(history),
+					     .engine = TLOBCTL_ENGINE_BPF,
+					     .socket = socket,
+					     .why = TLOBCTL_WHY_CULPRIT};
 
 	(void)argv;
 	if (argc > 1)
@@ -91,13 +97,19 @@ int main(int argc, char **argv)
 		on[i] = once(NULL);
 		in[i] = once(socket);
 		bench_agent_end(agent);
+		agent = bench_agent_opts(&history);
+		why[i] = once(NULL);
+		bench_agent_end(agent);
+		r_why[i] = why[i] / off[i];
 		r_on[i] = on[i] / off[i];
 		r_in[i] = in[i] / off[i];
 	}
 	base = bench_median(off, ROUNDS);
-	bench_row("bpf: pipe round trip, threads not registered : engine off", bench_median(on, ROUNDS), base, "ns",
-		  bench_median(r_on, ROUNDS), 1.06);
-	bench_row("bpf: pipe round trip, both threads registered : engine off", bench_median(in, ROUNDS), base, "ns",
-		  bench_median(r_in, ROUNDS), 1.10);
+	bench_row("bpf: pipe round trip, threads not registered : engine off",
+		  bench_median(on, ROUNDS), base, "ns", bench_median(r_on, ROUNDS), 1.06);
+	bench_row("bpf: pipe round trip, both threads registered : engine off",
+		  bench_median(in, ROUNDS), base, "ns", bench_median(r_in, ROUNDS), 1.10);
+	bench_row("bpf: pipe round trip, with switch history : engine off",
+		  bench_median(why, ROUNDS), base, "ns", bench_median(r_why, ROUNDS), 1.15);
 	return bench_status();
 }

@@ -20,7 +20,8 @@
 
 #if defined(__x86_64__)
 #define FUNCTION(name, first) \
-	__asm__(".text\n.globl " #name "\n.type " #name ",@function\n" #name ": " first "\n.size " #name ",.-" #name "\n"); \
+	__asm__(".text\n.globl " #name "\n.type " #name ",@function\n" #name ": " first \
+		"\n.size " #name ",.-" #name "\n"); \
 	extern void name(void)
 FUNCTION(up_nop5, ".byte 0x0f,0x1f,0x44,0,0; ret");
 FUNCTION(up_nop, "nop; ret");
@@ -28,7 +29,8 @@ FUNCTION(up_push, "push %rbp; pop %rbp; ret");
 FUNCTION(up_mov, "mov %rdi,%rax; ret");
 #else
 #define FUNCTION(name, first) \
-	__asm__(".text\n.globl " #name "\n.type " #name ",%function\n" #name ": " first "\n.size " #name ",.-" #name "\n"); \
+	__asm__(".text\n.globl " #name "\n.type " #name ",%function\n" #name ": " first \
+		"\n.size " #name ",.-" #name "\n"); \
 	extern void name(void)
 FUNCTION(up_nop5, "nop; ret");
 FUNCTION(up_nop, "nop; ret");
@@ -160,7 +162,8 @@ int main(int argc, char **argv)
 			}
 			ratio[r] = tlob[r] / other[r];
 		}
-		snprintf(what, sizeof(what), "uprobe on %s: tlob window : bpftrace hist", kinds[i].what);
+		snprintf(what, sizeof(what), "uprobe on %s: tlob window : bpftrace hist",
+			 kinds[i].what);
 		bench_row(what, bench_median(tlob, ROUNDS), bench_median(other, ROUNDS), "ns",
 			  bench_median(ratio, ROUNDS), 1);
 	}

@@ -13,10 +13,12 @@
 
 LTTNG_UST_TRACEPOINT_EVENT(tlob_bench, start, LTTNG_UST_TP_ARGS(uint64_t, tag, uint64_t, budget_ns),
 			   LTTNG_UST_TP_FIELDS(lttng_ust_field_integer(uint64_t, tag, tag)
-						       lttng_ust_field_integer(uint64_t, budget_ns, budget_ns)))
+						       lttng_ust_field_integer(uint64_t, budget_ns,
+									       budget_ns)))
 LTTNG_UST_TRACEPOINT_EVENT(tlob_bench, stop, LTTNG_UST_TP_ARGS(uint64_t, tag, uint64_t, result),
 			   LTTNG_UST_TP_FIELDS(lttng_ust_field_integer(uint64_t, tag, tag)
-						       lttng_ust_field_integer(uint64_t, result, result)))
+						       lttng_ust_field_integer(uint64_t, result,
+									       result)))
 
 #endif
 

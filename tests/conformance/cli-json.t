@@ -23,6 +23,7 @@ sub documented {
 	while (<$page>) {
 		$section = $1 if /^\.Sh (.*)/;
 		$section = 'REGIONS' if /^Fields of an object in/;
+		$section = 'REASONS' if /^Fields of a reason/;
 		push @{$fields{$section}}, split / , / , $1 if /^\.It Cm (.*)/;
 	}
 	return %fields;
@@ -54,7 +55,8 @@ my %bools = map { $_ => 1 } qw(at_stop estimated spoiled probe ok needed usable)
 sub promised {
 	my ($type, $field) = @_;
 	return 'bool' if $bools{$field} || ($type eq 'close' && $only_close{$field});
-	return 'array' if $field eq 'argv' || $field eq 'regions';
+	return 'array' if $field =~ /^(argv|regions|reasons)$/;
+	return 'hash' if $field eq 'why';
 	return $strings{$field} ? 'string' : 'number';
 }
 
@@ -64,7 +66,7 @@ sub wrong_values {
 	for my $field (sort keys %$object) {
 		my ($want, $have) = (promised($type, $field), kind($object->{$field}));
 		next if $want eq $have;
-		next if $have eq 'null' && $field =~ /^(binary|start|stop|start_probe|stop_probe)$/;
+		next if $have eq 'null' && $field =~ /^(binary|start|stop|start_probe|stop_probe|why)$/;
 		push @wrong, "$type.$field is a $have";
 	}
 	for ($object) {
@@ -73,6 +75,30 @@ sub wrong_values {
 		push @wrong, "$type: elapsed" if $_->{start_ns} + $_->{elapsed_ns} != $_->{time_ns};
 		push @wrong, "$type: wall clock" if abs($_->{time_unix_ns} / 1e9 - time) > 60;
 	}
+	return @wrong;
+}
+
+# All keys of an object and of what it contains.
+sub all_keys {
+	my ($value) = @_;
+	return map { all_keys($_) } @$value if ref $value eq 'ARRAY';
+	return map { ($_, all_keys($value->{$_})) } keys %$value if ref $value eq 'HASH';
+	return ();
+}
+
+# What is wrong with the answer to why this record's window was late.
+sub wrong_why {
+	my ($record) = @_;
+	my ($why, $at, $sum, @wrong) = ($record->{why}, $record->{start_ns}, 0);
+	my %known = map { $_ => 1 } @{$fields{WHY}}, qw(cpu pid program start_ns running_ns waiting_ns sleeping_ns);
+	push @wrong, "not in the page: $_" for grep { !$known{$_} } all_keys($why);
+	for (@{$why->{segments}}) {
+		push @wrong, "a gap before $_->{start_ns}" if $_->{start_ns} != $at;
+		$at = $_->{end_ns};
+	}
+	push @wrong, 'segments do not end with the window' if $at != $record->{time_ns} && !$why->{segments_left_out};
+	$sum += $_->{total_ns} for @{$why->{culprits}};
+	push @wrong, "sum of culprits: $sum" if $sum != $record->{elapsed_ns};
 	return @wrong;
 }
 
@@ -114,6 +140,9 @@ for my $engine (qw(user bpf)) {
 		is_deeply $objects[0]{argv}, ["$build/examples/hello"], 'so is the program';
 		my ($overrun) = grep { $_->{type} eq 'overrun' } @objects;
 		like $overrun->{file}, qr/hello\.c$/, 'and where the region is defined';
+		my @why = grep { $_->{why} } @objects;
+		is !!@why, $engine eq 'bpf', 'engine bpf says why, and only that';
+		is_deeply [map { wrong_why($_) } @why], [], 'and it adds up';
 		my ($close) = grep { $_->{type} eq 'close' && $_->{window} == $overrun->{window} } @objects;
 		is $close->{tag}, $overrun->{tag}, 'an overrun and its close have one window';
 	};

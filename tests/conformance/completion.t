@@ -5,7 +5,7 @@
 . "$(dirname "$0")/../tap.sh"
 # shellcheck source-path=SCRIPTDIR source=../../completions/tlob.bash
 . completions/tlob.bash
-plan 15
+plan 16
 
 # What follows "tlob WORD...", the last word being under the cursor; bash breaks words at : = @ too.
 complete_line() {
@@ -18,11 +18,12 @@ complete_line() {
 
 is "commands" "--help --version doctor help run version watch" "$(complete_line '')"
 is "a command begun" "watch" "$(complete_line wa)"
-is "options of run" "--color --engine --fail --help --hgrm --json --quiet --region -e -h -j -q -r" "$(complete_line run -)"
+is "options of run" "--color --engine --fail --help --hgrm --history --json --quiet --region --why -e -h -j -q -r" "$(complete_line run -)"
 is "a long option begun" "--cgroup --color" "$(complete_line watch --c)"
 is "engines" "auto bpf kernel user" "$(complete_line run -e '')"
 is "an engine begun" "bpf" "$(complete_line run --engine b)"
 is "an engine after an equals sign is no program" "" "$(complete_line run --engine = zzz)"
+is "what to find out" "culprit none" "$(complete_line run --why '')"
 is "when to colour" "always auto never" "$(complete_line watch --color '')"
 is "engine to ask the doctor about" "user" "$(complete_line doctor -u us)"
 is "help of a command" "doctor help run version watch" "$(complete_line help '')"

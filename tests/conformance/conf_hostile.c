@@ -46,7 +46,8 @@ static int subject_scribble(int argc, char **argv)
 	(void)tlob_stop(tlob_start(&scribble, 1));
 	f = fopen("/proc/self/maps", "re");
 	while (f && fgets(line, sizeof(line), f) && n < 64) {
-		if (sscanf(line, "%p-%p %7s", (void **)&maps[n].from, (void **)&maps[n].to, perms) == 3 &&
+		if (sscanf(line, "%p-%p %7s", (void **)&maps[n].from, (void **)&maps[n].to,
+			   perms) == 3 &&
 		    perms[1] == 'w' && perms[3] == 's')
 			n++;
 	}
@@ -68,7 +69,8 @@ static int subject_scribble(int argc, char **argv)
 				state ^= state << 13;
 				state ^= state >> 7;
 				state ^= state << 17;
-				*(volatile uint64_t *)(maps[m].from + i) = state & 3 ? state : state & 7;
+				*(volatile uint64_t *)(maps[m].from + i) = state & 3 ? state :
+										       state & 7;
 			}
 		}
 	}
@@ -80,12 +82,16 @@ static int subject_honest(int argc, char **argv)
 	(void)argc;
 	(void)argv;
 	for (uint64_t tag = 1; tag <= 20; tag++)
-		one_window(&honest, tag, tag % 2 ? spin_ns : sleep_ns, tag % 4 < 2 ? 1000 : 20000000u);
+		one_window(&honest, tag, tag % 2 ? spin_ns : sleep_ns,
+			   tag % 4 < 2 ? 1000 : 20000000u);
 	return 0;
 }
 
 const struct conf_subject conf_subjects[] = {
-	{"flood", subject_flood}, {"scribble", subject_scribble}, {"honest", subject_honest}, {NULL, NULL},
+	{"flood", subject_flood},
+	{"scribble", subject_scribble},
+	{"honest", subject_honest},
+	{NULL, NULL},
 };
 
 static void check_flood(struct conf *c)
@@ -100,9 +106,11 @@ static void check_flood(struct conf *c)
 	waitpid(c->pid, &c->status, 0);
 	conf_pump(c, 20000, NULL);
 	t = conf_truth(c, 1);
-	tap_ok(t && t->result == FLOOD, "reader asleep: the program goes on, each stop says -EOVERFLOW");
+	tap_ok(t && t->result == FLOOD,
+	       "reader asleep: the program goes on, each stop says -EOVERFLOW");
 	tap_ok(conf_stat(c, "flood", &s) && s.windows == FLOOD && s.overruns == FLOOD,
-	       "reader asleep: every window and overrun is counted (%lu, %lu)", s.windows, s.overruns);
+	       "reader asleep: every window and overrun is counted (%lu, %lu)", s.windows,
+	       s.overruns);
 	tap_ok(s.lost > 0 && s.lost == s.overruns - s.records &&
 		       s.records == conf_count(c, TLOB_REC_OVERRUN, "flood"),
 	       "reader asleep: %lu records kept, %lu counted as lost", s.records, s.lost);
@@ -139,7 +147,8 @@ static void check_scribble(struct conf *c)
 	tap_ok(conf_pump(c, 30000, NULL) && honest_right(c),
 	       "beside a program that scribbles over all it shares, another is measured right");
 	conf_pump(&other, 10000, NULL);
-	tap_ok(conf_truth(&other, 2) && conf_truth(&other, 2)->result > 0, "it did share memory and did scribble");
+	tap_ok(conf_truth(&other, 2) && conf_truth(&other, 2)->result > 0,
+	       "it did share memory and did scribble");
 	CONF_RUN(c, "honest");
 	tap_ok(honest_right(c), "and after it has gone, the next one too");
 }
@@ -154,7 +163,8 @@ static void lie(const struct conf *c, unsigned seed)
 
 	memcpy(a.sun_path, c->socket, n);
 	a.sun_path[0] = '\0';
-	if (fd < 0 || connect(fd, (void *)&a, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n))) {
+	if (fd < 0 ||
+	    connect(fd, (void *)&a, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n))) {
 		if (fd >= 0)
 			close(fd);
 		return;

@@ -192,24 +192,29 @@ static void check_exits(struct conf *c)
 	struct tlobctl_stat s = {0};
 
 	CONF_RUN(c, "thread-exit");
-	tap_ok(c->nevents == 0, "thread exit inside a window: no record, though the process outlives the budget");
+	tap_ok(c->nevents == 0,
+	       "thread exit inside a window: no record, though the process outlives the budget");
 	check_result(c, 2, 0, "and other threads go on");
 	CONF_RUN(c, "process-exit");
 	conf_pump(c, 500, NULL);
-	tap_ok(c->nevents == 0 && WEXITSTATUS(c->status) == 3, "process exit inside a window: no record");
+	tap_ok(c->nevents == 0 && WEXITSTATUS(c->status) == 3,
+	       "process exit inside a window: no record");
 	CONF_RUN(c, "exec");
-	tap_ok(c->nevents == 0, "exec inside a window: no record, though the new program outlives the budget");
+	tap_ok(c->nevents == 0,
+	       "exec inside a window: no record, though the new program outlives the budget");
 	tap_ok(conf_stat(c, "open-ended", &s) && s.windows == 0 && s.overruns == 0,
 	       "none of them counts as a window or an overrun");
 	CONF_RUN(c, "exit-over");
 	conf_pump(c, 300, NULL);
-	tap_ok(conf_count(c, TLOB_REC_OVERRUN, "brief") == 1, "exit inside an overrun: the overrun stays");
+	tap_ok(conf_count(c, TLOB_REC_OVERRUN, "brief") == 1,
+	       "exit inside an overrun: the overrun stays");
 	if (c->bpf) {
 		const struct conf_event *e = conf_find(c, TLOB_REC_CLOSE, "brief", 9);
 
 		tap_ok(e && (e->record.flags & TLOB_F_ABANDONED), "and is closed as abandoned");
 	} else {
-		tap_skip(1, "engine user lives in the process that has gone: nobody is left to close");
+		tap_skip(1,
+			 "engine user lives in the process that has gone: nobody is left to close");
 	}
 }
 
@@ -221,7 +226,8 @@ static void check_forks(struct conf *c)
 	check_result(c, 4, -EOVERFLOW, "fork: and its overruns");
 	check_result(c, 5, 0, "fork: the child ends well");
 	check_result(c, 1, 0, "fork: the parent's window is untouched");
-	tap_ok(conf_count(c, TLOB_REC_OVERRUN, "brief") == 1, "fork: the child's overrun reaches the agent");
+	tap_ok(conf_count(c, TLOB_REC_OVERRUN, "brief") == 1,
+	       "fork: the child's overrun reaches the agent");
 	CONF_RUN(c, "vfork");
 	check_result(c, 1, 0, "vfork: the parent's window is untouched");
 }
@@ -251,7 +257,8 @@ static void check_stopped(struct conf *c)
 	conf_pump(c, 10000, NULL);
 	check_result(c, 7, -EOVERFLOW, "SIGSTOP: stop returns -EOVERFLOW");
 	e = conf_find(c, TLOB_REC_CLOSE, "open-ended", 7);
-	tap_ok(e && e->record.sleeping_ns > e->record.elapsed_ns / 2, "SIGSTOP: the time counts as sleeping");
+	tap_ok(e && e->record.sleeping_ns > e->record.elapsed_ns / 2,
+	       "SIGSTOP: the time counts as sleeping");
 	tap_ok(conf_count(c, TLOB_REC_OVERRUN, "open-ended") == 1, "SIGSTOP: one record");
 }
 
@@ -305,7 +312,8 @@ static void check_widow(struct conf *c)
 	waitpid(agent, NULL, 0);
 	conf_go(c);
 	conf_pump(c, 20000, NULL);
-	tap_ok(WIFEXITED(c->status) && !WEXITSTATUS(c->status), "killed agent: the program goes on");
+	tap_ok(WIFEXITED(c->status) && !WEXITSTATUS(c->status),
+	       "killed agent: the program goes on");
 	check_result(c, 10, c->bpf ? 2 : 1, "killed agent: it was measured by that engine before");
 	tap_ok(conf_truth(c, 1) && conf_truth(c, 1)->result != -EOVERFLOW,
 	       "killed agent: the open window is no overrun");

@@ -96,7 +96,8 @@ static bool results_are(struct conf *c, uint64_t first, uint64_t last, int want)
 		const struct truth *t = conf_truth(c, tag);
 
 		if (!t || t->result != want) {
-			tap_note("window %lu: stop returned %ld, not %d", tag, t ? t->result : 1, want);
+			tap_note("window %lu: stop returned %ld, not %d", tag, t ? t->result : 1,
+				 want);
 			return false;
 		}
 	}
@@ -112,8 +113,8 @@ static void check_depth(struct conf *c, int depth)
 
 	snprintf(text, sizeof(text), "%d", depth);
 	CONF_RUN(c, "depth", text);
-	tap_ok(results_are(c, 0, (uint64_t)open - 1, -EOVERFLOW), "depth %d: every stop returns -EOVERFLOW",
-	       depth);
+	tap_ok(results_are(c, 0, (uint64_t)open - 1, -EOVERFLOW),
+	       "depth %d: every stop returns -EOVERFLOW", depth);
 	for (int i = 0; i < open; i++)
 		tags &= conf_find(c, TLOB_REC_OVERRUN, "deep", (uint64_t)i) != NULL;
 	wrong = conf_pairs_wrong(c);
@@ -128,7 +129,8 @@ static void check_ninth(struct conf *c)
 	conf_stat(c, "deep", &before);
 	check_depth(c, 9);
 	tap_ok(results_are(c, 8, 8, -ECANCELED), "the ninth start is refused, its stop -ECANCELED");
-	tap_ok(conf_stat(c, "deep", &after) && after.refused == before.refused + 1, "and counted as refused");
+	tap_ok(conf_stat(c, "deep", &after) && after.refused == before.refused + 1,
+	       "and counted as refused");
 }
 
 int conf_main(struct conf *c)
@@ -144,16 +146,19 @@ int conf_main(struct conf *c)
 	CONF_RUN(c, "each");
 	tap_ok(results_are(c, 2, 3, -EOVERFLOW), "inner over alone, outer over alone: -EOVERFLOW");
 	tap_ok(results_are(c, 1, 1, 0) && results_are(c, 4, 4, 0), "the other window returns 0");
-	tap_ok(conf_count(c, TLOB_REC_OVERRUN, NULL) == 2 && conf_count(c, TLOB_REC_OVERRUN, "roomy") == 0,
+	tap_ok(conf_count(c, TLOB_REC_OVERRUN, NULL) == 2 &&
+		       conf_count(c, TLOB_REC_OVERRUN, "roomy") == 0,
 	       "only the two that were over have records");
 
 	CONF_RUN(c, "shared");
-	tap_ok(results_are(c, 5, 5, -EOVERFLOW) && results_are(c, 6, 6, 0), "one stop point, outer first");
+	tap_ok(results_are(c, 5, 5, -EOVERFLOW) && results_are(c, 6, 6, 0),
+	       "one stop point, outer first");
 	tap_ok(conf_count(c, TLOB_REC_OVERRUN, NULL) == 1, "one record");
 
 	CONF_RUN(c, "recursion");
 	tap_ok(results_are(c, 101, 104, -EOVERFLOW), "recursion: each level returns -EOVERFLOW");
-	tap_ok(conf_count(c, TLOB_REC_OVERRUN, "self") == 4, "recursion: each level has its record");
+	tap_ok(conf_count(c, TLOB_REC_OVERRUN, "self") == 4,
+	       "recursion: each level has its record");
 	wrong = conf_pairs_wrong(c);
 	tap_ok(!wrong, "recursion: pairs and sums (%s)", wrong ? wrong : "hold");
 	conf_close(c);

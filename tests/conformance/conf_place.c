@@ -61,7 +61,10 @@ static int subject_nobody(int argc, char **argv)
 }
 
 const struct conf_subject conf_subjects[] = {
-	{"over", subject_over}, {"pidns", subject_pidns}, {"nobody", subject_nobody}, {NULL, NULL},
+	{"over", subject_over},
+	{"pidns", subject_pidns},
+	{"nobody", subject_nobody},
+	{NULL, NULL},
 };
 
 static void check_measured(struct conf *c, const char *where)
@@ -71,10 +74,12 @@ static void check_measured(struct conf *c, const char *where)
 	const struct conf_event *sleep = conf_find(c, TLOB_REC_OVERRUN, "brief", 3);
 	const char *wrong = conf_pairs_wrong(c);
 
-	tap_ok(t1 && t2 && t3 && t2->result == -EOVERFLOW && t3->result == -EOVERFLOW, "%s: overruns are noticed",
+	tap_ok(t1 && t2 && t3 && t2->result == -EOVERFLOW && t3->result == -EOVERFLOW,
+	       "%s: overruns are noticed", where);
+	tap_ok(spin && sleep && !wrong, "%s: one pair of records each (%s)", where,
+	       wrong ? wrong : "sums hold");
+	tap_ok(sleep && sleep->record.state == TLOB_SLEEPING, "%s: sleeping is told from running",
 	       where);
-	tap_ok(spin && sleep && !wrong, "%s: one pair of records each (%s)", where, wrong ? wrong : "sums hold");
-	tap_ok(sleep && sleep->record.state == TLOB_SLEEPING, "%s: sleeping is told from running", where);
 }
 
 /* The whole session without privilege, in a process that gives up its own. */
@@ -97,7 +102,9 @@ static void check_unprivileged_session(struct conf *c)
 		conf_open(c);
 		CONF_RUN(c, "over");
 		e = conf_find(c, TLOB_REC_CLOSE, "brief", 3);
-		_exit(e && !conf_pairs_wrong(c) && conf_count(c, TLOB_REC_OVERRUN, "brief") >= 2 ? 0 : 1);
+		_exit(e && !conf_pairs_wrong(c) && conf_count(c, TLOB_REC_OVERRUN, "brief") >= 2 ?
+			      0 :
+			      1);
 	}
 	waitpid(pid, &status, 0);
 	tap_ok(WIFEXITED(status) && !WEXITSTATUS(status),
@@ -114,7 +121,8 @@ int conf_main(struct conf *c)
 		tap_skip(4, "unshare(CLONE_NEWPID) is not permitted here");
 	} else {
 		check_measured(c, "pid namespace");
-		tap_ok(conf_truth(c, 100) && conf_truth(c, 100)->result == 1, "pid namespace: it was pid 1 there");
+		tap_ok(conf_truth(c, 100) && conf_truth(c, 100)->result == 1,
+		       "pid namespace: it was pid 1 there");
 	}
 	CONF_RUN(c, "nobody");
 	check_measured(c, "unprivileged client");

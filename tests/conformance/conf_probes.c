@@ -62,7 +62,8 @@ static void check_simple(struct conf *c)
 	open_for(c, 0);
 	tap_ok(add(c, "%s:work_spin@20ms", probee) == 1, "function: entry to return attaches");
 	run_probee(c, "spin", "50", "1");
-	tap_ok(c->nevents == 0 && conf_stat(c, "work_spin", &s) && s.windows == 50, "within budget: 50 windows, no record");
+	tap_ok(c->nevents == 0 && conf_stat(c, "work_spin", &s) && s.windows == 50,
+	       "within budget: 50 windows, no record");
 	run_probee(c, "spin", "3", "60");
 	for (size_t i = 0; i < c->nevents; i++) {
 		e = &c->events[i];
@@ -72,11 +73,14 @@ static void check_simple(struct conf *c)
 			right &= e->record.running_ns + e->record.waiting_ns > 50000000u &&
 				 e->record.sleeping_ns < 5000000u;
 	}
-	tap_ok(right && conf_count(c, TLOB_REC_OVERRUN, "work_spin") == 3, "over while spinning: one record each, right split");
+	tap_ok(right && conf_count(c, TLOB_REC_OVERRUN, "work_spin") == 3,
+	       "over while spinning: one record each, right split");
 	wrong = conf_pairs_wrong(c);
 	tap_ok(!wrong, "pairs and sums (%s)", wrong ? wrong : "hold");
-	tap_ok(conf_stat(c, "work_spin", &s) && s.windows == 53 && s.overruns == 3 && s.lost == 0, "statistics agree");
-	tap_ok(add(c, "naps=%s:work_sleep@20ms", probee) == 1, "a second region joins while attached");
+	tap_ok(conf_stat(c, "work_spin", &s) && s.windows == 53 && s.overruns == 3 && s.lost == 0,
+	       "statistics agree");
+	tap_ok(add(c, "naps=%s:work_sleep@20ms", probee) == 1,
+	       "a second region joins while attached");
 	run_probee(c, "sleep", "2", "60");
 	e = conf_find(c, TLOB_REC_OVERRUN, "naps", 0);
 	tap_ok(e && e->record.state == TLOB_SLEEPING, "over while sleeping: state at expiry");
@@ -89,11 +93,13 @@ static void check_shapes(struct conf *c)
 	const char *wrong;
 
 	open_for(c, 0);
-	tap_ok(add(c, "ac=%s:mark_a..mark_c@30ms", probee) == 1 && add(c, "bc=%s:mark_b..mark_c@30ms", probee) == 1 &&
+	tap_ok(add(c, "ac=%s:mark_a..mark_c@30ms", probee) == 1 &&
+		       add(c, "bc=%s:mark_b..mark_c@30ms", probee) == 1 &&
 		       add(c, "ab=%s:mark_a..mark_b@200ms", probee) == 1,
 	       "three pairs over three addresses, two sharing a stop, two a start");
 	run_probee(c, "marks", "2", "50");
-	tap_ok(conf_count(c, TLOB_REC_OVERRUN, "ac") == 2 && conf_count(c, TLOB_REC_OVERRUN, "bc") == 2 &&
+	tap_ok(conf_count(c, TLOB_REC_OVERRUN, "ac") == 2 &&
+		       conf_count(c, TLOB_REC_OVERRUN, "bc") == 2 &&
 		       conf_count(c, TLOB_REC_OVERRUN, "ab") == 0,
 	       "each has its own windows and its own budget");
 	wrong = conf_pairs_wrong(c);
@@ -105,28 +111,32 @@ static void check_shapes(struct conf *c)
 		       add(c, "%s:recursive@20ms", probee) == 1,
 	       "nested and recursive functions attach");
 	run_probee(c, "nested", "2", "50");
-	tap_ok(conf_count(c, TLOB_REC_OVERRUN, "outer") == 2 && conf_count(c, TLOB_REC_OVERRUN, "inner") == 2,
+	tap_ok(conf_count(c, TLOB_REC_OVERRUN, "outer") == 2 &&
+		       conf_count(c, TLOB_REC_OVERRUN, "inner") == 2,
 	       "nested: both are over");
 	run_probee(c, "recursive", "1", "50");
-	tap_ok(conf_count(c, TLOB_REC_OVERRUN, "recursive") == 4, "recursion: each of 4 levels is over");
+	tap_ok(conf_count(c, TLOB_REC_OVERRUN, "recursive") == 4,
+	       "recursion: each of 4 levels is over");
 	wrong = conf_pairs_wrong(c);
 	tap_ok(!wrong, "pairs and sums (%s)", wrong ? wrong : "hold");
 	run_probee(c, "deep", "1", "50");
 	{
 		struct tlobctl_stat s = {0};
 
-		tap_ok(conf_count(c, TLOB_REC_OVERRUN, "recursive") == 8 && conf_stat(c, "recursive", &s) &&
-			       s.refused == 4,
+		tap_ok(conf_count(c, TLOB_REC_OVERRUN, "recursive") == 8 &&
+			       conf_stat(c, "recursive", &s) && s.refused == 4,
 		       "recursion beyond the depth: 8 measured, 4 refused (%lu)", s.refused);
 	}
 	wrong = conf_pairs_wrong(c);
-	tap_ok(!wrong, "the inner 4 stops do not end outer windows (%s)", wrong ? wrong : "sums hold");
+	tap_ok(!wrong, "the inner 4 stops do not end outer windows (%s)",
+	       wrong ? wrong : "sums hold");
 	conf_close(c);
 
 	open_for(c, 0);
 	tap_ok(add(c, "%s:alpha_*@20ms", probee) == 2, "glob: one region per function");
 	run_probee(c, "alpha", "1", "50");
-	tap_ok(conf_count(c, TLOB_REC_OVERRUN, "alpha_one") == 1 && conf_count(c, TLOB_REC_OVERRUN, "alpha_two") == 1,
+	tap_ok(conf_count(c, TLOB_REC_OVERRUN, "alpha_one") == 1 &&
+		       conf_count(c, TLOB_REC_OVERRUN, "alpha_two") == 1,
 	       "glob: each has its record");
 	conf_close(c);
 }
@@ -136,7 +146,8 @@ static void check_ends(struct conf *c)
 	open_for(c, 0);
 	add(c, "%s:never_returns@200ms", probee);
 	run_probee(c, "leave", "1", "400");
-	tap_ok(c->nevents == 0, "a thread that exits inside: no record, though its process outlives the budget");
+	tap_ok(c->nevents == 0,
+	       "a thread that exits inside: no record, though its process outlives the budget");
 	conf_close(c);
 }
 
@@ -157,7 +168,8 @@ static void check_odd_path(struct conf *c)
 	snprintf(path, sizeof(path), "%s/pro:bee 1", dir);
 	tap_ok(copy(path) == 0, "a copy under %s", path);
 	open_for(c, 0);
-	tap_ok(add(c, "odd=%s:work_spin@10ms", path) == 1, "a path with ':', '=', '@' and blanks attaches");
+	tap_ok(add(c, "odd=%s:work_spin@10ms", path) == 1,
+	       "a path with ':', '=', '@' and blanks attaches");
 	strcpy(kept, probee);
 	strcpy(probee, path);
 	run_probee(c, "spin", "1", "40");
@@ -202,8 +214,10 @@ static void check_mount_namespace(struct conf *c)
 {
 	char command[2 * PATH_MAX];
 
-	snprintf(command, sizeof(command),
-		 "mount -t tmpfs none /mnt && cp '%s' /mnt/only-here && exec /mnt/only-here spin 2 40", probee);
+	snprintf(
+		command, sizeof(command),
+		"mount -t tmpfs none /mnt && cp '%s' /mnt/only-here && exec /mnt/only-here spin 2 40",
+		probee);
 	conf_reset(c);
 	CONF_EXEC(c, "/usr/bin/unshare", "-m", "/bin/sh", "-c", command);
 	sleep_ns(500000000u);
@@ -213,10 +227,12 @@ static void check_mount_namespace(struct conf *c)
 	}
 	open_for(c, c->pid);
 	tap_ok(access("/mnt/only-here", F_OK) != 0, "the binary does not exist here");
-	tap_ok(add(c, "/mnt/only-here:work_spin@10ms") == 1, "another mount namespace: attaches by the path inside");
+	tap_ok(add(c, "/mnt/only-here:work_spin@10ms") == 1,
+	       "another mount namespace: attaches by the path inside");
 	conf_go(c);
 	conf_pump(c, 5000, NULL);
-	tap_ok(conf_count(c, TLOB_REC_OVERRUN, "work_spin") == 2, "another mount namespace: is measured");
+	tap_ok(conf_count(c, TLOB_REC_OVERRUN, "work_spin") == 2,
+	       "another mount namespace: is measured");
 	conf_close(c);
 }
 

@@ -14,7 +14,12 @@
 #define WINDOWS 10000000u
 #define BACKLOG 300u /* overruns whose records may be unread: well below any ring */
 
-enum { UNSEEN, WITHIN, OVER, OTHER };
+enum {
+	UNSEEN,
+	WITHIN,
+	OVER,
+	OTHER
+};
 
 struct shared {
 	uint64_t next; /* tag of the next window */
@@ -85,7 +90,9 @@ static void *worker(void *arg)
 	for (;;) {
 		uint64_t tag = __atomic_fetch_add(&s->next, 1, __ATOMIC_RELAXED);
 		/* long budgets are rare, or the run would take for ever */
-		struct tlob_region *region = &regions[tag % 64 == 0 ? 3 : tag % 16 == 0 ? 2 : tag % 2];
+		struct tlob_region *region = &regions[tag % 64 == 0 ? 3 :
+						      tag % 16 == 0 ? 2 :
+								      tag % 2];
 		tlob_window_t w;
 		int r;
 
@@ -105,10 +112,10 @@ static void *worker(void *arg)
 static int subject_stress(int argc, char **argv)
 {
 	int n = get_nprocs() * 2;
-	pthread_t threads[n];
+	pthread_t *threads = calloc((size_t)n, sizeof(*threads));
 	struct shared *s;
 
-	if (argc < 2)
+	if (argc < 2 || !threads)
 		return 89;
 	s = map_shared(argv[1]);
 	for (int i = 0; i < n; i++)
@@ -116,6 +123,7 @@ static int subject_stress(int argc, char **argv)
 			return 88;
 	for (int i = 0; i < n; i++)
 		pthread_join(threads[i], NULL);
+	free(threads);
 	return 0;
 }
 
@@ -136,7 +144,8 @@ static void on_record(const struct tlobctl_event *event, void *arg)
 		t->strange++;
 		return;
 	}
-	if (r->running_ns + r->waiting_ns + r->sleeping_ns != r->elapsed_ns || r->elapsed_ns < r->budget_ns)
+	if (r->running_ns + r->waiting_ns + r->sleeping_ns != r->elapsed_ns ||
+	    r->elapsed_ns < r->budget_ns)
 		t->bad_sums++;
 	if (r->type == TLOB_REC_OVERRUN) {
 		t->overruns[r->tag]++;
@@ -167,8 +176,8 @@ static void check_tally(const struct tally *t)
 	tap_ok(!twice, "none has two (%lu have)", twice);
 	tap_ok(!uncalled, "none within budget has one (%lu have)", uncalled);
 	tap_ok(!unclosed, "each overrun is closed (%lu are not)", unclosed);
-	tap_ok(!t->bad_sums && !t->strange, "sums hold (%lu do not, %lu records are strange)", t->bad_sums,
-	       t->strange);
+	tap_ok(!t->bad_sums && !t->strange, "sums hold (%lu do not, %lu records are strange)",
+	       t->bad_sums, t->strange);
 }
 
 int conf_main(struct conf *c)
@@ -187,10 +196,12 @@ int conf_main(struct conf *c)
 	for (end = now_ns() + 600000000000u; now_ns() < end;) {
 		int n = tlobctl_poll(c->ctl, 20, on_record, &t);
 
-		if (n <= 0 && __atomic_load_n(&t.s->next, __ATOMIC_RELAXED) >= WINDOWS && !conf_alive(c))
+		if (n <= 0 && __atomic_load_n(&t.s->next, __ATOMIC_RELAXED) >= WINDOWS &&
+		    !conf_alive(c))
 			break;
 	}
-	tap_ok(!t.s->stalled && !c->status, "ten million windows in %.1f s", (double)(now_ns() - since) / 1e9);
+	tap_ok(!t.s->stalled && !c->status, "ten million windows in %.1f s",
+	       (double)(now_ns() - since) / 1e9);
 	check_tally(&t);
 	conf_close(c);
 	close(fd);

@@ -101,7 +101,10 @@ static int subject_stream(int argc, char **argv)
 }
 
 const struct conf_subject conf_subjects[] = {
-	{"eight", subject_eight}, {"crowd", subject_crowd}, {"stream", subject_stream}, {NULL, NULL},
+	{"eight", subject_eight},
+	{"crowd", subject_crowd},
+	{"stream", subject_stream},
+	{NULL, NULL},
 };
 
 static void check_eight(struct conf *c)
@@ -138,12 +141,13 @@ static void check_crowd(struct conf *c)
 		bad += record != (t->result == -EOVERFLOW);
 	}
 	tap_ok(c->ntruths == 1000, "1,000 threads have measured (%zu)", c->ntruths);
-	tap_ok(over >= 100 && !bad, "1,000 threads: %zu over, each with its record, no other", over);
+	tap_ok(over >= 100 && !bad, "1,000 threads: %zu over, each with its record, no other",
+	       over);
 	wrong = conf_pairs_wrong(c);
 	tap_ok(!wrong, "1,000 threads: pairs and sums (%s)", wrong ? wrong : "hold");
 	tap_ok(conf_stat(c, "crowd", &s) && s.windows == 1000 && s.overruns == over && !s.refused,
-	       "1,000 threads: statistics agree (%lu windows, %lu over, %lu refused)", s.windows, s.overruns,
-	       s.refused);
+	       "1,000 threads: statistics agree (%lu windows, %lu over, %lu refused)", s.windows,
+	       s.overruns, s.refused);
 }
 
 static void check_stream(struct conf *c)
@@ -153,10 +157,11 @@ static void check_stream(struct conf *c)
 
 	CONF_RUN(c, "stream");
 	t = conf_truth(c, 1);
-	tap_ok(t && t->result == 0, "10,000 threads one after another: every window measured, none over");
+	tap_ok(t && t->result == 0,
+	       "10,000 threads one after another: every window measured, none over");
 	tap_ok(conf_stat(c, "stream", &s) && s.windows == 30000 && !s.refused,
-	       "10,000 threads one after another: slots are reused (%lu windows, %lu refused)", s.windows,
-	       s.refused);
+	       "10,000 threads one after another: slots are reused (%lu windows, %lu refused)",
+	       s.windows, s.refused);
 }
 
 int conf_main(struct conf *c)

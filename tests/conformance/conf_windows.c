@@ -103,7 +103,8 @@ static void check_within(struct conf *c)
 	bool zero = true;
 
 	CONF_RUN(c, "within");
-	tap_ok(WIFEXITED(c->status) && WEXITSTATUS(c->status) == 7, "subject ends with its own status");
+	tap_ok(WIFEXITED(c->status) && WEXITSTATUS(c->status) == 7,
+	       "subject ends with its own status");
 	for (size_t i = 0; i < c->ntruths; i++)
 		zero &= c->truths[i].result == 0;
 	tap_ok(zero && c->ntruths == 100, "within budget: stop returns 0, 100 times");
@@ -125,18 +126,20 @@ static uint64_t part(const struct tlob_record *r, enum tlob_state state)
  */
 static int agrees(const struct truth *t, const struct tlob_record *r)
 {
-	uint64_t wall = t->stop_ns - t->start_ns, slack = wall / 4 > 10000000u ? wall / 4 : 10000000u;
+	uint64_t wall = t->stop_ns - t->start_ns,
+		 slack = wall / 4 > 10000000u ? wall / 4 : 10000000u;
 	uint64_t busy = t->run_ns + t->wait_ns;
 	uint64_t books[3] = {t->run_ns, t->wait_ns, wall > busy ? wall - busy : 0};
 
 	if (wall - r->elapsed_ns > slack / 2 || busy > wall + slack / 2)
 		return -1;
 	for (int s = TLOB_RUNNING; s <= TLOB_SLEEPING; s++) {
-		uint64_t ours = part(r, s), diff = ours > books[s] ? ours - books[s] : books[s] - ours;
+		uint64_t ours = part(r, s),
+			 diff = ours > books[s] ? ours - books[s] : books[s] - ours;
 
 		if (diff > slack) {
-			tap_note("state %d: record says %lu ns, schedstat %lu ns of %lu", s, ours, books[s],
-				 wall);
+			tap_note("state %d: record says %lu ns, schedstat %lu ns of %lu", s, ours,
+				 books[s], wall);
 			return 0;
 		}
 	}
@@ -169,14 +172,16 @@ static void check_over(struct conf *c, const char *how, enum tlob_state state, u
 		tags &= o->record.budget_ns == 20000000u && e->record.tid == o->record.tid;
 	}
 	tap_ok(result, "over while %s: stop returns -EOVERFLOW", how);
-	tap_ok(tags && conf_count(c, TLOB_REC_OVERRUN, NULL) == 5 && conf_count(c, TLOB_REC_CLOSE, NULL) == 5,
+	tap_ok(tags && conf_count(c, TLOB_REC_OVERRUN, NULL) == 5 &&
+		       conf_count(c, TLOB_REC_CLOSE, NULL) == 5,
 	       "over while %s: one record and one closing record each, tag and budget echoed", how);
 	wrong = conf_pairs_wrong(c);
 	tap_ok(!wrong, "over while %s: pairs and sums (%s)", how, wrong ? wrong : "hold");
 	tap_ok(early, "over while %s: the record is older than the end", how);
 	tap_ok(states, "over while %s: state at expiry", how);
 	tap_ok(dominant, "over while %s: the dominant part is named", how);
-	tap_ok(right >= 2 && !differ, "over while %s: split agrees with schedstat (%d of 5, %d differ)", how, right,
+	tap_ok(right >= 2 && !differ,
+	       "over while %s: split agrees with schedstat (%d of 5, %d differ)", how, right,
 	       differ);
 }
 

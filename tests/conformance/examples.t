@@ -32,10 +32,13 @@ sub observe {
 	return (\%events, $out, $status);
 }
 
-# The closing records of a region in which one part took more than half.
-sub dominated {
+# The closing records of a region in which one part took what the suffering takes at least. The machine may have had
+# other work meanwhile, which makes threads wait, but nothing else makes them run or sleep for so long.
+sub suffered {
 	my ($events, $region, $part) = @_;
-	return grep { $_->{region} eq $region && 2 * $_->{"${part}_ns"} > $_->{elapsed_ns} } @{$events->{close}};
+	return grep { $_->{region} eq $region && $_->{"${part}_ns"} > 9e6 &&
+			($part eq 'running' || $_->{running_ns} < 9e6) &&
+			($part eq 'sleeping' || $_->{sleeping_ns} < 9e6) } @{$events->{close}};
 }
 
 sub tags {
@@ -57,8 +60,8 @@ sub pipeline {
 		my ($events, $out, $status) = observe($engine, "$examples/pipeline -d 1.3 --suffer=$how");
 		is $status, 0, "pipeline, $how: ends well";
 		for my $region (@$regions) {
-			ok dominated($events, $region, $part), "pipeline, $how: $region is late, mostly $part"
-				or diag encode_json $_ for @{$events->{close}};
+			next if ok suffered($events, $region, $part), "pipeline, $how: $region is late, by $part";
+			diag encode_json $_ for @{$events->{close}};
 		}
 		my @wrong = grep { $_->{running_ns} + $_->{waiting_ns} + $_->{sleeping_ns} != $_->{elapsed_ns} }
 			@{$events->{overrun}}, @{$events->{close}};

@@ -313,7 +313,8 @@ const char *conf_pairs_wrong(const struct conf *c)
 		for (size_t k = 0; k < c->nevents; k++) {
 			const struct tlob_record *b = &c->events[k].record;
 
-			if (a->tid != b->tid || a->window != b->window || a->start_ns != b->start_ns)
+			if (a->tid != b->tid || a->window != b->window ||
+			    a->start_ns != b->start_ns)
 				continue;
 			overruns += b->type == TLOB_REC_OVERRUN;
 			closes += b->type == TLOB_REC_CLOSE;

@@ -96,7 +96,8 @@ bool conf_alive(struct conf *c);
 void conf_go(struct conf *c);
 
 size_t conf_count(const struct conf *c, int type, const char *region);
-const struct conf_event *conf_find(const struct conf *c, int type, const char *region, uint64_t tag);
+const struct conf_event *conf_find(const struct conf *c, int type, const char *region,
+				   uint64_t tag);
 const struct truth *conf_truth(const struct conf *c, uint64_t tag);
 /* Statistics of one region, summed over programs; false if there is none. */
 bool conf_stat(struct conf *c, const char *region, struct tlobctl_stat *out);

@@ -113,7 +113,8 @@ static void leave(unsigned ms)
 int main(int argc, char **argv)
 {
 	const char *mode = argc > 1 ? argv[1] : "";
-	unsigned count = argc > 2 ? (unsigned)atoi(argv[2]) : 1, ms = argc > 3 ? (unsigned)atoi(argv[3]) : 1;
+	unsigned count = argc > 2 ? (unsigned)atoi(argv[2]) : 1,
+		 ms = argc > 3 ? (unsigned)atoi(argv[3]) : 1;
 	struct pollfd p = {.fd = 4, .events = POLLIN};
 	char byte;
 

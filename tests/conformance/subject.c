@@ -29,7 +29,8 @@ void spin_ns(uint64_t ns)
 
 void sleep_ns(uint64_t ns)
 {
-	struct timespec t = {.tv_sec = (time_t)(ns / 1000000000u), .tv_nsec = (long)(ns % 1000000000u)};
+	struct timespec t = {.tv_sec = (time_t)(ns / 1000000000u),
+			     .tv_nsec = (long)(ns % 1000000000u)};
 
 	while (nanosleep(&t, &t) && errno == EINTR)
 		;

@@ -43,18 +43,16 @@ static struct tlob_history_entry *add(uint64_t us, uint16_t cpu, uint8_t kind, u
 				      uint32_t tid)
 {
 	struct tlob_history_entry *e = &entries[stream.count++];
-	uint32_t named = kind == TLOB_HISTORY_SWITCH ? tid : prev;
-
 	*e = (struct tlob_history_entry){.time_ns = us * US,
 					 .cpu = cpu,
 					 .kind = kind,
 					 .prev_tid = prev,
 					 .tid = tid,
-					 .tgid = named == ME ? ME : named / 100 * 100,
+					 .tgid = kind == TLOB_HISTORY_SWITCH ? tid / 100 * 100 : 0,
 					 .syscall = TLOB_HISTORY_NO_SYSCALL,
 					 .priority = 120};
-	if (kind != TLOB_HISTORY_MIGRATE)
-		snprintf(e->comm, sizeof(e->comm), "t%u", named);
+	if (kind == TLOB_HISTORY_SWITCH)
+		snprintf(e->comm, sizeof(e->comm), "t%u", tid);
 	return e;
 }
 
@@ -80,7 +78,8 @@ static void migrate(uint64_t us, uint32_t tid, uint16_t to)
 
 static const struct tlobctl_why *judge(uint64_t from_us, uint64_t to_us)
 {
-	struct why_window w = {ME, from_us * US, to_us * US, TLOB_RUNNING};
+	struct why_window w = {ME, from_us * US, to_us * US, (to_us - from_us) / 2 * US,
+			       TLOB_RUNNING};
 	uint64_t at = w.start_ns, sum = 0;
 
 	assert_int_equal(why_culprits(&stream, &w, &answer), 0);
@@ -192,6 +191,7 @@ static void test_sleeps_until_woken(void **state)
 	assert_int_equal(us_of(TLOBCTL_CAUSE_IDLE, 0), 30); /* the CPU had to wake up first */
 	assert_int_equal(why->wakeups, 1);
 	assert_int_equal(why->wakeup_max_ns, 30 * US);
+	assert_string_equal(answer.who[why->culprits[0].who].comm, "t300");
 	assert_int_equal(why->culprits[0].nlinks, 1);
 	assert_int_equal(why->culprits[0].links[0].cause, TLOBCTL_CAUSE_RUNNING);
 	assert_int_equal(why->culprits[0].links[0].running_ns, 500 * US);
@@ -219,7 +219,7 @@ static void test_interrupt_wakes(void **state)
 	(void)state;
 	sw(50, 0, 0, 0, ME);
 	sw(200, 0, ME, S, HOG)->syscall = 0xfff0;
-	wake(700, 0, HOG, ME)->flags = TLOB_HISTORY_HARDIRQ; /* the hog was only interrupted */
+	wake(700, 0, HOG, ME)->flags = TLOB_HISTORY_INTERRUPT; /* the hog was only interrupted */
 	sw(710, 0, HOG, 0, ME);
 	judge(100, 1000);
 	assert_int_equal(us_of(TLOBCTL_CAUSE_INTERRUPT, 0), 500);
@@ -588,6 +588,36 @@ static void test_waker_is_new(void **state)
 
 /* ---- two at once, and many */
 
+/* A region that runs most of its budget is not late for that. */
+static void test_blame(void **state)
+{
+	const struct tlobctl_why *why;
+
+	(void)state;
+	sw(50, 0, 0, 0, ME);
+	sw(200, 0, ME, 0, HOG + 1);
+	sw(300, 0, HOG + 1, 0, HOG + 2);
+	strcpy(entries[1].comm, "worker");
+	strcpy(entries[2].comm, "worker");
+	sw(400, 0, HOG + 2, 0, LOADER);
+	sw(550, 0, LOADER, 0, ME);
+	why = judge(100, 1000); /* budget 450 */
+	assert_int_equal(why->culprits[0].cause, TLOBCTL_CAUSE_RUNNING);
+	assert_int_equal(why->culprits[0].ns, 550 * US);
+	assert_int_equal(why->blame, 0);
+	begin(NULL);
+	sw(50, 0, 0, 0, ME);
+	sw(200, 0, ME, 0, HOG + 1);
+	sw(340, 0, HOG + 1, 0, HOG + 2);
+	strcpy(entries[1].comm, "worker");
+	strcpy(entries[2].comm, "worker");
+	sw(480, 0, HOG + 2, 0, LOADER);
+	sw(680, 0, LOADER, 0, ME);
+	why = judge(100, 1000); /* runs 420, less than 450 */
+	assert_string_equal(answer.who[why->culprits[why->blame].who].comm, "worker");
+	assert_int_equal(why->culprits[1].ns, 200 * US); /* no one thread took more than this */
+}
+
 static void test_two_causes(void **state)
 {
 	const struct tlobctl_why *why;
@@ -660,6 +690,7 @@ int main(void)
 		CASE(chain_ends_in_a_circle),
 		CASE(chain_is_bounded),
 		CASE(waker_is_new),
+		CASE(blame),
 		CASE(two_causes),
 		CASE(more_culprits_than_the_table_holds),
 	};

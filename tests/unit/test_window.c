@@ -144,22 +144,26 @@ static void test_stop_against_expiry(void **state)
 
 /* ---- wake-ups -------------------------------------------------------------------------------- */
 
+#define UP 1000000000ULL /* the machine has been up for a second */
+
 static void test_when_to_kick(void **state)
 {
 	(void)state;
-	assert_true(tlob_window_wants_kick(&head, 100, 5000)); /* nothing is waited for */
-	head.next_wake_ns = 5000;
-	assert_true(tlob_window_wants_kick(&head, 100, 4999));
-	assert_false(tlob_window_wants_kick(&head, 100, 5000));
-	assert_false(tlob_window_wants_kick(&head, 100, 6000));
+	assert_true(tlob_window_wants_kick(&head, UP + 100, UP + 5000)); /* nothing is waited for */
+	head.next_wake_ns = UP + 5000;
+	assert_true(tlob_window_wants_kick(&head, UP + 100, UP + 4999));
+	assert_false(tlob_window_wants_kick(&head, UP + 100, UP + 5000));
+	assert_false(tlob_window_wants_kick(&head, UP + 100, UP + 6000));
 	/* it is about to fire, or late: it will look again by itself */
-	assert_false(tlob_window_wants_kick(&head, 5001, 6000));
-	assert_false(tlob_window_wants_kick(&head, 5000 + TLOB_STALL_NS, 2 * TLOB_STALL_NS));
+	assert_false(tlob_window_wants_kick(&head, UP + 5001, UP + 6000));
+	assert_false(
+		tlob_window_wants_kick(&head, UP + 5000 + TLOB_STALL_NS, UP + 2 * TLOB_STALL_NS));
 	/* so late that nobody is there */
-	assert_true(tlob_window_wants_kick(&head, 5001 + TLOB_STALL_NS, 2 * TLOB_STALL_NS));
-	assert_false(tlob_window_wants_kick(&head, 100, 6000));
+	assert_true(
+		tlob_window_wants_kick(&head, UP + 5001 + TLOB_STALL_NS, UP + 2 * TLOB_STALL_NS));
+	assert_false(tlob_window_wants_kick(&head, UP + 100, UP + 6000));
 	tlob_arena_close(&head);
-	assert_true(tlob_window_wants_kick(&head, 100, 6000));
+	assert_true(tlob_window_wants_kick(&head, UP + 100, UP + 6000));
 }
 
 static void test_wake_up_is_only_lowered(void **state)
@@ -177,7 +181,7 @@ static void test_wake_up_is_only_lowered(void **state)
 }
 
 #define ROUNDS 200000
-#define DEADLINE 5000
+#define DEADLINE (UP + 5000)
 
 static uint32_t arrived;
 
@@ -239,11 +243,11 @@ static void test_no_window_is_missed(void **state)
 	for (i = 0; i < ROUNDS; i++) {
 		uint64_t gen;
 
-		tlob_store(&head.next_wake_ns, 100);
+		tlob_store(&head.next_wake_ns, UP + 100);
 		meet(&round);
 		linger(i % 223);
 		gen = tlob_window_arm(&window);
-		if (tlob_window_wants_kick(&head, 200, DEADLINE))
+		if (tlob_window_wants_kick(&head, UP + 200, DEADLINE))
 			tlob_wake_lower(&head, DEADLINE);
 		meet(&round);
 		missed += tlob_load(&head.next_wake_ns) > DEADLINE;
@@ -287,12 +291,12 @@ static void test_no_window_outlives_its_arena(void **state)
 	for (i = 0; i < ROUNDS; i++) {
 		uint64_t gen;
 
-		tlob_store(&head.next_wake_ns, 100);
+		tlob_store(&head.next_wake_ns, UP + 100);
 		tlob_store(&head.closed, 0);
 		meet(&round);
 		linger(i % 223);
 		gen = tlob_window_arm(&window);
-		if (tlob_window_wants_kick(&head, 200, DEADLINE))
+		if (tlob_window_wants_kick(&head, UP + 200, DEADLINE))
 			by_thread += (uint64_t)tlob_window_take(&window, gen << 2 | TLOB_ARMED,
 								TLOB_CANCELLED);
 		meet(&round);

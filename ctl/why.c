@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* See why.h. */
+#include "why.h"
+
+#include <time.h>
+
+#include "now.h"
+#include "session.h"
+
+#define NS_PER_S 1000000000ULL
+#define SPEND_NS (NS_PER_S / 20) /* CPU time for this in each second */
+#define MAX_PER_SECOND 1000 /* what the caller does with an answer costs too */
+#define OPEN_SHARE 2 /* windows still open only get half of both */
+/* Looked at before a window, to find out what others were in when it began: as long as the window, within limits. */
+#define BEFORE_MIN_NS 10000000ULL
+#define BEFORE_MAX_NS 100000000ULL
+#define MAX_ENTRIES (1u << 18) /* looked at for one window: the latest */
+
+static uint64_t cpu_ns(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
+}
+
+void tlobctl_why_init(struct tlobctl *ctl)
+{
+	ctl->why.begun_cpu_ns = cpu_ns(CLOCK_PROCESS_CPUTIME_ID);
+}
+
+void tlobctl_why_deinit(struct tlobctl *ctl)
+{
+	struct tlobctl_why_state *w = &ctl->why;
+
+	why_history_unmap(&w->history);
+	why_stream_deinit(&w->stream);
+	why_answer_deinit(&w->answer);
+}
+
+static bool may_spend(struct tlobctl_why_state *w, const struct tlob_record *record)
+{
+	uint64_t share = record->type == TLOB_REC_CLOSE ? 1 : OPEN_SHARE;
+	uint64_t now = tlobctl_now_ns();
+
+	if (now - w->second_ns >= NS_PER_S) {
+		w->second_ns = now;
+		w->spent_ns = 0;
+		w->done = 0;
+	}
+	return w->spent_ns < SPEND_NS / share && w->done < MAX_PER_SECOND / share;
+}
+
+static int look(struct tlobctl_why_state *w, const struct tlob_record *record)
+{
+	struct why_window window = {.tid = record->tid,
+				    .start_ns = record->start_ns,
+				    .end_ns = record->time_ns,
+				    .budget_ns = record->budget_ns,
+				    .end_state = (int)record->state};
+	uint64_t before = record->elapsed_ns < BEFORE_MIN_NS ? BEFORE_MIN_NS :
+			  record->elapsed_ns > BEFORE_MAX_NS ? BEFORE_MAX_NS :
+							       record->elapsed_ns;
+	uint64_t from = window.start_ns > before ? window.start_ns - before : 0;
+	int r = why_history_read(&w->history, from, window.end_ns, MAX_ENTRIES, &w->stream);
+
+	return r ? r : why_culprits(&w->stream, &window, &w->answer);
+}
+
+const struct tlobctl_why *tlobctl_why_of(struct tlobctl *ctl, const struct tlob_record *record)
+{
+	struct tlobctl_why_state *w = &ctl->why;
+	uint64_t since, spent;
+	int r;
+
+	if (!w->history.lines || !record->tid || record->start_ns >= record->time_ns)
+		return NULL;
+	if (!may_spend(w, record)) {
+		w->stat.skipped++;
+		return NULL;
+	}
+	since = cpu_ns(CLOCK_THREAD_CPUTIME_ID);
+	r = look(w, record);
+	if (!r)
+		tlobctl_why_names(ctl, &w->answer);
+	spent = cpu_ns(CLOCK_THREAD_CPUTIME_ID) - since;
+	w->spent_ns += spent;
+	w->stat.cpu_ns += spent;
+	if (r) {
+		w->stat.skipped++;
+		return NULL;
+	}
+	w->stat.analyses++;
+	w->done++;
+	w->answer.why.cost_ns = spent;
+	return &w->answer.why;
+}
+
+void tlobctl_why_stats(const struct tlobctl *ctl, struct tlobctl_why_stat *out)
+{
+	*out = ctl->why.stat;
+	out->history_bytes = ctl->why.history.bytes;
+	out->agent_cpu_ns = cpu_ns(CLOCK_PROCESS_CPUTIME_ID) - ctl->why.begun_cpu_ns;
+}
