@@ -39,4 +39,5 @@ check-vm: $(KMOD_MODELS)
 # ---- programs that run in the VM: static, so that its initramfs holds nothing else
 $(B)/tests/vm/%: tests/vm/%.c $(wildcard tests/vm/*.h core/*.h include/tlob/*.h) $(B)/gen/tlob_model.h
 	@mkdir -p $(@D)
-	$(CC) -std=gnu11 -O1 -g -Wall -Wextra -Itests/vm $(CPPFLAGS) -static -no-pie $< -o $@ -lpthread
+	$(CC) -std=gnu11 -O1 -g -Wall -Wextra -Itests/vm $(CPPFLAGS) -static -no-pie $< -o $@ $(filter %.a,$^) -lpthread
+$(B)/tests/vm/t_library: $(B)/libtlob.a

@@ -130,7 +130,9 @@ static int grow(struct tlob_home *home, __u32 seen, __u64 wait_ns)
 	if (r)
 		return r;
 	if (tlob_load(&home->narenas) == seen)
-		r = home->engine->clocked ? append_from_agent(home, wait_ns) : append_own(home);
+		r = home->engine->grow	  ? home->engine->grow(home) :
+		    home->engine->clocked ? append_from_agent(home, wait_ns) :
+					    append_own(home);
 	tlob_lock_release(&home->growing);
 	return r;
 }

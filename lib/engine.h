@@ -33,9 +33,12 @@ struct tlob_engine {
 	int (*close)(const struct tlob_ending *end);
 	/* The window was late, and its stop won. */
 	int (*report)(const struct tlob_ending *end);
+	/* One more arena, from the engine itself; NULL: the agent has them, or the process makes them. */
+	int (*grow)(struct tlob_home *home);
 };
 
 extern const struct tlob_engine tlob_engine_bpf;
+extern const struct tlob_engine tlob_engine_kernel;
 extern const struct tlob_engine tlob_engine_user;
 
 /* Is this kick's result a reason to give the engine up? */

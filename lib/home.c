@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "engine.h"
+#include "engine_kernel.h"
 #include "ledger.h"
 
 struct tlob_home *tlob_home_new(void)
@@ -59,6 +60,23 @@ int tlob_home_make_local(struct tlob_home *home)
 		return -errno;
 	sign(home->ledger);
 	return 0;
+}
+
+int tlob_home_make_kernel(struct tlob_home *home)
+{
+	int fd = tlob_kernel_open(), r;
+
+	if (fd < 0)
+		return fd;
+	r = tlob_descriptor_adopt(fd, &home->kick);
+	if (r)
+		return r;
+	home->engine = &tlob_engine_kernel;
+	home->ledger = tlob_ledger_map_own();
+	if (!home->ledger)
+		return -errno;
+	sign(home->ledger);
+	return tlob_kernel_grow(home);
 }
 
 /* Writing to anything else in the belief that it is one could do harm in the program's name. */

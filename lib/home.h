@@ -78,6 +78,8 @@ struct tlob_home *tlob_home_new(void);
 void tlob_home_free(struct tlob_home *home);
 /* Make @home one that needs no agent. 0 or negative errno. */
 int tlob_home_make_local(struct tlob_home *home);
+/* The same, with the clocks and the expiry of the kernel's module. */
+int tlob_home_make_kernel(struct tlob_home *home);
 /*
  * Make @home one that serves @home->welcome, with the @nfds descriptors that came with it, which are taken over in any case.
  * Nothing of it is believed unchecked. 0 or negative errno.
