@@ -35,6 +35,13 @@ dkms: $(KMOD_MODELS)
 check-vm: $(KMOD_MODELS)
 	prove --merge -v --exec scripts/vm/test $(VM_KERNELS) > $(B)/check-vm.log 2>&1; status=$$?; \
 	grep -E '^(not ok|# |Result|Files|.*(Failed|Wstat))' $(B)/check-vm.log; exit $$status
+	scripts/vm/demo --tap $(firstword $(VM_KERNELS))
+	scripts/vm/test-added-monitor $(lastword $(VM_KERNELS))
+
+# the module at work, for people whose own machine loads none
+.PHONY: demo-vm
+demo-vm: $(KMOD_MODELS)
+	scripts/vm/demo $(lastword $(VM_KERNELS))
 
 # ---- programs that run in the VM: static, so that its initramfs holds nothing else
 $(B)/tests/vm/%: tests/vm/%.c $(wildcard tests/vm/*.h core/*.h include/tlob/*.h) $(B)/gen/tlob_model.h

@@ -41,6 +41,9 @@ extern const struct tlob_engine tlob_engine_bpf;
 extern const struct tlob_engine tlob_engine_kernel;
 extern const struct tlob_engine tlob_engine_user;
 
+/* Both records of a late window as its thread sees them: for the callback, or for everybody if the engine has gone. */
+void tlob_engine_tell(const struct tlob_ending *end, bool engine_gone);
+
 /* Is this kick's result a reason to give the engine up? */
 static inline bool tlob_engine_gone(int r)
 {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
  * Engine kernel, seen from the program: the module keeps the clocks and notices expiry in arenas mapped from /dev/rv, whose
- * descriptor stands where an agent's kick program would. Nobody else is needed, so this is what a process without an
- * agent gets where the module is loaded and enabled.
+ * descriptor stands where an agent's kick program would. Nobody else is needed, so this is also what a process
+ * without an agent gets where the module is loaded and enabled.
  *
- * Records come to the ring of the descriptor. The thread that stops a late window tells those that are there, its own two
- * included.
+ * Records come to the ring of the descriptor. An agent that has passed the descriptor reads them; without one the
+ * thread that stops a late window tells those that are there, its own two included.
  */
 #include "engine_kernel.h"
 
@@ -144,7 +144,10 @@ static int finish(const struct tlob_ending *end, enum tlob_kick_op op)
 	struct tlob_kick k = {.op = op, .window = end->index, .now_ns = end->now_ns};
 	int r = kick(end->seat, &k);
 
-	if (tlob_descriptor_ours(&end->seat->home->kick))
+	/* an agent reads the ring itself */
+	if (end->seat->home->agent || tlob_engine_gone(r))
+		tlob_engine_tell(end, tlob_engine_gone(r));
+	else
 		tell(end->seat->home);
 	return r;
 }

@@ -135,11 +135,35 @@ static int make_bpf(struct tlob_home *home, int *fds)
 	return r;
 }
 
+static bool is_device(int fd)
+{
+	char path[32], target[32];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	n = readlink(path, target, sizeof(target) - 1);
+	return n == sizeof("/dev/rv") - 1 && !memcmp(target, "/dev/rv", (size_t)n);
+}
+
+static int make_module(struct tlob_home *home, int *fds)
+{
+	int r;
+
+	if (!is_device(fds[2]))
+		return -EPROTO;
+	r = adopt(&fds[2], &home->kick);
+	if (r)
+		return r;
+	home->engine = &tlob_engine_kernel;
+	return tlob_kernel_grow(home);
+}
+
 static int make_guest(struct tlob_home *home, int *fds, int nfds)
 {
-	int wanted = home->welcome.engine == TLOB_ENGINE_BPF  ? 4 :
-		     home->welcome.engine == TLOB_ENGINE_USER ? 2 :
-								-1;
+	int wanted = home->welcome.engine == TLOB_ENGINE_BPF	? 4 :
+		     home->welcome.engine == TLOB_ENGINE_KERNEL ? 4 :
+		     home->welcome.engine == TLOB_ENGINE_USER	? 2 :
+								  -1;
 	int r;
 
 	if (nfds != wanted)
@@ -157,7 +181,9 @@ static int make_guest(struct tlob_home *home, int *fds, int nfds)
 	sign(home->ledger);
 	home->agent = true;
 	home->engine = &tlob_engine_user;
-	return wanted == 4 ? make_bpf(home, fds) : 0;
+	if (home->welcome.engine == TLOB_ENGINE_BPF)
+		return make_bpf(home, fds);
+	return home->welcome.engine == TLOB_ENGINE_KERNEL ? make_module(home, fds) : 0;
 }
 
 int tlob_home_make_guest(struct tlob_home *home, int *fds, int nfds)
