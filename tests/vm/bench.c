@@ -90,40 +90,45 @@ static void print(const char *name, uint64_t ticks, uint64_t base)
 
 static void *hold(void *arg)
 {
-	int mine = open("/dev/rv", O_RDWR);
-
-	rv_start(mine, TLOB_BUDGET_MAX_NS, -1, 0);
+	check(rv_start(fd, TLOB_BUDGET_MAX_NS, -1, 0) == 0);
 	pthread_barrier_wait(arg);
 	for (;;)
 		pause();
 	return NULL;
 }
 
-static void with_monitored(unsigned int n, unsigned int *have)
+/* Until @n threads have a window open. */
+static void hold_windows(unsigned int n)
 {
+	static unsigned int have;
 	pthread_barrier_t barrier;
 	pthread_attr_t attr;
 	pthread_t thread;
-	char name[64];
 
 	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, 65536);
-	for (; *have < n; (*have)++) {
+	pthread_attr_setstacksize(&attr, 32768);
+	for (; have < n; have++) {
 		pthread_barrier_init(&barrier, NULL, 2);
 		if (pthread_create(&thread, &attr, hold, &barrier) != 0)
-			break;
+			return;
 		pthread_barrier_wait(&barrier);
 	}
-	snprintf(name, sizeof(name), "context switch, %u tasks monitored", rv_tasks());
-	print(name, median(switch_and_back), 0);
+}
+
+static void with_monitored(unsigned int n, uint64_t base)
+{
+	char name[64];
+
+	hold_windows(n);
+	snprintf(name, sizeof(name), "two switches, %u tasks monitored", rv_tasks());
+	print(name, median(switch_and_back), base);
 }
 
 int main(void)
 {
 	unsigned long at_start = file_offset(mark_start), at_stop = file_offset(mark_stop);
 	struct sched_param p = {10};
-	unsigned int have = 0;
-	uint64_t base, empty;
+	uint64_t base;
 	pthread_t other;
 
 	tlob_set_enabled(true);
@@ -140,17 +145,25 @@ int main(void)
 	print("two clock reads", base, base);
 	print("mapped start + stop", median(mapped_pair), base);
 
-	empty = median(uprobe_pair);
-	print("two calls", empty, 0);
-	write_file(TRACE_DIR "uprobe_events", "");
 	check(bind_ns(self(), at_start, at_stop, 10000 * MS) == 0);
-	print("uprobe pair of tlob", median(uprobe_pair), 0);
+	tlob_set_enabled(false);
+	check(bind_ns(self(), at_start, at_stop, 10000 * MS) == 0);
+	base = median(uprobe_pair);
+	print("uprobe pair that does nothing", base, base);
+	tlob_set_enabled(true);
+	print("uprobe pair of tlob", median(uprobe_pair), base);
 	check(unbind(self(), at_start) == 0);
 
 	pthread_create(&other, NULL, yield_too, NULL);
-	with_monitored(0, &have);
-	with_monitored(1000, &have);
-	with_monitored(10000, &have);
+	tlob_set_enabled(false);
+	base = median(switch_and_back);
+	print("two switches, monitor disabled", base, base);
+	tlob_set_enabled(true);
+	with_monitored(0, base);
+	with_monitored(1000, base);
+	with_monitored(10000, base);
+	check(rv_start(fd, TLOB_BUDGET_MAX_NS, -1, 0) == 0);
+	with_monitored(10000, base);
 	fflush(stdout);
 	return 0;
 }

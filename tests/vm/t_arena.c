@@ -452,7 +452,7 @@ int main(void)
 		T(kick_errors),
 		T(several_arenas),
 		T(a_taken_slot),
-		T(thread_clock),
+		ALSO(thread_clock, "sched_switch_accounting"),
 		T(in_time),
 		T(noticed_while_running),
 		T(noticed_while_sleeping),

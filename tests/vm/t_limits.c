@@ -51,8 +51,8 @@ static void stop_all_cleanup(void)
 
 int main(void)
 {
-	static const struct tap_test tests[] = {{"enospc", enospc},
-						{"stop_all_cleanup", stop_all_cleanup}};
+	static const struct tap_test tests[] = {
+		{"enospc", enospc}, {"stop_all_cleanup (reinit_clears_all)", stop_all_cleanup}};
 
 	rv = rv_open();
 	tlob_set_enabled(true);
