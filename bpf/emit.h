@@ -30,7 +30,7 @@ static __always_inline void sight_copy(struct tlob_sight *sight, struct tlob_win
 	sight->window.sleeping_ns = tlob_load(&w->sleeping_ns);
 }
 
-#define READ_ATTEMPTS 4
+#define READ_ATTEMPTS 64
 
 /* A thread that is switched on another CPU makes an attempt fail; only a scribbler makes all of them fail. */
 static __always_inline void read_clock(struct tlob_clock *c, __u64 now, struct tlob_split *split)
@@ -41,8 +41,8 @@ static __always_inline void read_clock(struct tlob_clock *c, __u64 now, struct t
 }
 
 /* Off the CPU, and by the clock asleep: since when has it been in a queue? Moves that part to waiting. */
-static __always_inline void look_into_queue(struct tlob_clock *c, struct task_struct *task, __u64 now,
-					    struct tlob_split *split)
+static __always_inline void look_into_queue(struct tlob_clock *c, struct task_struct *task,
+					    __u64 now, struct tlob_split *split)
 {
 	__u64 since = tlob_load(&c->since_ns);
 	__u64 waited;

@@ -65,7 +65,8 @@ static __always_inline bool thread_bounded(struct tlob_slot *slot)
 	return tlob_model_bounded(tlob_load(&slot->clock.state));
 }
 
-__noinline int scan_window(struct tlob_scan *scan, struct tlob_slot *slot, __u32 number, __u32 index)
+__noinline int scan_window(struct tlob_scan *scan, struct tlob_slot *slot, __u32 number,
+			   __u32 index)
 {
 	struct tlob_sight sight = {.slot = number, .index = index};
 	struct tlob_window *w;

@@ -55,7 +55,7 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, TLOB_BPF_ARENAS * TLOB_ARENA_SLOTS); /* set by the loader */
+	__uint(max_entries, TLOB_BPF_ARENAS *TLOB_ARENA_SLOTS); /* set by the loader */
 	__type(key, __u32);
 	__type(value, struct tlob_bpf_owner);
 } owners SEC(".maps");
@@ -73,9 +73,8 @@ __u64 records_dropped;
 static __always_inline struct tlob_slot *slot_at(__u32 arena, __u32 slot)
 {
 	__u32 outer = arena < TLOB_BPF_ARENAS ? arena : 0;
-	__u32 inner = arena < TLOB_BPF_ARENAS ?
-			      slot :
-			      (arena - TLOB_BPF_ARENAS) * TLOB_ARENA_SLOTS + slot;
+	__u32 inner = arena < TLOB_BPF_ARENAS ? slot :
+						(arena - TLOB_BPF_ARENAS) * TLOB_ARENA_SLOTS + slot;
 	void *map = bpf_map_lookup_elem(&arenas, &outer);
 
 	return map ? bpf_map_lookup_elem(map, &inner) : NULL;

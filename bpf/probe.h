@@ -326,7 +326,10 @@ static __noinline void close_window(struct tlob_thread *thread, struct tlob_slot
 	tlob_store(&slot->used, slot->used & ~(1u << index));
 	if (!slot->used)
 		skip_clear(slot);
-	if (was == TLOB_ARMED && sight.now > sight.window.deadline_ns) {
+	if (was == TLOB_EXPIRED) {
+		/* on another CPU, and that may have been after the time was read here */
+		sight.now = bpf_ktime_get_ns();
+	} else if (was == TLOB_ARMED && sight.now > sight.window.deadline_ns) {
 		sight.flags = TLOB_F_AT_STOP;
 		emit_own(&sight, slot, TLOB_REC_OVERRUN);
 		was = TLOB_EXPIRED;

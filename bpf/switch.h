@@ -36,7 +36,8 @@ static __always_inline void leave_cpu(struct tlob_clock *c, struct task_struct *
  * How long @task has waited since it left the CPU. Its last stamp starts anew whenever it is moved from one
  * queue to another; what it waited before that has been added to run_delay.
  */
-static __always_inline __u64 queued_ns(struct tlob_clock *c, struct task_struct *task, __u64 queue_now)
+static __always_inline __u64 queued_ns(struct tlob_clock *c, struct task_struct *task,
+				       __u64 queue_now)
 {
 	__u64 since = task->sched_info.last_queued;
 	__u64 waited = task->sched_info.run_delay - tlob_load(&c->queue_delay_ns);
@@ -55,7 +56,8 @@ static __always_inline void take_cpu(struct tlob_clock *c, struct task_struct *t
 		__u64 since = tlob_load(&c->since_ns), waited;
 
 		waited = queued_ns(c, task, queue_now ? queue_now : now - c->queue_skew_ns);
-		tlob_clock_step(c, TLOB_MODEL_EVENT_WAKEUP, now - since > waited ? now - waited : since);
+		tlob_clock_step(c, TLOB_MODEL_EVENT_WAKEUP,
+				now - since > waited ? now - waited : since);
 	}
 	tlob_clock_step(c, TLOB_MODEL_EVENT_SWITCH_IN, now);
 	tlob_store(&c->cpu, bpf_get_smp_processor_id());

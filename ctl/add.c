@@ -10,7 +10,16 @@
 #include "resolve.h"
 #include "session.h"
 
-static int add_override(struct tlobctl *ctl, const struct tlob_region_spec *spec, tlobctl_region_fn *fn, void *arg)
+static int fail_parse(int err, const char *text, const struct tlob_parse_error *why)
+{
+	if (!text[why->at])
+		return tlobctl_fail(err, "cannot understand region '%s': %s", text, why->why);
+	return tlobctl_fail(err, "cannot understand region '%s': %s, at '%s'", text, why->why,
+			    text + why->at);
+}
+
+static int add_override(struct tlobctl *ctl, const struct tlob_region_spec *spec,
+			tlobctl_region_fn *fn, void *arg)
 {
 	struct tlobctl_regions *r = &ctl->regions;
 	struct tlobctl_region region = {.name = spec->name, .budget_ns = spec->budget_ns};
@@ -19,8 +28,10 @@ static int add_override(struct tlobctl *ctl, const struct tlob_region_spec *spec
 	while (i < r->noverrides && strcmp(r->overrides[i].name, spec->name))
 		i++;
 	if (i == TLOB_MAX_OVERRIDES)
-		return tlobctl_fail(-ENOSPC, "cannot add region '%s': a session tells programs at most %d budgets", spec->name,
-				    TLOB_MAX_OVERRIDES);
+		return tlobctl_fail(
+			-ENOSPC,
+			"cannot add region '%s': a session tells programs at most %d budgets",
+			spec->name, TLOB_MAX_OVERRIDES);
 	if (i == r->noverrides)
 		r->noverrides++;
 	memcpy(r->overrides[i].name, spec->name, sizeof(r->overrides[i].name));
@@ -37,7 +48,8 @@ static int reserve(struct tlobctl *ctl, size_t n)
 	struct tlobctl_binding **bindings;
 
 	if (r->nbindings + n >= TLOBCTL_CALIBRATION_ID)
-		return tlobctl_fail(-ENOSPC, "cannot probe %zu more regions: a session has at most %d", n,
+		return tlobctl_fail(-ENOSPC,
+				    "cannot probe %zu more regions: a session has at most %d", n,
 				    TLOBCTL_CALIBRATION_ID - 1);
 	bindings = reallocarray(r->bindings, r->nbindings + n, sizeof(*bindings));
 	if (!bindings)
@@ -46,7 +58,8 @@ static int reserve(struct tlobctl *ctl, size_t n)
 	return 0;
 }
 
-static int make_bindings(struct tlobctl *ctl, struct tlobctl_site *sites, size_t n, uint64_t budget_ns)
+static int make_bindings(struct tlobctl *ctl, struct tlobctl_site *sites, size_t n,
+			 uint64_t budget_ns)
 {
 	struct tlobctl_regions *r = &ctl->regions;
 	int err = reserve(ctl, n);
@@ -81,7 +94,8 @@ static void tell(const struct tlobctl_binding *b, tlobctl_region_fn *fn, void *a
 	fn(&region, arg);
 }
 
-static int attach(struct tlobctl *ctl, struct tlobctl_site *sites, size_t n, const struct tlob_region_spec *spec)
+static int attach(struct tlobctl *ctl, struct tlobctl_site *sites, size_t n,
+		  const struct tlob_region_spec *spec)
 {
 	struct tlobctl_binding **fresh;
 	int err = make_bindings(ctl, sites, n, spec->budget_ns);
@@ -101,7 +115,8 @@ static int attach(struct tlobctl *ctl, struct tlobctl_site *sites, size_t n, con
 	return err;
 }
 
-static int add_probes(struct tlobctl *ctl, const struct tlob_region_spec *spec, tlobctl_region_fn *fn, void *arg)
+static int add_probes(struct tlobctl *ctl, const struct tlob_region_spec *spec,
+		      tlobctl_region_fn *fn, void *arg)
 {
 	/* a child that has yet to become the program is no help in finding its libraries */
 	pid_t pid = ctl->opts.children ? 0 : ctl->opts.pid;
@@ -110,8 +125,10 @@ static int add_probes(struct tlobctl *ctl, const struct tlob_region_spec *spec, 
 	int err;
 
 	if (!ctl->engine->attach)
-		return tlobctl_fail(-ENOTSUP, "cannot probe '%s': engine %s only measures programs that link libtlob; probes need engine bpf%s%s",
-				    spec->path, ctl->engine->name, *ctl->note ? ", but " : "", ctl->note);
+		return tlobctl_fail(
+			-ENOTSUP,
+			"cannot probe '%s': engine %s only measures programs that link libtlob; probes need engine bpf%s%s",
+			spec->path, ctl->engine->name, *ctl->note ? ", but " : "", ctl->note);
 	err = tlobctl_resolve(spec, pid, &sites, &n);
 	if (err)
 		return err;
@@ -134,7 +151,7 @@ int tlobctl_add(struct tlobctl *ctl, const char *text, tlobctl_region_fn *fn, vo
 		return tlobctl_fail(-ENOMEM, "out of memory for a region");
 	r = tlob_region_parse(text, spec, &why);
 	if (r)
-		tlobctl_fail(r, "cannot understand region '%s': %s, at '%s'", text, why.why, text + why.at);
+		fail_parse(r, text, &why);
 	else if (!*spec->path)
 		r = add_override(ctl, spec, fn, arg);
 	else

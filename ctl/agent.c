@@ -15,8 +15,9 @@
 #include "ledger.h"
 #include "session.h"
 
-#define MAX_FDS 4
+#define MAX_FDS 3
 #define ACCEPTS_AT_ONCE 64
+#define MESSAGES_AT_ONCE 64 /* of one client; nearly all just say that there are records */
 
 /* ---- messages to a client */
 
@@ -54,21 +55,72 @@ static int refuse(int fd)
 	return send_message(fd, &msg, sizeof(msg), NULL, 0);
 }
 
+/* ---- records that are left for later */
+
+/* The engine has had its turn with @client, and is not through. */
+static void put_off(struct tlobctl_agent *agent, struct tlobctl_client *client)
+{
+	if (client->put_off)
+		return;
+	client->put_off = true;
+	client->next_later = agent->later;
+	agent->later = client;
+	(void)!write(agent->later_fd, &(uint64_t){1}, sizeof(uint64_t));
+}
+
+static void take_off(struct tlobctl_agent *agent, const struct tlobctl_client *client)
+{
+	struct tlobctl_client **at = &agent->later;
+
+	while (*at && *at != client)
+		at = &(*at)->next_later;
+	if (*at)
+		*at = client->next_later;
+}
+
+static void collect(struct tlobctl *ctl, struct tlobctl_client *client)
+{
+	if (ctl->engine->wake(ctl, client))
+		put_off(&ctl->agent, client);
+}
+
+/* One more turn for each that waits for one. */
+static void later_ready(struct tlobctl *ctl, struct tlobctl_source *self)
+{
+	struct tlobctl_client *client = ctl->agent.later;
+	uint64_t count;
+
+	(void)self;
+	(void)!read(ctl->agent.later_fd, &count, sizeof(count));
+	ctl->agent.later = NULL;
+	while (client) {
+		struct tlobctl_client *next = client->next_later;
+
+		client->put_off = false;
+		collect(ctl, client);
+		client = next;
+	}
+}
+
+/* Nobody else has this descriptor, so that nobody can make a read or a write of it wait. */
+static int open_later(struct tlobctl *ctl)
+{
+	struct tlobctl_agent *agent = &ctl->agent;
+
+	agent->later_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (agent->later_fd < 0)
+		return tlobctl_fail(-errno, "cannot make an eventfd: %m");
+	agent->later_source.ready = later_ready;
+	return tlobctl_source_add(ctl, agent->later_fd, &agent->later_source);
+}
+
 /* ---- messages from a client. 0, or negative: drop it */
 
-static int make_shared(struct tlobctl *ctl, struct tlobctl_client *client, int *ledger_fd)
+static int make_shared(struct tlobctl_client *client, int *ledger_fd)
 {
 	struct tlob_ledger *ledger;
 	int r;
 
-	client->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (client->wake_fd < 0)
-		return tlobctl_fail(-errno, "cannot make an eventfd: %m");
-	if (ctl->engine->wake) {
-		r = tlobctl_source_add(ctl, client->wake_fd, &client->wake);
-		if (r)
-			return r;
-	}
 	r = tlobctl_ledger_new(ledger_fd, &ledger);
 	if (!r)
 		client->ledger = ledger;
@@ -80,35 +132,37 @@ static int welcome(struct tlobctl *ctl, struct tlobctl_client *client)
 	struct tlob_msg_welcome msg = {.head = head(TLOB_MSG_WELCOME),
 				       .engine = ctl->engine->kind,
 				       .noverrides = (uint32_t)ctl->regions.noverrides};
-	int fds[MAX_FDS] = {-1, -1, -1, -1}, r;
-	size_t nfds = 2;
+	int fds[MAX_FDS] = {-1, -1, -1}, r;
+	size_t nfds = 1;
 
 	memcpy(msg.overrides, ctl->regions.overrides, sizeof(msg.overrides));
-	r = make_shared(ctl, client, &fds[0]);
+	r = make_shared(client, &fds[0]);
 	if (r)
 		return refuse(client->fd) ? -EIO : r;
-	fds[1] = client->wake_fd;
 	if (ctl->engine->join) {
-		r = ctl->engine->join(ctl, client, &msg.arena, &fds[2], &fds[3]);
+		r = ctl->engine->join(ctl, client, &msg.arena, &fds[1], &fds[2]);
 		msg.arena.head = head(TLOB_MSG_ARENA);
-		nfds = 4;
+		nfds = 3;
 	}
 	if (!r)
 		r = send_message(client->fd, &msg, sizeof(msg), fds, nfds);
 	else
 		refuse(client->fd);
 	close(fds[0]);
-	if (fds[3] >= 0)
-		close(fds[3]);
+	if (fds[2] >= 0)
+		close(fds[2]);
 	return r;
 }
 
-static int on_hello(struct tlobctl *ctl, struct tlobctl_client *client, const struct tlob_msg_hello *hello)
+static int on_hello(struct tlobctl *ctl, struct tlobctl_client *client,
+		    const struct tlob_msg_hello *hello)
 {
 	if (client->ledger)
 		return -EPROTO;
-	if (client->pid <= 0 || !tlobctl_program_of(client->pid, client->program, sizeof(client->program)))
-		tlobctl_printable(client->program, sizeof(client->program), hello->program, sizeof(hello->program));
+	if (client->pid <= 0 ||
+	    !tlobctl_program_of(client->pid, client->program, sizeof(client->program)))
+		tlobctl_printable(client->program, sizeof(client->program), hello->program,
+				  sizeof(hello->program));
 	return welcome(ctl, client);
 }
 
@@ -119,7 +173,8 @@ static int on_grow(struct tlobctl *ctl, struct tlobctl_client *client)
 
 	if (!client->ledger || !ctl->engine->grow)
 		return -EPROTO;
-	if (client->narenas == TLOBCTL_MAX_ARENAS_OF_CLIENT || ctl->engine->grow(ctl, client, &msg, &arena))
+	if (client->narenas == TLOBCTL_MAX_ARENAS_OF_CLIENT ||
+	    ctl->engine->grow(ctl, client, &msg, &arena))
 		return refuse(client->fd);
 	msg.head = head(TLOB_MSG_ARENA);
 	r = send_message(client->fd, &msg, sizeof(msg), &arena, 1);
@@ -127,7 +182,16 @@ static int on_grow(struct tlobctl *ctl, struct tlobctl_client *client)
 	return r;
 }
 
-static int on_message(struct tlobctl *ctl, struct tlobctl_client *client, const void *buf, size_t bytes)
+static int on_wake(struct tlobctl *ctl, struct tlobctl_client *client)
+{
+	if (!client->ledger || !ctl->engine->wake)
+		return -EPROTO;
+	client->woken = true;
+	return 0;
+}
+
+static int on_message(struct tlobctl *ctl, struct tlobctl_client *client, const void *buf,
+		      size_t bytes)
 {
 	const struct tlob_msg *msg = buf;
 
@@ -141,6 +205,8 @@ static int on_message(struct tlobctl *ctl, struct tlobctl_client *client, const 
 		return on_hello(ctl, client, buf);
 	if (msg->type == TLOB_MSG_GROW && bytes == sizeof(*msg))
 		return on_grow(ctl, client);
+	if (msg->type == TLOB_MSG_WAKE && bytes == sizeof(*msg))
+		return on_wake(ctl, client);
 	return -EPROTO;
 }
 
@@ -155,26 +221,19 @@ static void client_ready(struct tlobctl *ctl, struct tlobctl_source *self)
 
 	if (tlobctl_agent_client(ctl, client->id) != client)
 		return; /* dropped while this was on its way */
-	/* no room for descriptors: those that a client sends are closed by the kernel */
-	n = recv(client->fd, &buf, sizeof(buf), MSG_DONTWAIT);
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
-	if (n <= 0 || on_message(ctl, client, &buf, (size_t)n))
-		tlobctl_agent_drop(ctl, client);
-}
-
-static void wake_ready(struct tlobctl *ctl, struct tlobctl_source *self)
-{
-	struct tlobctl_client *client =
-		(struct tlobctl_client *)((char *)self - offsetof(struct tlobctl_client, wake));
-	uint64_t count;
-
-	if (tlobctl_agent_client(ctl, client->id) != client)
-		return;
-	if (read(client->wake_fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
-		tlobctl_source_remove(ctl, client->wake_fd);
-	if (client->ledger)
-		ctl->engine->wake(ctl, client);
+	client->woken = false;
+	for (int i = 0; i < MESSAGES_AT_ONCE; i++) {
+		/* no room for descriptors: those that a client sends are closed by the kernel */
+		n = recv(client->fd, &buf, sizeof(buf), MSG_DONTWAIT);
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			break;
+		if (n <= 0 || on_message(ctl, client, &buf, (size_t)n)) {
+			tlobctl_agent_drop(ctl, client);
+			return;
+		}
+	}
+	if (client->woken && !client->put_off)
+		collect(ctl, client);
 }
 
 /* ---- coming and going */
@@ -213,9 +272,7 @@ static struct tlobctl_client *client_new(int fd)
 	if (!client)
 		return NULL;
 	client->source.ready = client_ready;
-	client->wake.ready = wake_ready;
 	client->fd = fd;
-	client->wake_fd = -1;
 	client->uid = (uid_t)-1;
 	if (!getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes)) {
 		client->uid = peer.uid;
@@ -227,8 +284,6 @@ static struct tlobctl_client *client_new(int fd)
 static void client_free(struct tlobctl_client *client)
 {
 	tlobctl_ledger_free(client->ledger);
-	if (client->wake_fd >= 0)
-		close(client->wake_fd);
 	close(client->fd);
 	free(client);
 }
@@ -301,8 +356,7 @@ void tlobctl_agent_drop(struct tlobctl *ctl, struct tlobctl_client *client)
 	}
 	*place = NULL;
 	tlobctl_source_remove(ctl, client->fd);
-	if (client->wake_fd >= 0)
-		tlobctl_source_remove(ctl, client->wake_fd);
+	take_off(&ctl->agent, client);
 	client->next_dead = ctl->agent.dead;
 	ctl->agent.dead = client;
 }
@@ -321,6 +375,8 @@ int tlobctl_agent_open(struct tlobctl *ctl, const char *where)
 {
 	int r = tlobctl_listener_open(&ctl->agent.listener, where);
 
+	if (!r)
+		r = open_later(ctl);
 	if (r)
 		return r;
 	ctl->agent.spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -335,6 +391,8 @@ void tlobctl_agent_close(struct tlobctl *ctl)
 			tlobctl_agent_drop(ctl, ctl->agent.clients[i]);
 	tlobctl_agent_bury(ctl);
 	tlobctl_listener_close(&ctl->agent.listener);
+	if (ctl->agent.later_fd >= 0)
+		close(ctl->agent.later_fd);
 	if (ctl->agent.spare_fd >= 0)
 		close(ctl->agent.spare_fd);
 }

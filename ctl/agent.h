@@ -23,8 +23,10 @@ struct tlobctl_source {
 
 struct tlobctl_client {
 	struct tlobctl_source source; /* the connection */
-	struct tlobctl_source wake; /* engine user: records in the ledger */
-	int fd, wake_fd; /* -1: none */
+	int fd;
+	bool woken; /* it has just said that there are records in its ledger */
+	bool put_off; /* engine user: it is on the agent's list of those */
+	struct tlobctl_client *next_later;
 	uint32_t id; /* what records say; never 0 */
 	uid_t uid;
 	pid_t pid; /* as this process sees it; 0: it does not */
@@ -40,6 +42,10 @@ struct tlobctl_agent {
 	struct tlobctl_listener listener;
 	struct tlobctl_source source;
 	int spare_fd;
+	/* clients whose records are not all collected yet, and what makes the session come back to them */
+	struct tlobctl_client *later;
+	struct tlobctl_source later_source;
+	int later_fd;
 	struct tlobctl_client *clients[TLOBCTL_MAX_CLIENTS]; /* by the low bits of the id */
 	uint32_t serial;
 	struct tlobctl_client *dead; /* freed when nobody can be looking at them any more */

@@ -74,8 +74,9 @@ double tlobctl_calibrate_slot(void)
 #if defined(__x86_64__)
 #define DUMMY(name, code) \
 	void name(void) __attribute__((visibility("hidden"))); \
-	__asm__(".pushsection .text\n.balign 64\n.globl " #name "\n.hidden " #name "\n.type " #name ",@function\n" #name \
-		":\n" code "\nret\n.size " #name ",.-" #name "\n.popsection\n")
+	__asm__(".pushsection .text\n.balign 64\n.globl " #name "\n.hidden " #name \
+		"\n.type " #name ",@function\n" #name ":\n" code "\nret\n.size " #name ",.-" #name \
+		"\n.popsection\n")
 DUMMY(tlobctl_nop5_a, ".byte 0x0f,0x1f,0x44,0x00,0x00");
 DUMMY(tlobctl_nop5_b, ".byte 0x0f,0x1f,0x44,0x00,0x00");
 DUMMY(tlobctl_push_a, "push %rbp\npop %rbp");
@@ -122,7 +123,8 @@ static int find_origin(struct dl_phdr_info *info, size_t size, void *arg)
 
 		if (p->p_type != PT_LOAD || o->address < start || o->address - start >= p->p_filesz)
 			continue;
-		strncpy(o->path, *info->dlpi_name ? info->dlpi_name : "/proc/self/exe", sizeof(o->path) - 1);
+		strncpy(o->path, *info->dlpi_name ? info->dlpi_name : "/proc/self/exe",
+			sizeof(o->path) - 1);
 		o->offset = o->address - start + p->p_offset;
 		return 1;
 	}
@@ -150,7 +152,8 @@ static double time_pairs(void (*start)(void), void (*stop)(void))
 /* Negative: could not be measured. */
 static double measure(struct tlobctl *ctl, enum tlobctl_probe_kind kind, bool to_return)
 {
-	struct origin start = {.address = (uintptr_t)dummies[kind][0]}, stop = {.address = (uintptr_t)dummies[kind][1]};
+	struct origin start = {.address = (uintptr_t)dummies[kind][0]},
+		      stop = {.address = (uintptr_t)dummies[kind][1]};
 	struct tlobctl_binding b = {.id = TLOBCTL_CALIBRATION_ID,
 				    .budget_ns = TLOB_BUDGET_MAX_NS,
 				    .name = "(calibration)",

@@ -38,12 +38,14 @@ int tlobctl_cgroup_open(uint64_t id)
 	int root = open_root(), fd, err;
 
 	if (root < 0)
-		return tlobctl_fail(-ENOENT, "cannot watch a cgroup: no cgroup v2 hierarchy is mounted");
+		return tlobctl_fail(-ENOENT,
+				    "cannot watch a cgroup: no cgroup v2 hierarchy is mounted");
 	memcpy(h.handle.f_handle, &id, sizeof(id));
 	fd = open_by_handle_at(root, &h.handle, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	err = errno;
 	close(root);
 	if (fd < 0)
-		return tlobctl_fail(-err, "cannot find the cgroup with id %llu: %s", (unsigned long long)id, strerror(err));
+		return tlobctl_fail(-err, "cannot find the cgroup with id %llu: %s",
+				    (unsigned long long)id, strerror(err));
 	return fd;
 }

@@ -37,7 +37,8 @@ static void check_kernel(struct answer *a)
 static void check_btf(struct answer *a)
 {
 	a->ok = !access("/sys/kernel/btf/vmlinux", R_OK);
-	snprintf(a->found, sizeof(a->found), "/sys/kernel/btf/vmlinux: %s", a->ok ? "there" : strerror(errno));
+	snprintf(a->found, sizeof(a->found), "/sys/kernel/btf/vmlinux: %s",
+		 a->ok ? "there" : strerror(errno));
 	a->remedy = "use a kernel built with CONFIG_DEBUG_INFO_BTF=y, and mount /sys";
 }
 
@@ -50,8 +51,9 @@ static void check_capability(struct answer *a, int cap)
 		snprintf(a->found, sizeof(a->found), "%s", a->ok ? "effective" : "not effective");
 	else
 		snprintf(a->found, sizeof(a->found), "effective, but only inside a user namespace");
-	a->remedy = runs_as_root_namespace() ? "run as root, or setcap cap_bpf,cap_perfmon+ep on the tlob binary" :
-					       "run the agent outside the user namespace; programs inside can join it";
+	a->remedy = runs_as_root_namespace() ?
+			    "run as root, or setcap cap_bpf,cap_perfmon+ep on the tlob binary" :
+			    "run the agent outside the user namespace; programs inside can join it";
 }
 
 static void check_cap_bpf(struct answer *a)
@@ -78,10 +80,13 @@ static void check_lockdown(struct answer *a)
 static void check_unprivileged(struct answer *a)
 {
 	char release[64], value[16] = "";
-	bool readable = tlobctl_read_line("/proc/sys/kernel/unprivileged_bpf_disabled", value, sizeof(value));
+	bool readable = tlobctl_read_line("/proc/sys/kernel/unprivileged_bpf_disabled", value,
+					  sizeof(value));
 
-	a->ok = tlobctl_kernel_release(release, sizeof(release)) >= 5019 || !readable || !strcmp(value, "0");
-	snprintf(a->found, sizeof(a->found), "unprivileged_bpf_disabled = %s%s", readable ? value : "?",
+	a->ok = tlobctl_kernel_release(release, sizeof(release)) >= 5019 || !readable ||
+		!strcmp(value, "0");
+	snprintf(a->found, sizeof(a->found), "unprivileged_bpf_disabled = %s%s",
+		 readable ? value : "?",
 		 a->ok ? "" : ": programs of other users fall back to engine user");
 	a->remedy = "Linux 5.19 or later, or sysctl kernel.unprivileged_bpf_disabled=0";
 }
@@ -92,7 +97,8 @@ static void check_load(struct answer *a)
 	struct tlobctl *ctl;
 
 	a->ok = tlobctl_open(&opts, &ctl) == 0;
-	snprintf(a->found, sizeof(a->found), "%s", a->ok ? "loaded, attached and removed again" : tlobctl_error());
+	snprintf(a->found, sizeof(a->found), "%s",
+		 a->ok ? "loaded, attached and removed again" : tlobctl_error());
 	a->remedy = "see the other rows";
 	if (a->ok)
 		tlobctl_close(ctl);
@@ -103,8 +109,10 @@ static void check_uprobes(struct answer *a)
 	char type[16];
 
 	a->ok = tlobctl_read_line("/sys/bus/event_source/devices/uprobe/type", type, sizeof(type));
-	snprintf(a->found, sizeof(a->found), a->ok ? "event source of type %s" : "no such event source%.0s", a->ok ? type : "");
-	a->remedy = "probes on unmodified programs need CONFIG_UPROBE_EVENTS=y; linked programs work without";
+	snprintf(a->found, sizeof(a->found),
+		 a->ok ? "event source of type %s" : "no such event source%.0s", a->ok ? type : "");
+	a->remedy =
+		"probes on unmodified programs need CONFIG_UPROBE_EVENTS=y; linked programs work without";
 }
 
 static void check_paranoid(struct answer *a)
@@ -148,8 +156,10 @@ static void check_user(struct answer *a)
 static void check_schedstat(struct answer *a)
 {
 	a->ok = !access("/proc/thread-self/schedstat", R_OK);
-	snprintf(a->found, sizeof(a->found), "/proc/thread-self/schedstat: %s", a->ok ? "there" : strerror(errno));
-	a->remedy = "mount /proc, and use a kernel with CONFIG_SCHED_INFO; without it waiting counts as sleeping";
+	snprintf(a->found, sizeof(a->found), "/proc/thread-self/schedstat: %s",
+		 a->ok ? "there" : strerror(errno));
+	a->remedy =
+		"mount /proc, and use a kernel with CONFIG_SCHED_INFO; without it waiting counts as sleeping";
 }
 
 static void check_fifo(struct answer *a)
@@ -159,9 +169,10 @@ static void check_fifo(struct answer *a)
 
 	getrlimit(RLIMIT_RTPRIO, &limit);
 	a->ok = nice || limit.rlim_cur >= 1;
-	snprintf(a->found, sizeof(a->found), "CAP_SYS_NICE %s, RLIMIT_RTPRIO %llu", nice ? "effective" : "not effective",
-		 (unsigned long long)limit.rlim_cur);
-	a->remedy = "without real-time priority a busy CPU delays the notice of an overrun: ulimit -r 1, or CAP_SYS_NICE";
+	snprintf(a->found, sizeof(a->found), "CAP_SYS_NICE %s, RLIMIT_RTPRIO %llu",
+		 nice ? "effective" : "not effective", (unsigned long long)limit.rlim_cur);
+	a->remedy =
+		"without real-time priority a busy CPU delays the notice of an overrun: ulimit -r 1, or CAP_SYS_NICE";
 }
 
 static const struct row {
@@ -189,7 +200,8 @@ int tlobctl_doctor(tlobctl_check_fn *fn, void *arg)
 {
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
 		struct answer a = {.remedy = ""};
-		struct tlobctl_check check = {.engine = rows[i].engine, .what = rows[i].what, .needed = rows[i].needed};
+		struct tlobctl_check check = {
+			.engine = rows[i].engine, .what = rows[i].what, .needed = rows[i].needed};
 		int r;
 
 		rows[i].check(&a);

@@ -3,6 +3,7 @@
 #ifndef TLOBCTL_ENGINE_H
 #define TLOBCTL_ENGINE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,14 +21,18 @@ struct tlobctl_engine_ops {
 	void (*close)(struct tlobctl *ctl);
 	/* A program joined: what it needs besides its ledger. @kick stays the engine's; *@arena is the caller's to close. NULL:
 	 * nothing. */
-	int (*join)(struct tlobctl *ctl, struct tlobctl_client *client, struct tlob_msg_arena *msg, int *kick,
-		    int *arena);
+	int (*join)(struct tlobctl *ctl, struct tlobctl_client *client, struct tlob_msg_arena *msg,
+		    int *kick, int *arena);
 	/* It wants one more arena. NULL: engines without arenas. */
-	int (*grow)(struct tlobctl *ctl, struct tlobctl_client *client, struct tlob_msg_arena *msg, int *arena);
+	int (*grow)(struct tlobctl *ctl, struct tlobctl_client *client, struct tlob_msg_arena *msg,
+		    int *arena);
 	/* After answers: be ready for the next question. May take some milliseconds. NULL: always is. */
 	void (*prepare)(struct tlobctl *ctl);
-	/* Its wake descriptor was written. NULL: engines that need none. */
-	void (*wake)(struct tlobctl *ctl, struct tlobctl_client *client);
+	/*
+	 * It says that there are records. True: not through yet, come back when the others have had
+	 * their turn. NULL: engines that need no telling.
+	 */
+	bool (*wake)(struct tlobctl *ctl, struct tlobctl_client *client);
 	/* It has gone; what it left behind is handed out first. */
 	void (*leave)(struct tlobctl *ctl, struct tlobctl_client *client);
 
@@ -35,8 +40,8 @@ struct tlobctl_engine_ops {
 	int (*attach)(struct tlobctl *ctl, struct tlobctl_binding **bindings, size_t n);
 	void (*detach)(struct tlobctl *ctl, struct tlobctl_binding *binding);
 	/* Adds what was counted to @stat and @hist. */
-	void (*tally)(struct tlobctl *ctl, const struct tlobctl_binding *binding, struct tlobctl_stat *stat,
-		      struct tlob_hist *hist);
+	void (*tally)(struct tlobctl *ctl, const struct tlobctl_binding *binding,
+		      struct tlobctl_stat *stat, struct tlob_hist *hist);
 };
 
 extern const struct tlobctl_engine_ops tlobctl_engine_bpf;

@@ -24,8 +24,8 @@ int tlobctl_bpf_arena_new(struct tlobctl_bpf_arena *arena, uint32_t pieces)
 	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE | BPF_F_INNER_MAP);
 	size_t bytes = pieces * TLOB_ARENA_BYTES;
 	void *entries;
-	int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "tlob_arena", sizeof(uint32_t), sizeof(union tlob_arena_entry),
-				pieces * TLOB_ARENA_SLOTS, &opts);
+	int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "tlob_arena", sizeof(uint32_t),
+				sizeof(union tlob_arena_entry), pieces * TLOB_ARENA_SLOTS, &opts);
 
 	if (fd < 0)
 		return tlobctl_fail(-errno, "cannot make an arena of %zu bytes: %m", bytes);
@@ -56,7 +56,7 @@ void tlobctl_bpf_arena_free(struct tlobctl_bpf_arena *arena, uint32_t pieces)
 		return;
 	for (uint32_t i = 0; i < pieces * TLOB_ARENA_SLOTS; i++) {
 		if (i % TLOB_ARENA_SLOTS == 0)
-			tlob_store_release(&arena->entries[i].head.closed, 1);
+			tlob_arena_close(&arena->entries[i].head);
 		else
 			cancel_windows(&arena->entries[i].slot);
 	}
@@ -77,7 +77,8 @@ static int publish(struct tlobctl_bpf *bpf, const uint32_t *keys, const int *fds
 		return 0;
 	for (uint32_t i = 0; i < n; i++)
 		if (bpf_map_update_elem(map, &keys[i], &fds[i], BPF_ANY))
-			return tlobctl_fail(-errno, "cannot add an arena to those of engine bpf: %m");
+			return tlobctl_fail(-errno,
+					    "cannot add an arena to those of engine bpf: %m");
 	return 0;
 }
 
@@ -130,7 +131,8 @@ static int make_cookie(__u64 *cookie)
 	return 0;
 }
 
-int tlobctl_bpf_grow(struct tlobctl *ctl, struct tlobctl_client *client, struct tlob_msg_arena *msg, int *arena)
+int tlobctl_bpf_grow(struct tlobctl *ctl, struct tlobctl_client *client, struct tlob_msg_arena *msg,
+		     int *arena)
 {
 	struct tlobctl_bpf *bpf = tlobctl_bpf_of(ctl);
 	struct tlob_bpf_agent call = {.op = TLOB_BPF_OPEN, .client = client->id};
@@ -159,8 +161,8 @@ int tlobctl_bpf_grow(struct tlobctl *ctl, struct tlobctl_client *client, struct 
 	return 0;
 }
 
-int tlobctl_bpf_join(struct tlobctl *ctl, struct tlobctl_client *client, struct tlob_msg_arena *msg, int *kick,
-		     int *arena)
+int tlobctl_bpf_join(struct tlobctl *ctl, struct tlobctl_client *client, struct tlob_msg_arena *msg,
+		     int *kick, int *arena)
 {
 	*kick = bpf_program__fd(tlobctl_bpf_of(ctl)->skel->progs.kick);
 	return tlobctl_bpf_grow(ctl, client, msg, arena);

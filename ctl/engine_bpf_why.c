@@ -55,25 +55,33 @@ int tlobctl_bpf_explain(int err, const struct tlobctl_bpf_features *features, co
 
 	tlobctl_lockdown(lockdown, sizeof(lockdown));
 	if (version && version < 5017)
-		return tlobctl_fail(err, "engine bpf does not work on Linux %s: it needs 5.17 or later" ALTERNATIVE, release);
+		return tlobctl_fail(
+			err,
+			"engine bpf does not work on Linux %s: it needs 5.17 or later" ALTERNATIVE,
+			release);
 	if (missing)
-		return tlobctl_fail(err,
-				    "engine bpf cannot load its programs: this process lacks %s. Run it as root, or give "
-				    "the tlob binary cap_bpf,cap_perfmon with setcap" ALTERNATIVE,
-				    missing);
+		return tlobctl_fail(
+			err,
+			"engine bpf cannot load its programs: this process lacks %s. Run it as root, or give "
+			"the tlob binary cap_bpf,cap_perfmon with setcap" ALTERNATIVE,
+			missing);
 	if (err == -EPERM && tlobctl_in_user_namespace())
-		return tlobctl_fail(err,
-				    "engine bpf cannot load its programs from inside a user namespace (a rootless container?). "
-				    "Run the agent outside, programs inside can join it" ALTERNATIVE);
+		return tlobctl_fail(
+			err,
+			"engine bpf cannot load its programs from inside a user namespace (a rootless container?). "
+			"Run the agent outside, programs inside can join it" ALTERNATIVE);
 	if (!strcmp(lockdown, "confidentiality"))
-		return tlobctl_fail(err,
-				    "engine bpf cannot load its programs: kernel lockdown is set to confidentiality. Boot with "
-				    "lockdown=integrity" ALTERNATIVE);
+		return tlobctl_fail(
+			err,
+			"engine bpf cannot load its programs: kernel lockdown is set to confidentiality. Boot with "
+			"lockdown=integrity" ALTERNATIVE);
 	if (!features->btf)
-		return tlobctl_fail(err,
-				    "engine bpf needs the kernel's type information, and /sys/kernel/btf/vmlinux cannot be read. "
-				    "Use a kernel built with CONFIG_DEBUG_INFO_BTF=y" ALTERNATIVE);
+		return tlobctl_fail(
+			err,
+			"engine bpf needs the kernel's type information, and /sys/kernel/btf/vmlinux cannot be read. "
+			"Use a kernel built with CONFIG_DEBUG_INFO_BTF=y" ALTERNATIVE);
 	summarize(summary, sizeof(summary), log);
-	return tlobctl_fail(err, "engine bpf cannot load its programs on Linux %s (%s): %s" ALTERNATIVE, release,
-			    strerror(-err), summary);
+	return tlobctl_fail(err,
+			    "engine bpf cannot load its programs on Linux %s (%s): %s" ALTERNATIVE,
+			    release, strerror(-err), summary);
 }

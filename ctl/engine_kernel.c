@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Engine kernel, the agent's side. Each program gets a descriptor of /dev/rv of its own, maps its arenas from it, and calls the
- * kernel through it; the agent keeps the same descriptor and reads the records from it.
+ * Engine kernel, the agent's side. Each program gets a descriptor of /dev/rv of its own, maps its arenas from it, and calls
+ * the kernel through it. Its records go to another one, which the program never sees: what both hold, each could make
+ * the other wait with.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,7 +26,8 @@
 struct guest {
 	struct tlobctl_source source; /* records; first member */
 	struct guest *next;
-	int fd;
+	int ring; /* where the records come */
+	int kick; /* the program's; only kept */
 	uint32_t client;
 };
 
@@ -134,7 +136,7 @@ static void hand_out(struct tlobctl *ctl, const struct guest *g, struct tlob_rec
 static void drain(struct tlobctl *ctl, const struct guest *g)
 {
 	struct tlob_record records[RECORDS_AT_ONCE];
-	ssize_t n = read(g->fd, records, sizeof(records));
+	ssize_t n = read(g->ring, records, sizeof(records));
 
 	for (ssize_t i = 0; i < n / (ssize_t)sizeof(records[0]); i++)
 		hand_out(ctl, g, &records[i]);
@@ -144,11 +146,34 @@ static void guest_ready(struct tlobctl *ctl, struct tlobctl_source *self)
 {
 	struct guest *g = (struct guest *)self; /* its first member */
 
-	if (g->fd >= 0)
+	if (g->ring >= 0)
 		drain(ctl, g);
 }
 
 /* ---- programs */
+
+static void guest_close(struct guest *g)
+{
+	if (g->ring >= 0)
+		close(g->ring);
+	if (g->kick >= 0)
+		close(g->kick);
+	g->ring = g->kick = -1;
+}
+
+static int guest_open(struct tlobctl *ctl, struct guest *g, int *arena)
+{
+	g->ring = open(DEVICE, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+	g->kick = open(DEVICE, O_RDWR | O_CLOEXEC);
+	if (g->ring < 0 || g->kick < 0)
+		return tlobctl_fail(-errno, "cannot open " DEVICE " for a program: %m");
+	if (ioctl(g->kick, TLOB_IOCTL_NOTIFY, &g->ring))
+		return tlobctl_fail(-errno, "cannot direct the records of a program here: %m");
+	*arena = fcntl(g->kick, F_DUPFD_CLOEXEC, 0);
+	if (*arena < 0)
+		return tlobctl_fail(-errno, "cannot pass " DEVICE " to a program: %m");
+	return tlobctl_source_add(ctl, g->ring, &g->source);
+}
 
 static int kernel_join(struct tlobctl *ctl, struct tlobctl_client *client,
 		       struct tlob_msg_arena *msg, int *kick, int *arena)
@@ -161,22 +186,14 @@ static int kernel_join(struct tlobctl *ctl, struct tlobctl_client *client,
 		return tlobctl_fail(-ENOMEM, "out of memory for a program");
 	g->source.ready = guest_ready;
 	g->client = client->id;
-	g->fd = open(DEVICE, O_RDWR | O_CLOEXEC | O_NONBLOCK);
-	r = g->fd < 0 ? tlobctl_fail(-errno, "cannot open " DEVICE " for a program: %m") :
-			tlobctl_source_add(ctl, g->fd, &g->source);
-	if (!r) {
-		*arena = fcntl(g->fd, F_DUPFD_CLOEXEC, 0);
-		if (*arena < 0)
-			r = tlobctl_fail(-errno, "cannot pass " DEVICE " to a program: %m");
-	}
+	r = guest_open(ctl, g, arena);
 	if (r) {
-		if (g->fd >= 0)
-			close(g->fd);
+		guest_close(g);
 		free(g);
 		return r;
 	}
 	msg->arena = 0;
-	*kick = g->fd;
+	*kick = g->kick;
 	g->next = k->guests;
 	k->guests = g;
 	return 0;
@@ -203,9 +220,8 @@ static void kernel_leave(struct tlobctl *ctl, struct tlobctl_client *client)
 			continue;
 		for (int i = 0; i < TLOB_RING_DEFAULT_CAPACITY / RECORDS_AT_ONCE + 1; i++)
 			drain(ctl, g);
-		tlobctl_source_remove(ctl, g->fd);
-		close(g->fd);
-		g->fd = -1;
+		tlobctl_source_remove(ctl, g->ring);
+		guest_close(g);
 		*at = g->next;
 		g->next = k->gone;
 		k->gone = g;
@@ -228,7 +244,7 @@ static void kernel_close(struct tlobctl *ctl)
 		struct guest *g = k->guests;
 
 		k->guests = g->next;
-		close(g->fd);
+		guest_close(g);
 		free(g);
 	}
 	bury(k);

@@ -3,11 +3,7 @@
  * Engine user, the agent's side. The programs measure themselves; here their records are collected from the rings in
  * their ledgers, checked, and given the identity that the socket vouches for.
  */
-#include <errno.h>
-#include <unistd.h>
-
 #include "clock.h"
-#include "error.h"
 #include "ledger.h"
 #include "session.h"
 
@@ -25,9 +21,11 @@ static void user_close(struct tlobctl *ctl)
 /* Make a record of foreign making one that its readers can rely on. False: it is none. */
 static bool vet(const struct tlobctl_client *client, struct tlob_record *r)
 {
-	const uint16_t known = TLOB_F_AT_STOP | TLOB_F_ABANDONED | TLOB_F_ESTIMATED | TLOB_F_SPOILED | TLOB_F_CANCELLED;
+	const uint16_t known = TLOB_F_AT_STOP | TLOB_F_ABANDONED | TLOB_F_ESTIMATED |
+			       TLOB_F_SPOILED | TLOB_F_CANCELLED;
 
-	if ((r->type != TLOB_REC_OVERRUN && r->type != TLOB_REC_CLOSE) || r->region >= TLOB_MAX_REGIONS)
+	if ((r->type != TLOB_REC_OVERRUN && r->type != TLOB_REC_CLOSE) ||
+	    r->region >= TLOB_MAX_REGIONS)
 		return false;
 	r->flags &= known;
 	r->client = client->id;
@@ -45,25 +43,32 @@ static bool vet(const struct tlobctl_client *client, struct tlob_record *r)
 	return true;
 }
 
-static void user_wake(struct tlobctl *ctl, struct tlobctl_client *client)
+static bool user_wake(struct tlobctl *ctl, struct tlobctl_client *client)
 {
 	struct tlob_record record;
 
 	for (unsigned int i = 0; i < TLOB_LEDGER_RING_CAPACITY; i++) {
 		if (!tlobctl_ledger_pop(client->ledger, &record))
-			return;
+			return false;
 		if (vet(client, &record))
 			tlobctl_deliver(ctl, &record);
 	}
-	/* more than the ring holds: it goes on writing; the others first, then again */
-	(void)!write(client->wake_fd, &(uint64_t){1}, sizeof(uint64_t));
+	return true; /* more than the ring holds: it goes on writing */
 }
 
+/* Its memory may still be written to by another process: what the ring holds is looked at, and no more. */
 static void user_leave(struct tlobctl *ctl, struct tlobctl_client *client)
 {
-	user_wake(ctl, client);
-	for (unsigned int i = 0; i < TLOB_LEDGER_RING_CAPACITY && tlobctl_ledger_skip(client->ledger); i++)
-		user_wake(ctl, client);
+	struct tlob_record record;
+
+	for (unsigned int i = 0; i < 2 * TLOB_LEDGER_RING_CAPACITY; i++) {
+		if (tlobctl_ledger_pop(client->ledger, &record)) {
+			if (vet(client, &record))
+				tlobctl_deliver(ctl, &record);
+		} else if (!tlobctl_ledger_skip(client->ledger)) {
+			return;
+		}
+	}
 }
 
 const struct tlobctl_engine_ops tlobctl_engine_user = {

@@ -32,7 +32,8 @@ static int make_file(void)
 		return tlobctl_fail(-errno, "cannot make a ledger (memfd_create): %m");
 	if (!ftruncate(fd, (off_t)TLOB_LEDGER_BYTES) && !fcntl(fd, F_ADD_SEALS, seals))
 		return fd;
-	err = tlobctl_fail(-errno, "cannot size and seal a ledger of %llu bytes: %m", TLOB_LEDGER_BYTES);
+	err = tlobctl_fail(-errno, "cannot size and seal a ledger of %llu bytes: %m",
+			   TLOB_LEDGER_BYTES);
 	close(fd);
 	return err;
 }
@@ -46,7 +47,8 @@ int tlobctl_ledger_new(int *fd, struct tlob_ledger **ledger)
 		return file;
 	l = mmap(NULL, TLOB_LEDGER_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
 	if (l == MAP_FAILED) {
-		err = tlobctl_fail(-errno, "cannot map a ledger of %llu bytes: %m", TLOB_LEDGER_BYTES);
+		err = tlobctl_fail(-errno, "cannot map a ledger of %llu bytes: %m",
+				   TLOB_LEDGER_BYTES);
 		close(file);
 		return err;
 	}
@@ -65,8 +67,10 @@ void tlobctl_ledger_free(struct tlob_ledger *ledger)
 		munmap(ledger, TLOB_LEDGER_BYTES);
 }
 
-bool tlobctl_ledger_region(struct tlob_ledger *ledger, uint32_t index, struct tlobctl_ledger_region *out)
+bool tlobctl_ledger_region(struct tlob_ledger *ledger, uint32_t index,
+			   struct tlobctl_ledger_region *out)
 {
+	char name[TLOB_NAME_BYTES], file[TLOB_FILE_BYTES];
 	struct tlob_ledger_region *r;
 
 	if (index >= TLOB_MAX_REGIONS)
@@ -74,8 +78,12 @@ bool tlobctl_ledger_region(struct tlob_ledger *ledger, uint32_t index, struct tl
 	r = &ledger->regions[index];
 	if (!tlob_load_acquire(&r->ready))
 		return false;
-	tlobctl_printable(out->name, sizeof(out->name), r->name, sizeof(r->name));
-	tlobctl_printable(out->file, sizeof(out->file), r->file, sizeof(r->file));
+	/* what is looked at must be what is taken: the program may write between the two */
+	memcpy(name, r->name, sizeof(name));
+	memcpy(file, r->file, sizeof(file));
+	__asm__ volatile("" : : : "memory");
+	tlobctl_printable(out->name, sizeof(out->name), name, sizeof(name));
+	tlobctl_printable(out->file, sizeof(out->file), file, sizeof(file));
 	out->line = tlob_load(&r->line);
 	out->budget_ns = tlob_load(&r->budget_ns);
 	out->overruns = tlob_load(&r->overruns);

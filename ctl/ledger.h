@@ -26,7 +26,8 @@ struct tlobctl_ledger_region {
 int tlobctl_ledger_new(int *fd, struct tlob_ledger **ledger);
 void tlobctl_ledger_free(struct tlob_ledger *ledger);
 /* False if the program has not defined region @index. */
-bool tlobctl_ledger_region(struct tlob_ledger *ledger, uint32_t index, struct tlobctl_ledger_region *out);
+bool tlobctl_ledger_region(struct tlob_ledger *ledger, uint32_t index,
+			   struct tlobctl_ledger_region *out);
 /* Adds all shards of region @index to @into. */
 void tlobctl_ledger_hist(struct tlob_ledger *ledger, uint32_t index, struct tlob_hist *into);
 /* The oldest record of the ring; false if there is none. */

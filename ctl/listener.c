@@ -23,8 +23,10 @@ static int address_of(const char *where, struct sockaddr_un *address, socklen_t 
 	memset(address, 0, sizeof(*address));
 	address->sun_family = AF_UNIX;
 	if (length < 2 || length >= sizeof(address->sun_path))
-		return tlobctl_fail(-ENAMETOOLONG, "cannot listen at '%s': a socket's name has 2 to %zu characters", where,
-				    sizeof(address->sun_path) - 1);
+		return tlobctl_fail(
+			-ENAMETOOLONG,
+			"cannot listen at '%s': a socket's name has 2 to %zu characters", where,
+			sizeof(address->sun_path) - 1);
 	memcpy(address->sun_path, where, length);
 	*bytes = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + 1);
 	if (*where == '@') {
@@ -39,19 +41,31 @@ static int fail_in_use(const char *where, int probe)
 	struct ucred peer = {0};
 	socklen_t bytes = sizeof(peer);
 
-	if (probe >= 0 && !getsockopt(probe, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) && peer.pid > 0)
-		return tlobctl_fail(-EADDRINUSE,
-				    "cannot listen at '%s': process %d does already; stop it, or choose another socket", where,
-				    (int)peer.pid);
-	return tlobctl_fail(-EADDRINUSE, "cannot listen at '%s': another process does already; choose another socket",
-			    where);
+	if (probe >= 0 && !getsockopt(probe, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) &&
+	    peer.pid > 0)
+		return tlobctl_fail(
+			-EADDRINUSE,
+			"cannot listen at '%s': process %d does already; stop it, or choose another socket",
+			where, (int)peer.pid);
+	return tlobctl_fail(
+		-EADDRINUSE,
+		"cannot listen at '%s': another process does already; choose another socket",
+		where);
 }
 
-/* 0 if nobody listens at @address. */
+/* 0 if nothing is at @address, or a socket that nobody listens on. */
 static int check_stale(const char *where, const struct sockaddr_un *address, socklen_t bytes)
 {
-	int probe = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), err;
+	struct stat st;
+	int probe, err;
 
+	if (lstat(where, &st))
+		return errno == ENOENT ? 0 :
+					 tlobctl_fail(-errno, "cannot listen at '%s': %m", where);
+	if (!S_ISSOCK(st.st_mode)) /* connect() would say the same of it as of a stale socket */
+		return tlobctl_fail(-EEXIST, "cannot listen at '%s': it exists and is no socket",
+				    where);
+	probe = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (probe < 0)
 		return tlobctl_fail(-errno, "cannot make a socket: %m");
 	if (!connect(probe, (const struct sockaddr *)address, bytes) || errno == EAGAIN)
@@ -59,7 +73,9 @@ static int check_stale(const char *where, const struct sockaddr_un *address, soc
 	else if (errno == ECONNREFUSED || errno == ENOENT)
 		err = 0;
 	else
-		err = tlobctl_fail(-errno, "cannot listen at '%s': it exists and is no socket of an agent (%m)", where);
+		err = tlobctl_fail(-errno,
+				   "cannot listen at '%s': it is a socket of something else (%m)",
+				   where);
 	close(probe);
 	return err;
 }
@@ -81,7 +97,8 @@ static int lock_folder(const char *path)
 		return tlobctl_fail(-errno, "cannot make folder '%s' for the socket: %m", folder);
 	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0 || flock(fd, LOCK_EX)) {
-		int err = tlobctl_fail(-errno, "cannot open and lock folder '%s' of the socket: %m", folder);
+		int err = tlobctl_fail(-errno, "cannot open and lock folder '%s' of the socket: %m",
+				       folder);
 
 		if (fd >= 0)
 			close(fd);
@@ -90,7 +107,8 @@ static int lock_folder(const char *path)
 	return fd;
 }
 
-static int bind_path(struct tlobctl_listener *l, const char *where, const struct sockaddr_un *address, socklen_t bytes)
+static int bind_path(struct tlobctl_listener *l, const char *where,
+		     const struct sockaddr_un *address, socklen_t bytes)
 {
 	int folder = lock_folder(where), err;
 	struct stat st;
@@ -116,7 +134,8 @@ out:
 	return err;
 }
 
-static int bind_abstract(struct tlobctl_listener *l, const char *where, const struct sockaddr_un *address, socklen_t bytes)
+static int bind_abstract(struct tlobctl_listener *l, const char *where,
+			 const struct sockaddr_un *address, socklen_t bytes)
 {
 	if (!bind(l->fd, (const struct sockaddr *)address, bytes) && !listen(l->fd, BACKLOG))
 		return 0;
@@ -155,7 +174,8 @@ void tlobctl_listener_close(struct tlobctl_listener *listener)
 
 	if (listener->fd < 0)
 		return;
-	if (*listener->path && !lstat(listener->path, &st) && st.st_dev == listener->dev && st.st_ino == listener->ino)
+	if (*listener->path && !lstat(listener->path, &st) && st.st_dev == listener->dev &&
+	    st.st_ino == listener->ino)
 		unlink(listener->path);
 	close(listener->fd);
 	listener->fd = -1;

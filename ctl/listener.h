@@ -8,7 +8,8 @@
 
 struct tlobctl_listener {
 	int fd; /* -1: none */
-	char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)]; /* "": abstract, nothing to remove */
+	char path[sizeof(
+		((struct sockaddr_un *)NULL)->sun_path)]; /* "": abstract, nothing to remove */
 	dev_t dev;
 	ino_t ino;
 };

@@ -24,7 +24,8 @@ static int mark_process(struct tlobctl_bpf *bpf, pid_t pid)
 	if (fd < 0)
 		return tlobctl_fail(-errno, "cannot watch process %d: %m", (int)pid);
 	if (bpf_map_update_elem(bpf_map__fd(bpf->skel->maps.chosen), &fd, &mark, BPF_ANY))
-		r = tlobctl_fail(-errno, "cannot mark process %d as the one to watch: %m", (int)pid);
+		r = tlobctl_fail(-errno, "cannot mark process %d as the one to watch: %m",
+				 (int)pid);
 	close(fd);
 	return r;
 }
@@ -51,9 +52,11 @@ int tlobctl_bpf_filters(struct tlobctl *ctl, struct tlobctl_bpf *bpf)
 	if (!r && ctl->opts.pid)
 		r = mark_process(bpf, ctl->opts.pid);
 	if (!r && bpf->skel->progs.sched_process_fork && ctl->opts.pid && ctl->opts.children) {
-		bpf->skel->links.sched_process_fork = bpf_program__attach(bpf->skel->progs.sched_process_fork);
+		bpf->skel->links.sched_process_fork =
+			bpf_program__attach(bpf->skel->progs.sched_process_fork);
 		if (!bpf->skel->links.sched_process_fork)
-			r = tlobctl_fail(-errno, "cannot follow the children of process %d: %m", (int)ctl->opts.pid);
+			r = tlobctl_fail(-errno, "cannot follow the children of process %d: %m",
+					 (int)ctl->opts.pid);
 	}
 	return r;
 }
@@ -69,12 +72,14 @@ static int open_pieces(struct tlobctl_bpf *bpf)
 		int r = tlobctl_bpf_call(bpf, &call);
 
 		if (r)
-			return tlobctl_fail(r, "cannot open slots for probed threads: %s", strerror(-r));
+			return tlobctl_fail(r, "cannot open slots for probed threads: %s",
+					    strerror(-r));
 		for (uint32_t i = 1; i < TLOB_ARENA_SLOTS; i++) {
 			uint32_t entry = piece * TLOB_ARENA_SLOTS + i;
 
 			if (bpf_map_update_elem(slots, NULL, &entry, BPF_ANY))
-				return tlobctl_fail(-errno, "cannot set up slots for probed threads: %m");
+				return tlobctl_fail(-errno,
+						    "cannot set up slots for probed threads: %m");
 		}
 	}
 	return 0;
@@ -99,7 +104,8 @@ static int open_probes(struct tlobctl_bpf *bpf)
 	if (!r && bpf_program__autoload(s->progs.irq_work_exit)) {
 		s->links.irq_work_exit = bpf_program__attach(s->progs.irq_work_exit);
 		if (!s->links.irq_work_exit)
-			r = tlobctl_fail(-errno, "cannot attach to the interrupt that sets timers: %m");
+			r = tlobctl_fail(-errno,
+					 "cannot attach to the interrupt that sets timers: %m");
 	}
 	if (r)
 		tlobctl_bpf_arena_free(&bpf->arenas[0], bpf->pieces);
@@ -120,17 +126,20 @@ static int make_tallies(struct tlobctl_bpf *bpf, struct tlobctl_binding **bindin
 	if (!keys || !fds)
 		r = tlobctl_fail(-ENOMEM, "out of memory for %zu probes", n);
 	for (size_t i = 0; i < n && !r; i++) {
-		fds[i] = bpf_map_create(BPF_MAP_TYPE_ARRAY, "tlob_tally", sizeof(uint32_t), sizeof(struct tlob_bpf_tally),
-					bpf->shards, &opts);
+		fds[i] = bpf_map_create(BPF_MAP_TYPE_ARRAY, "tlob_tally", sizeof(uint32_t),
+					sizeof(struct tlob_bpf_tally), bpf->shards, &opts);
 		if (fds[i] < 0)
-			r = tlobctl_fail(-errno, "cannot make a histogram for region '%s': %m", bindings[i]->name);
+			r = tlobctl_fail(-errno, "cannot make a histogram for region '%s': %m",
+					 bindings[i]->name);
 		keys[i] = bindings[i]->id;
 		bindings[i]->tally_fd = fds[i];
 	}
 	if (!r && bpf_map_update_batch(map, keys, fds, &done, NULL))
 		for (size_t i = 0; i < n && !r; i++)
 			if (bpf_map_update_elem(map, &keys[i], &fds[i], BPF_ANY))
-				r = tlobctl_fail(-errno, "cannot add the histogram of region '%s': %m", bindings[i]->name);
+				r = tlobctl_fail(-errno,
+						 "cannot add the histogram of region '%s': %m",
+						 bindings[i]->name);
 	free(keys);
 	free(fds);
 	return r;
@@ -153,19 +162,25 @@ static uint64_t offset_of(const struct side *side, const struct tlobctl_binding 
 
 static int fail_attach(const struct side *side, const struct tlobctl_binding *b, int err)
 {
-	const char *point = side->start ? b->start : side->returns ? "the return of this function" : b->stop;
+	const char *point = side->start	  ? b->start :
+			    side->returns ? "the return of this function" :
+					    b->stop;
 	unsigned long long offset = offset_of(side, b);
 
 	if (err == EACCES || err == EPERM)
-		return tlobctl_fail(-err, "cannot probe %s (offset 0x%llx) in %s: not permitted; run as root", point, offset,
-				    b->path);
+		return tlobctl_fail(
+			-err, "cannot probe %s (offset 0x%llx) in %s: not permitted; run as root",
+			point, offset, b->path);
 	if (err == ENOENT || err == ENODEV)
-		return tlobctl_fail(-err, "cannot probe %s in %s: this kernel has no uprobes (CONFIG_UPROBE_EVENTS)", point,
-				    b->path);
-	return tlobctl_fail(-err,
-			    "cannot probe %s (offset 0x%llx) in %s: %s. Is that the start of an instruction that a program "
-			    "executes?",
-			    point, offset, b->path, strerror(err));
+		return tlobctl_fail(
+			-err,
+			"cannot probe %s in %s: this kernel has no uprobes (CONFIG_UPROBE_EVENTS)",
+			point, b->path);
+	return tlobctl_fail(
+		-err,
+		"cannot probe %s (offset 0x%llx) in %s: %s. Is that the start of an instruction that a program "
+		"executes?",
+		point, offset, b->path, strerror(err));
 }
 
 static int attach_each(const struct side *side)
@@ -176,8 +191,8 @@ static int attach_each(const struct side *side)
 	for (size_t i = 0; i < side->n && !r; i++) {
 		struct tlobctl_binding *b = side->bindings[i];
 		LIBBPF_OPTS(bpf_uprobe_opts, opts, .bpf_cookie = b->id, .retprobe = side->returns);
-		struct bpf_link *link = bpf_program__attach_uprobe_opts(side->program, side->pid, b->path,
-									offset_of(side, b), &opts);
+		struct bpf_link *link = bpf_program__attach_uprobe_opts(
+			side->program, side->pid, b->path, offset_of(side, b), &opts);
 
 		if (link)
 			b->links[!side->start] = link;
@@ -224,7 +239,8 @@ static int attach_side(struct tlobctl *ctl, struct tlobctl_binding **bindings, s
 			    .start = start,
 			    .returns = !start && !bindings[0]->stop,
 			    .pid = ctl->opts.pid && !ctl->opts.children ? ctl->opts.pid : -1,
-			    .program = start ? bpf->skel->progs.probe_start : bpf->skel->progs.probe_stop};
+			    .program = start ? bpf->skel->progs.probe_start :
+					       bpf->skel->progs.probe_stop};
 
 	if (bindings[0]->anyone)
 		side.pid = getpid();
@@ -237,8 +253,10 @@ static int set_budgets(struct tlobctl_bpf *bpf, struct tlobctl_binding **binding
 		struct tlobctl_binding *b = bindings[i];
 		struct tlob_bpf_binding setting = {.budget_ns = b->budget_ns, .anyone = b->anyone};
 
-		if (bpf_map_update_elem(bpf_map__fd(bpf->skel->maps.bindings), &b->id, &setting, BPF_ANY))
-			return tlobctl_fail(-errno, "cannot set the budget of region '%s': %m", b->name);
+		if (bpf_map_update_elem(bpf_map__fd(bpf->skel->maps.bindings), &b->id, &setting,
+					BPF_ANY))
+			return tlobctl_fail(-errno, "cannot set the budget of region '%s': %m",
+					    b->name);
 	}
 	return 0;
 }
@@ -274,8 +292,8 @@ void tlobctl_bpf_detach(struct tlobctl *ctl, struct tlobctl_binding *binding)
 	}
 }
 
-void tlobctl_bpf_tally(struct tlobctl *ctl, const struct tlobctl_binding *binding, struct tlobctl_stat *stat,
-		       struct tlob_hist *hist)
+void tlobctl_bpf_tally(struct tlobctl *ctl, const struct tlobctl_binding *binding,
+		       struct tlobctl_stat *stat, struct tlob_hist *hist)
 {
 	struct tlob_bpf_tally *tally = malloc(sizeof(*tally));
 

@@ -13,7 +13,8 @@
 #include "now.h"
 
 #define INITIAL_PID_NAMESPACE 0xeffffffcU /* inode of /proc/PID/ns/pid; fixed since Linux 3.8 */
-#define FRESH_NS 1000000000ULL /* after that long an id is looked up anew: another program may have it */
+#define FRESH_NS \
+	1000000000ULL /* after that long an id is looked up anew: another program may have it */
 
 /* Length of the UTF-8 character at @s, of @max bytes; 0 if it is none. */
 static size_t utf8_length(const unsigned char *s, size_t max)

@@ -111,7 +111,7 @@ int tlobctl_open(const struct tlobctl_opts *opts, struct tlobctl **out)
 	if (!ctl)
 		return tlobctl_fail(-ENOMEM, "out of memory for a session");
 	ctl->agent.listener.fd = -1;
-	ctl->agent.spare_fd = -1;
+	ctl->agent.spare_fd = ctl->agent.later_fd = -1;
 	tlobctl_programs_init(&ctl->programs);
 	ctl->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (ctl->epoll < 0)
@@ -229,7 +229,7 @@ static void describe_slot(struct tlobctl *ctl, const struct tlob_record *record,
 
 void tlobctl_deliver(struct tlobctl *ctl, struct tlob_record *record)
 {
-	char comm[TLOB_COMM_BYTES];
+	char comm[TLOB_COMM_BYTES], program[sizeof(ctl->programs.cache->name)];
 	struct tlobctl_ledger_region region;
 	struct tlobctl_event event = {.record = record, .region = "", .file = ""};
 
@@ -239,9 +239,12 @@ void tlobctl_deliver(struct tlobctl *ctl, struct tlob_record *record)
 		describe_probe(ctl, record, &event);
 	else
 		describe_slot(ctl, record, &event, &region);
-	if (!event.program)
-		event.program =
-			tlobctl_program_name(&ctl->programs, (pid_t)record->tgid, record->comm);
+	if (!event.program) {
+		/* a copy: looking for the cause asks for other names, and may put one in the same place */
+		snprintf(program, sizeof(program), "%s",
+			 tlobctl_program_name(&ctl->programs, (pid_t)record->tgid, record->comm));
+		event.program = program;
+	}
 	ctl->delivered++;
 	if (!ctl->fn)
 		return;

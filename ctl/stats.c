@@ -11,15 +11,18 @@
 #include "ledger.h"
 #include "session.h"
 
-static struct tlobctl_row *find(const struct tlobctl_table *table, const char *region, const char *program)
+static struct tlobctl_row *find(const struct tlobctl_table *table, const char *region,
+				const char *program)
 {
 	for (size_t i = 0; i < table->nrows; i++)
-		if (!strcmp(table->rows[i]->region, region) && !strcmp(table->rows[i]->program, program))
+		if (!strcmp(table->rows[i]->region, region) &&
+		    !strcmp(table->rows[i]->program, program))
 			return table->rows[i];
 	return NULL;
 }
 
-static struct tlobctl_row *append(struct tlobctl_table *table, const char *region, const char *program)
+static struct tlobctl_row *append(struct tlobctl_table *table, const char *region,
+				  const char *program)
 {
 	struct tlobctl_row **rows = reallocarray(table->rows, table->nrows + 1, sizeof(*rows));
 	struct tlobctl_row *row;
@@ -36,7 +39,8 @@ static struct tlobctl_row *append(struct tlobctl_table *table, const char *regio
 	return row;
 }
 
-struct tlobctl_row *tlobctl_table_row(struct tlobctl_table *table, const char *region, const char *program)
+struct tlobctl_row *tlobctl_table_row(struct tlobctl_table *table, const char *region,
+				      const char *program)
 {
 	struct tlobctl_row *row = find(table, region, program);
 
@@ -85,7 +89,8 @@ static void finish(struct tlobctl_row *row, double cost_ns)
 	row->stat.cost_ns = (uint64_t)((double)row->stat.windows * cost_ns);
 }
 
-int tlobctl_stats_client(struct tlobctl *ctl, struct tlobctl_client *client, struct tlobctl_table *table)
+int tlobctl_stats_client(struct tlobctl *ctl, struct tlobctl_client *client,
+			 struct tlobctl_table *table)
 {
 	for (uint32_t i = 0; i < TLOB_MAX_REGIONS; i++) {
 		const struct tlobctl_seen *seen = &client->seen[i];
@@ -151,7 +156,8 @@ static int add_bindings(struct tlobctl *ctl, struct tlobctl_table *table)
 			return tlobctl_fail(-ENOMEM, "out of memory for statistics");
 		row->stat.budget_ns = b->budget_ns;
 		ctl->engine->tally(ctl, b, &counted, &row->hist);
-		add_overruns(&row->stat, counted.overruns + b->seen.abandoned_late, b->seen.records);
+		add_overruns(&row->stat, counted.overruns + b->seen.abandoned_late,
+			     b->seen.records);
 		row->stat.refused += counted.refused;
 		row->stat.abandoned += b->seen.abandoned + b->seen.abandoned_late;
 		finish(row, b->cost_ns);

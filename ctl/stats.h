@@ -24,11 +24,13 @@ struct tlobctl_table {
 };
 
 /* The row of @region and @program, made if there is none. NULL when memory is short. */
-struct tlobctl_row *tlobctl_table_row(struct tlobctl_table *table, const char *region, const char *program);
+struct tlobctl_row *tlobctl_table_row(struct tlobctl_table *table, const char *region,
+				      const char *program);
 void tlobctl_table_deinit(struct tlobctl_table *table);
 
 struct tlobctl_client;
 /* Adds what @client's ledger says to @table. */
-int tlobctl_stats_client(struct tlobctl *ctl, struct tlobctl_client *client, struct tlobctl_table *table);
+int tlobctl_stats_client(struct tlobctl *ctl, struct tlobctl_client *client,
+			 struct tlobctl_table *table);
 
 #endif

@@ -2,7 +2,6 @@
 #include "home.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/bpf.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -22,14 +21,13 @@ struct tlob_home *tlob_home_new(void)
 
 	if (home == MAP_FAILED)
 		return NULL;
-	home->socket = home->wake = home->kick = TLOB_NO_DESCRIPTOR;
+	home->socket = home->kick = TLOB_NO_DESCRIPTOR;
 	return home;
 }
 
 static void close_descriptors(struct tlob_home *home)
 {
 	tlob_descriptor_drop(&home->socket);
-	tlob_descriptor_drop(&home->wake);
 	tlob_descriptor_drop(&home->kick);
 }
 
@@ -79,20 +77,6 @@ int tlob_home_make_kernel(struct tlob_home *home)
 	return tlob_kernel_grow(home);
 }
 
-/* Writing to anything else in the belief that it is one could do harm in the program's name. */
-static bool is_eventfd(int fd)
-{
-	char path[32], target[32];
-	ssize_t n;
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	n = readlink(path, target, sizeof(target) - 1);
-	if (n < 0)
-		return false;
-	target[n] = '\0';
-	return !strcmp(target, "anon_inode:[eventfd]");
-}
-
 static bool is_kick_program(int fd)
 {
 	struct bpf_prog_info info = {0};
@@ -120,13 +104,13 @@ static int make_bpf(struct tlob_home *home, int *fds)
 	union tlob_arena_entry *entries;
 	int r;
 
-	if (!is_kick_program(fds[2]))
+	if (!is_kick_program(fds[1]))
 		return -EPROTO;
-	r = adopt(&fds[2], &home->kick);
+	r = adopt(&fds[1], &home->kick);
 	if (r)
 		return r;
 	home->engine = &tlob_engine_bpf;
-	entries = tlob_arena_map_shared(fds[3]);
+	entries = tlob_arena_map_shared(fds[2]);
 	if (!entries)
 		return -EPROTO;
 	r = tlob_arena_append(home, entries, first->arena, first->cookie);
@@ -149,9 +133,9 @@ static int make_module(struct tlob_home *home, int *fds)
 {
 	int r;
 
-	if (!is_device(fds[2]))
+	if (!is_device(fds[1]))
 		return -EPROTO;
-	r = adopt(&fds[2], &home->kick);
+	r = adopt(&fds[1], &home->kick);
 	if (r)
 		return r;
 	home->engine = &tlob_engine_kernel;
@@ -160,24 +144,16 @@ static int make_module(struct tlob_home *home, int *fds)
 
 static int make_guest(struct tlob_home *home, int *fds, int nfds)
 {
-	int wanted = home->welcome.engine == TLOB_ENGINE_BPF	? 4 :
-		     home->welcome.engine == TLOB_ENGINE_KERNEL ? 4 :
-		     home->welcome.engine == TLOB_ENGINE_USER	? 2 :
+	int wanted = home->welcome.engine == TLOB_ENGINE_BPF	? 3 :
+		     home->welcome.engine == TLOB_ENGINE_KERNEL ? 3 :
+		     home->welcome.engine == TLOB_ENGINE_USER	? 1 :
 								  -1;
-	int r;
 
 	if (nfds != wanted)
 		return -EPROTO;
 	home->ledger = tlob_ledger_map(fds[0]);
 	if (!home->ledger)
 		return -errno;
-	if (!is_eventfd(fds[1]))
-		return -EPROTO;
-	r = adopt(&fds[1], &home->wake);
-	if (r)
-		return r;
-	/* a write must not wait, whatever the agent leaves in the counter */
-	(void)fcntl(home->wake.fd, F_SETFL, O_NONBLOCK);
 	sign(home->ledger);
 	home->agent = true;
 	home->engine = &tlob_engine_user;

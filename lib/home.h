@@ -61,7 +61,7 @@ struct tlob_home {
 	struct tlob_home *older;
 	struct tlob_ledger *ledger;
 	bool agent; /* records go to an agent */
-	struct tlob_descriptor socket, wake, kick;
+	struct tlob_descriptor socket, kick;
 	__u32 shards; /* bit per shard that belongs to one thread */
 	__u32 serial; /* threads so far, for salts */
 	struct tlob_lock growing; /* for everything down to narenas */

@@ -79,21 +79,13 @@ void tlob_record_tell(const struct tlob_home *home, const struct tlob_record *r)
 	tlob_record_call(r);
 }
 
-static void wake_agent(const struct tlob_home *home)
-{
-	const __u64 one = 1;
-
-	/* -EAGAIN: it has been told 2^64 - 2 times already */
-	if (tlob_descriptor_ours(&home->wake) && write(home->wake.fd, &one, sizeof(one)) < 0)
-		return;
-}
-
 void tlob_record_deliver(struct tlob_home *home, const struct tlob_record *r)
 {
 	if (home->agent && !tlob_load(&home->dead)) {
 		if (tlob_connect_alive(&home->socket)) {
 			tlob_ledger_push(home->ledger, r);
-			wake_agent(home);
+			/* -EAGAIN: it has not even read what it was told before */
+			(void)tlob_connect_ask(&home->socket, TLOB_MSG_WAKE);
 			return;
 		}
 		tlob_process_lost(home);

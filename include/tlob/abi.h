@@ -250,7 +250,8 @@ TLOB_ASSERT(sizeof(struct tlob_hist) <= TLOB_HIST_STRIDE, "histogram fits its st
 
 enum tlob_kick_op {
 	TLOB_KICK_REGISTER = 1, /* this thread takes @slot of @arena; @cookie must match */
-	TLOB_KICK_UNREGISTER = 2, /* this thread gives its slot back; open windows end as abandoned */
+	TLOB_KICK_UNREGISTER =
+		2, /* this thread gives its slot back; open windows end as abandoned */
 	TLOB_KICK_ARM = 3, /* @deadline_ns lies before the arena's next_wake_ns */
 	TLOB_KICK_CLOSE = 4, /* windows[@window] had expired and has now been stopped */
 	TLOB_KICK_REPORT = 5, /* windows[@window] was late and its stop won: emit both records */
@@ -271,10 +272,12 @@ TLOB_ASSERT(sizeof(struct tlob_kick) == 40, "kick");
 
 enum tlob_msg_type {
 	TLOB_MSG_HELLO = 1, /* library: struct tlob_msg_hello */
-	TLOB_MSG_WELCOME = 2, /* agent: its struct; fds: ledger, wake eventfd, [kick, arena] */
+	TLOB_MSG_WELCOME = 2, /* agent: its struct; fds: ledger, [kick, arena] */
 	TLOB_MSG_GROW = 3, /* library: struct tlob_msg, wants one more arena */
 	TLOB_MSG_ARENA = 4, /* agent: struct tlob_msg_arena; fd: arena */
 	TLOB_MSG_REFUSED = 5, /* agent: struct tlob_msg */
+	TLOB_MSG_WAKE =
+		6, /* library, engine user: struct tlob_msg, there are records in the ring */
 };
 
 enum tlob_engine_kind {
@@ -290,11 +293,14 @@ struct tlob_msg {
 	__u16 type;
 };
 
+#define TLOB_TOKEN_BYTES 32 /* NUL included */
+
 struct tlob_msg_hello {
 	struct tlob_msg head;
 	__u32 pid;
 	__u32 reserved;
 	char program[TLOB_COMM_BYTES];
+	char token[TLOB_TOKEN_BYTES]; /* from TLOB_AGENT="@name,TOKEN"; empty if there is none */
 };
 
 struct tlob_msg_arena {

@@ -79,4 +79,10 @@ TLOB_ASSERT(sizeof(struct tlob_mmap_page) == 32, "ring page");
  */
 #define TLOB_IOCTL_KICK _IOW(RV_IOC_MAGIC, 0x04, struct tlob_kick)
 
+/*
+ * Records of this descriptor's arenas go to the ring of another /dev/rv: whoever watches a program hands it the one and
+ * keeps the other to itself. Before the first arena is mapped, else EBUSY. EFAULT, EBADF, EINVAL, ENOMEM.
+ */
+#define TLOB_IOCTL_NOTIFY _IOW(RV_IOC_MAGIC, 0x05, __s32)
+
 #endif

@@ -99,7 +99,7 @@ has "--color=always: colour in a file" $'\e[1;31m>5ms' "$err"
 terminal() { # COMMAND: on a terminal of 100 columns
 	script -qec "stty cols ${COLUMNS_WANTED:-100}; $1" /dev/null </dev/null | tr -d '\r'
 }
-export TERM=xterm
+export TERM=xterm SHELL=/bin/bash # script(1) starts it; dash would give up at an interrupt
 unset NO_COLOR
 has "colour on a terminal" $'\e[1;31m>5ms' "$(terminal "$tlob run -e user -- $hello")"
 [[ $(NO_COLOR=1 terminal "$tlob run -e user -- $hello") != *$'\e'* ]]

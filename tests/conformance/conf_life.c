@@ -289,7 +289,7 @@ static pid_t agent_process(struct conf *c, const char *socket)
 	}
 	close(ready[1]);
 	if (read(ready[0], &byte, 1) != 1)
-		printf("Bail out! the agent process did not start\n");
+		tap_give_up("the agent process did not start");
 	close(ready[0]);
 	return pid;
 }
@@ -341,7 +341,7 @@ static void check_early(struct conf *c)
 
 		opts.engine = c->bpf ? TLOBCTL_ENGINE_BPF : TLOBCTL_ENGINE_USER;
 		if (tlobctl_open(&opts, &c->ctl) < 0)
-			printf("Bail out! %s\n", tlobctl_error());
+			tap_give_up("%s", tlobctl_error());
 	}
 	conf_go(c);
 	conf_pump(c, 20000, NULL);

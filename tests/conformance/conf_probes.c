@@ -22,10 +22,8 @@ static void open_for(struct conf *c, pid_t pid)
 {
 	struct tlobctl_opts opts = {.size = sizeof(opts), .engine = TLOBCTL_ENGINE_BPF, .pid = pid};
 
-	if (tlobctl_open(&opts, &c->ctl) < 0) {
-		printf("Bail out! %s\n", tlobctl_error());
-		exit(1);
-	}
+	if (tlobctl_open(&opts, &c->ctl) < 0)
+		tap_give_up("%s", tlobctl_error());
 }
 
 static int add(struct conf *c, const char *fmt, ...)
@@ -67,7 +65,8 @@ static void check_simple(struct conf *c)
 	run_probee(c, "spin", "3", "60");
 	for (size_t i = 0; i < c->nevents; i++) {
 		e = &c->events[i];
-		right &= (e->record.flags & TLOB_F_PROBE) && e->record.tgid == (uint32_t)c->pid &&
+		right &= (e->record.flags & TLOB_F_PROBE) &&
+			 conf_is_id(c, e->record.tgid, (uint64_t)c->pid) &&
 			 !strcmp(e->region, "work_spin") && e->record.budget_ns == 20000000u;
 		if (e->record.type == TLOB_REC_CLOSE)
 			right &= e->record.running_ns + e->record.waiting_ns > 50000000u &&
@@ -195,7 +194,8 @@ static void check_filters(struct conf *c)
 	conf_go(c);
 	conf_pump(c, 5000, NULL);
 	for (size_t i = 0; i < c->nevents; i++)
-		mine += c->events[i].record.tgid == (uint32_t)c->pid;
+		mine += conf_is_id(c, c->events[i].record.tgid, (uint64_t)c->pid) &&
+			c->events[i].record.tgid == c->events[0].record.tgid;
 	tap_ok(mine == 4 && c->nevents == 4, "only that process is measured");
 	conf_close(c);
 

@@ -119,7 +119,7 @@ static void check_eight(struct conf *c)
 
 		right &= t && (t->result == -EOVERFLOW) == (e != NULL);
 		if (n >= 4)
-			right &= e && e->record.tid == t->tid;
+			right &= e && conf_is_id(c, e->record.tid, t->tid);
 	}
 	tap_ok(right, "8 threads: records belong to the threads that were over");
 	wrong = conf_pairs_wrong(c);

@@ -28,6 +28,8 @@ void tap_plan(int count);
 bool tap_ok(bool passed, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void tap_skip(int count, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void tap_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* Nothing more can be tested: fails and exits. TAP's own "Bail out!" would also keep the other files from running. */
+void tap_give_up(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
 /* The exit status: 0 if all planned tests ran and passed. */
 int tap_done(void);
 
@@ -101,6 +103,11 @@ const struct conf_event *conf_find(const struct conf *c, int type, const char *r
 const struct truth *conf_truth(const struct conf *c, uint64_t tag);
 /* Statistics of one region, summed over programs; false if there is none. */
 bool conf_stat(struct conf *c, const char *region, struct tlobctl_stat *out);
+/*
+ * Is the process or thread @id of a record the one that calls itself @own? Engine bpf has the numbers of the initial pid
+ * namespace, so in a container only user space's can be compared: true then.
+ */
+bool conf_is_id(const struct conf *c, uint32_t id, uint64_t own);
 /* The checks that every pair of overrun and closing record must pass. NULL or what is wrong. */
 const char *conf_pairs_wrong(const struct conf *c);
 

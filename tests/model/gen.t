@@ -5,7 +5,7 @@ cd "$(dirname "$0")/../.." || exit 1
 GEN=${BUILD:-build}/gen/model-gen
 echo 1..49
 
-make -s "$GEN" >/dev/null || [ -x "$GEN" ] || { echo "Bail out! cannot build $GEN"; exit 1; }
+make -s "$GEN" >/dev/null || [ -x "$GEN" ] || { echo "not ok 1 - cannot build $GEN"; exit 1; }
 TMP=$(mktemp -d) || exit 1
 trap 'rm -rf "$TMP"' EXIT
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* An agent for tests of libtlob: it speaks the protocol, or breaks it in one way. Serves one client at a time in a thread. */
+/* An agent for tests of libtlob: it speaks the protocol, or breaks it in one way, in a thread of its own. */
 #ifndef TLOB_TESTS_LIB_FAKE_H
 #define TLOB_TESTS_LIB_FAKE_H
 
@@ -37,7 +37,7 @@ enum fake_manner {
 	FAKE_FILE, /* ledger on disk */
 	FAKE_HUGE, /* ledger of huge pages, which there need not be */
 	FAKE_DIRECTORY,
-	FAKE_NO_EVENTFD, /* a file instead */
+	FAKE_FD_TOO_MANY,
 	FAKE_NO_MAP, /* engine bpf with a memfd as the arena */
 	FAKE_NO_PROGRAM, /* engine bpf with a map as the program */
 	FAKE_WRONG_MAP, /* engine bpf with a map of another shape */
@@ -45,14 +45,16 @@ enum fake_manner {
 	FAKE_MANNERS
 };
 
+#define FAKE_CLIENTS 128 /* all share one ledger */
+
 struct fake {
 	enum fake_manner manner;
 	char name[64]; /* for TLOB_AGENT */
 	int listener, quit;
-	int client; /* -1 */
+	int clients[FAKE_CLIENTS], client; /* all of them, and the one that is being served */
 	pthread_t thread;
-	int hellos, grows; /* atomic */
-	int ledger_fd, wake_fd;
+	int hellos, grows, wakes; /* atomic */
+	int ledger_fd;
 	struct tlob_ledger *ledger;
 	/* FAKE_BPF */
 	int verdict; /* what each kick returns */
@@ -94,7 +96,6 @@ static inline void fake_make_ledger(struct fake *f)
 		mmap(NULL, TLOB_LEDGER_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, f->ledger_fd, 0);
 	assert_ptr_not_equal(f->ledger, MAP_FAILED);
 	tlob_ring_init(fake_ring(f), fake_cells(f), TLOB_LEDGER_RING_CAPACITY);
-	f->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 }
 
 static inline int fake_map(uint32_t type, uint32_t value_bytes, uint32_t entries, uint32_t flags)
@@ -202,8 +203,8 @@ static inline void fake_welcome(struct fake *f)
 	struct tlob_msg_welcome w = {.head = fake_head(TLOB_MSG_WELCOME),
 				     .engine = TLOB_ENGINE_USER};
 	struct tlob_msg refused = fake_head(TLOB_MSG_REFUSED);
-	int fds[64] = {f->ledger_fd, f->wake_fd}, made = -1;
-	size_t bytes = sizeof(w), nfds = 2;
+	int fds[64] = {f->ledger_fd}, made = -1;
+	size_t bytes = sizeof(w), nfds = 1;
 	char garbage[5000];
 
 	for (size_t i = 0; i < sizeof(garbage); i++)
@@ -251,7 +252,7 @@ static inline void fake_welcome(struct fake *f)
 		break;
 	case FAKE_MANY_FDS:
 		for (nfds = 0; nfds < 40; nfds++)
-			fds[nfds] = nfds % 2 ? f->wake_fd : f->ledger_fd;
+			fds[nfds] = nfds % 2 ? f->quit : f->ledger_fd;
 		break;
 	case FAKE_TINY:
 		fds[0] = made = fake_memfd(4096, true, 0);
@@ -271,21 +272,22 @@ static inline void fake_welcome(struct fake *f)
 	case FAKE_DIRECTORY:
 		fds[0] = made = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		break;
-	case FAKE_NO_EVENTFD:
-		fds[1] = f->ledger_fd;
+	case FAKE_FD_TOO_MANY:
+		fds[1] = f->quit;
+		nfds = 2;
 		break;
 	case FAKE_NO_MAP:
 	case FAKE_NO_PROGRAM:
 	case FAKE_WRONG_MAP:
 	case FAKE_BPF:
 		w.engine = TLOB_ENGINE_BPF;
-		fds[2] = f->manner == FAKE_NO_PROGRAM ? f->verdict_fd : f->kick_fd;
-		fds[3] = made = f->manner == FAKE_NO_MAP ?
+		fds[1] = f->manner == FAKE_NO_PROGRAM ? f->verdict_fd : f->kick_fd;
+		fds[2] = made = f->manner == FAKE_NO_MAP ?
 					fake_memfd(TLOB_ARENA_BYTES, true, 0) :
 				f->manner == FAKE_WRONG_MAP ?
 					fake_map(BPF_MAP_TYPE_ARRAY, 8, 64, BPF_F_MMAPABLE) :
 					fake_arena(f);
-		nfds = 4;
+		nfds = 3;
 		break;
 	case FAKE_OVERRIDES:
 		w.noverrides = 0xffffffffu;
@@ -329,14 +331,18 @@ static inline void fake_serve(struct fake *f)
 	if (n < 0)
 		return;
 	if (n == 0) {
+		for (int i = 0; i < FAKE_CLIENTS; i++)
+			if (f->clients[i] == f->client)
+				f->clients[i] = -1;
 		close(f->client);
-		f->client = -1;
 	} else if (m.head.type == TLOB_MSG_HELLO && n == sizeof(m.hello)) {
 		__atomic_add_fetch(&f->hellos, 1, __ATOMIC_SEQ_CST);
 		fake_welcome(f);
 	} else if (m.head.type == TLOB_MSG_GROW && n == sizeof(m.head)) {
 		__atomic_add_fetch(&f->grows, 1, __ATOMIC_SEQ_CST);
 		fake_grow(f);
+	} else if (m.head.type == TLOB_MSG_WAKE && n == sizeof(m.head)) {
+		__atomic_add_fetch(&f->wakes, 1, __ATOMIC_SEQ_CST);
 	}
 }
 
@@ -345,21 +351,24 @@ static inline void *fake_thread(void *arg)
 	struct fake *f = arg;
 
 	for (;;) {
-		struct pollfd p[3] = {{.fd = f->quit, .events = POLLIN},
-				      {.fd = f->listener, .events = POLLIN},
-				      {.fd = f->client, .events = POLLIN}};
+		struct pollfd p[2 + FAKE_CLIENTS] = {{.fd = f->quit, .events = POLLIN},
+						     {.fd = f->listener, .events = POLLIN}};
 
-		poll(p, 3, -1);
+		for (int i = 0; i < FAKE_CLIENTS; i++)
+			p[2 + i] = (struct pollfd){.fd = f->clients[i], .events = POLLIN};
+		poll(p, 2 + FAKE_CLIENTS, -1);
 		if (p[0].revents)
 			return NULL;
-		if (f->client >= 0 && p[2].revents)
-			fake_serve(f);
-		if (p[1].revents) { /* the newest client counts */
-			int fd = accept4(f->listener, NULL, NULL, SOCK_CLOEXEC);
-
-			if (f->client >= 0)
-				close(f->client);
-			f->client = fd;
+		for (int i = 0; i < FAKE_CLIENTS; i++) {
+			f->client = f->clients[i];
+			if (f->client >= 0 && p[2 + i].revents)
+				fake_serve(f);
+		}
+		for (int i = 0; i < FAKE_CLIENTS && p[1].revents; i++) {
+			if (f->clients[i] < 0) {
+				f->clients[i] = accept4(f->listener, NULL, NULL, SOCK_CLOEXEC);
+				break;
+			}
 		}
 	}
 }
@@ -374,7 +383,8 @@ static inline void fake_open(struct fake *f, enum fake_manner manner, const char
 	socklen_t bytes;
 
 	f->manner = manner;
-	f->client = -1;
+	for (int i = 0; i < FAKE_CLIENTS; i++)
+		f->clients[i] = -1;
 	f->quit = eventfd(0, EFD_CLOEXEC);
 	if (!f->max_arenas)
 		f->max_arenas = 256;
@@ -404,9 +414,10 @@ static inline void fake_kill(struct fake *f)
 	assert_int_equal(write(f->quit, &one, 8), 8);
 	pthread_join(f->thread, NULL);
 	close(f->listener);
-	if (f->client >= 0)
-		close(f->client);
-	f->client = f->listener = -1;
+	for (int i = 0; i < FAKE_CLIENTS; i++)
+		if (f->clients[i] >= 0)
+			close(f->clients[i]);
+	f->listener = -1;
 	if (f->name[0] != '@')
 		unlink(f->name);
 }
@@ -417,7 +428,6 @@ static inline void fake_close(struct fake *f)
 	close(f->quit);
 	munmap(f->ledger, TLOB_LEDGER_BYTES);
 	close(f->ledger_fd);
-	close(f->wake_fd);
 	if (f->kick_fd > 0)
 		close(f->kick_fd);
 	if (f->verdict_fd > 0)

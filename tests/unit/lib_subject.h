@@ -110,6 +110,8 @@ static inline pid_t subject_spawn_path(const char *path, const char *name, const
 
 	if (pid)
 		return pid;
+	for (int fd = 3; fd < 4096; fd++) /* whatever this program was started with */
+		fcntl(fd, F_SETFD, FD_CLOEXEC);
 	unsetenv("TLOB_AGENT");
 	unsetenv("TLOB_LOG");
 	unsetenv("TLOB");

@@ -98,6 +98,32 @@ static void several_arenas(void)
 	place_close(&p);
 }
 
+static void records_to_another_descriptor(void)
+{
+	struct place p = {.fd = rv_open()};
+	int watcher = rv_open(), bad = -1, out = STDOUT_FILENO;
+	struct tlob_record r;
+	uint64_t gen;
+
+	check(ioctl(p.fd, TLOB_IOCTL_NOTIFY, (void *)8) == -1 && errno == EFAULT);
+	check(ioctl(p.fd, TLOB_IOCTL_NOTIFY, &bad) == -1 && errno == EINVAL);
+	check(ioctl(p.fd, TLOB_IOCTL_NOTIFY, &out) == -1 && errno == EINVAL);
+	check(ioctl(p.fd, TLOB_IOCTL_NOTIFY, &watcher) == 0);
+	p.arena = arena_map(p.fd);
+	check(ioctl(p.fd, TLOB_IOCTL_NOTIFY, &watcher) == -1 && errno == EBUSY);
+	check(arena_kick(p.fd, TLOB_KICK_REGISTER, 1, 0, 0) == 0);
+	gen = arena_start(p.fd, p.arena, 1, 0, 2 * MS, 5);
+	sleep_ns(20 * MS);
+	check(arena_stop(p.fd, p.arena, 1, 0, gen) == -EOVERFLOW);
+	check(rv_read(watcher, &r) && r.tag == 5 && rv_empty(p.fd));
+	/* the ring stays while there are arenas that write to it */
+	close(watcher);
+	gen = arena_start(p.fd, p.arena, 1, 0, 2 * MS, 5);
+	sleep_ns(20 * MS);
+	check(arena_stop(p.fd, p.arena, 1, 0, gen) == -EOVERFLOW);
+	place_close(&p);
+}
+
 static void *take_slot_5(void *arg)
 {
 	struct place *p = arg;
@@ -440,17 +466,13 @@ static void come_and_go_while_disabling(void)
 	check(rv_tasks_become(0), "%u", rv_tasks());
 }
 
-#define T(name) \
-	{ \
-#name, name \
-	}
-
 int main(void)
 {
 	static const struct tap_test tests[] = {
 		T(layout),
 		T(kick_errors),
 		T(several_arenas),
+		T(records_to_another_descriptor),
 		T(a_taken_slot),
 		ALSO(thread_clock, "sched_switch_accounting"),
 		T(in_time),

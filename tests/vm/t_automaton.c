@@ -114,11 +114,6 @@ static void multiple_switches(void)
 	check(c.running_ns + c.waiting_ns + c.sleeping_ns == c.since_ns);
 }
 
-#define T(name) \
-	{ \
-#name, name \
-	}
-
 int main(void)
 {
 	static const struct tap_test tests[] = {

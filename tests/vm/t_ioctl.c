@@ -388,11 +388,6 @@ static void unprivileged(void)
 	check(waitpid(pid, &status, 0) == pid && status == 0, "status %x", status);
 }
 
-#define T(name) \
-	{ \
-#name, name \
-	}
-
 int main(void)
 {
 	static const struct tap_test tests[] = {

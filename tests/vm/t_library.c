@@ -129,11 +129,6 @@ static void disabled_meanwhile(void)
 	tlob_set_enabled(true);
 }
 
-#define T(name) \
-	{ \
-#name, name \
-	}
-
 int main(void)
 {
 	static const struct tap_test tests[] = {

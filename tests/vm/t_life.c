@@ -217,11 +217,6 @@ static void tid_of_the_reader(void) /* F11 */
 	check(rv_read(monitor, &r) && (long)tid == r.tid && r.tgid == (unsigned int)getpid());
 }
 
-#define T(name) \
-	{ \
-#name, name \
-	}
-
 int main(int argc, char **argv)
 {
 	static const struct tap_test tests[] = {

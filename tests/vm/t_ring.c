@@ -348,11 +348,6 @@ static void user_limit(void) /* W7 */
 	check(close(rv_open()) == 0);
 }
 
-#define T(name) \
-	{ \
-#name, name \
-	}
-
 int main(void)
 {
 	static const struct tap_test tests[] = {

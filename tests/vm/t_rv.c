@@ -215,11 +215,6 @@ static void wwnr(void)
 	check(rv_stop(rv) == -EOVERFLOW);
 }
 
-#define T(name) \
-	{ \
-#name, name \
-	}
-
 int main(void)
 {
 	static const struct tap_test tests[] = {

@@ -319,11 +319,6 @@ static void random_calls(void)
 		close(fds[i]);
 }
 
-#define T(name) \
-	{ \
-#name, name \
-	}
-
 int main(void)
 {
 	static const struct tap_test tests[] = {T(one_outcome_per_window), T(everything_at_once),

@@ -80,11 +80,6 @@ static void unload_with_a_binding_while_disabled(void)
 	check(load() == 0);
 }
 
-#define T(name) \
-	{ \
-#name, name \
-	}
-
 int main(void)
 {
 	static const struct tap_test tests[] = {

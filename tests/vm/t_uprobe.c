@@ -452,11 +452,6 @@ static void many_tasks_one_binary(void) /* A11 */
 	check(rv_tasks_become(0) || rv_tasks() <= 1);
 }
 
-#define T(name) \
-	{ \
-#name, name \
-	}
-
 int main(void)
 {
 	static const struct tap_test tests[] = {

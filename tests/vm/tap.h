@@ -42,6 +42,12 @@ struct tap_test {
 	void (*run)(void);
 };
 
+/* clang-format off */
+#define T(name) {#name, name}
+/* a case that has other names in the origin */
+#define ALSO(name, names) {#name " (" names ")", name}
+/* clang-format on */
+
 /* Read what the kernel has logged since the last call; a splat fails the case. */
 static inline void tap_read_kernel_log(int kmsg)
 {

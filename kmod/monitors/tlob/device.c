@@ -13,9 +13,10 @@
 
 struct tlob_file {
 	struct rv_ring *ring;
+	struct rv_ring *notify; /* another file's, for the arenas' records; NULL: its own */
 	struct rv_user *user;
 	struct tlob_arena *arenas[TLOB_MAX_FILE_ARENAS]; /* made when first mapped; then stay */
-	struct mutex mutex; /* their making */
+	struct mutex mutex; /* their making, and notify */
 	bool started; /* a window was opened through it: closing has to look for some */
 };
 
@@ -59,6 +60,7 @@ static int device_release(struct inode *inode, struct file *file)
 		tlob_arena_free(f->arenas[i]);
 	if (READ_ONCE(f->started))
 		tlob_window_drop(f);
+	rv_ring_put(f->notify);
 	rv_ring_put(f->ring);
 	rv_user_uncharge(f->user, RV_USER_FILES, 1);
 	rv_user_put(f->user);
@@ -156,6 +158,32 @@ static long device_kick(struct tlob_file *f, const struct tlob_kick __user *ukic
 	return tlob_arena_register(arena, kick.slot, f->user);
 }
 
+static long device_notify(struct tlob_file *f, const s32 __user *ufd)
+{
+	struct rv_ring *ring;
+	unsigned int i;
+	long ret;
+	s32 fd;
+
+	if (copy_from_user(&fd, ufd, sizeof(fd)))
+		return -EFAULT;
+	if (fd < 0)
+		return -EINVAL;
+	ring = ring_of_fd(fd);
+	if (IS_ERR(ring))
+		return PTR_ERR(ring);
+	ret = rv_ring_store(ring);
+	mutex_lock(&f->mutex);
+	for (i = 0; i < TLOB_MAX_FILE_ARENAS && ret == 0; i++)
+		if (f->arenas[i])
+			ret = -EBUSY;
+	if (ret == 0)
+		swap(f->notify, ring);
+	mutex_unlock(&f->mutex);
+	rv_ring_put(ring);
+	return ret;
+}
+
 static long device_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct tlob_file *f = file->private_data;
@@ -165,6 +193,8 @@ static long device_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return device_start(f, (const struct tlob_start_args __user *)arg);
 	case TLOB_IOCTL_TRACE_STOP:
 		return tlob_window_stop(f);
+	case TLOB_IOCTL_NOTIFY:
+		return device_notify(f, (const s32 __user *)arg);
 	case TLOB_IOCTL_KICK:
 		return device_kick(f, (const struct tlob_kick __user *)arg);
 	default:
@@ -195,7 +225,7 @@ static int arena_mmap(struct tlob_file *f, unsigned long number, struct vm_area_
 	mutex_lock(&f->mutex);
 	arena = f->arenas[number];
 	if (!arena) {
-		arena = tlob_arena_new(f, f->ring, f->user);
+		arena = tlob_arena_new(f, f->notify ?: f->ring, f->user);
 		smp_store_release(&f->arenas[number], arena);
 	}
 	mutex_unlock(&f->mutex);
