@@ -2,11 +2,13 @@
 /*
  * Arenas: seats of threads in pages shared with their program, and one timer each for all windows in it. The protocol is core/window.h's.
  *
- * Locks: arena->lock (seats, timer), inside it the task's.
+ * Locks: arena->lock (seats, timer; and reports, so that the two of a window come in order), inside it the task's. Reporting wakes
+ * nobody by itself, so it may be done under the first, but not under the second.
  */
 #include <linux/list.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
+#include <linux/nospec.h>
 #include <linux/rcupdate.h>
 #include <linux/refcount.h>
 #include <linux/slab.h>
@@ -17,9 +19,10 @@
 
 #include "arena.h"
 
-/* What a program that rewrites its windows without end may take of a CPU: so many reports at once, so often. */
+/* What a program that rewrites its windows without end may take of a CPU: so many reports at once, and a fifth of it. */
 #define REPORTS_AT_ONCE 64
 #define TIMER_GAP_NS 20000
+#define TIMER_SHARE 4
 
 struct tlob_arena {
 	refcount_t ref;
@@ -130,50 +133,46 @@ struct scan {
 	struct tlob_record record;
 };
 
-/* Is window @i to be reported? Then it is EXPIRED and the record is ready. Under the arena's lock. */
-static bool scan_window(struct tlob_arena *arena, struct tlob_task *t, u32 slot, u32 i,
+/* Window @i, if it is late: EXPIRED, and reported. Under the arena's lock. */
+static void scan_window(struct tlob_arena *arena, struct tlob_task *t, u32 slot, u32 i,
 			struct scan *scan)
 {
 	struct tlob_window *w = &slot_of(arena, slot)->windows[i];
-	struct tlob_window *seen = &scan->sight.window;
+	struct sight *sight = &scan->sight;
+	u64 deadline_ns = READ_ONCE(w->deadline_ns);
 
-	sight_read(&scan->sight, arena, t, slot, i, scan->now_ns);
-	if (TLOB_WINDOW_STATE(seen->state) != TLOB_ARMED)
-		return false;
-	if (seen->deadline_ns > scan->now_ns) {
-		scan->next_ns = min(scan->next_ns, seen->deadline_ns);
-		return false;
+	if (TLOB_WINDOW_STATE(READ_ONCE(w->state)) != TLOB_ARMED)
+		return;
+	if (deadline_ns > scan->now_ns) {
+		scan->next_ns = min(scan->next_ns, deadline_ns);
+		return;
 	}
 	if (scan->reports >= REPORTS_AT_ONCE) {
 		scan->next_ns = scan->now_ns;
-		return false;
+		return;
 	}
-	if (!tlob_window_take(w, seen->state, TLOB_EXPIRED))
-		return false;
+	sight_read(sight, arena, t, slot, i, scan->now_ns);
+	if (TLOB_WINDOW_STATE(sight->window.state) != TLOB_ARMED ||
+	    !tlob_window_take(w, sight->window.state, TLOB_EXPIRED))
+		return;
 	scan->reports++;
-	sight_record(&scan->sight, t, TLOB_REC_OVERRUN, 0, scan->now_ns, &scan->record);
-	return true;
+	sight_record(sight, t, TLOB_REC_OVERRUN, 0, scan->now_ns, &scan->record);
+	tlob_report_overrun(t, &sight->grant, &scan->record);
 }
 
 static void scan_slot(struct tlob_arena *arena, u32 slot, struct scan *scan)
 {
 	struct tlob_task *t;
 	unsigned long flags;
-	bool report;
-	u32 i;
+	u32 used, i;
 
-	for (i = 0; i < TLOB_MAX_DEPTH; i++) {
-		raw_spin_lock_irqsave(&arena->lock, flags);
-		t = arena->seats[slot];
-		report = t && (READ_ONCE(slot_of(arena, slot)->used) & BIT(i)) &&
-			 scan_window(arena, t, slot, i, scan);
-		raw_spin_unlock_irqrestore(&arena->lock, flags);
-		/* the task is kept by RCU, the ring by the arena, the arena by its timer being waited for */
-		if (report)
-			tlob_report_overrun(t, &scan->sight.grant, &scan->record);
-		if (!t)
-			return;
-	}
+	raw_spin_lock_irqsave(&arena->lock, flags);
+	t = arena->seats[slot];
+	used = t ? READ_ONCE(slot_of(arena, slot)->used) : 0;
+	for (i = 0; i < TLOB_MAX_DEPTH; i++)
+		if (used & BIT(i))
+			scan_window(arena, t, slot, i, scan);
+	raw_spin_unlock_irqrestore(&arena->lock, flags);
 }
 
 static enum hrtimer_restart arena_expire(struct hrtimer *timer)
@@ -181,6 +180,7 @@ static enum hrtimer_restart arena_expire(struct hrtimer *timer)
 	struct tlob_arena *arena = container_of(timer, struct tlob_arena, timer);
 	struct scan scan = {.next_ns = TLOB_NEVER};
 	unsigned long flags;
+	u64 end_ns;
 	u32 slot;
 
 	raw_spin_lock_irqsave(&arena->lock, flags);
@@ -194,7 +194,9 @@ static enum hrtimer_restart arena_expire(struct hrtimer *timer)
 		if (READ_ONCE(arena->seats[slot]))
 			scan_slot(arena, slot, &scan);
 	rcu_read_unlock();
-	wake_at(arena, scan.next_ns, scan.now_ns + TIMER_GAP_NS);
+	end_ns = ktime_get_ns();
+	wake_at(arena, scan.next_ns,
+		end_ns + max_t(u64, TIMER_GAP_NS, TIMER_SHARE * (end_ns - scan.now_ns)));
 	return HRTIMER_NORESTART;
 }
 
@@ -302,6 +304,7 @@ int tlob_arena_register(struct tlob_arena *arena, u32 slot, struct rv_user *user
 
 	if (slot == 0 || slot >= TLOB_ARENA_SLOTS)
 		return -EINVAL;
+	slot = array_index_nospec(slot, TLOB_ARENA_SLOTS);
 	for (;;) {
 		rcu_read_lock();
 		t = tlob_task_current();
@@ -325,25 +328,24 @@ int tlob_arena_register(struct tlob_arena *arena, u32 slot, struct rv_user *user
 
 static int kick_finish(struct tlob_arena *arena, struct tlob_task *t, const struct tlob_kick *kick)
 {
-	u64 now_ns = min(kick->now_ns, ktime_get_ns());
+	u64 now_ns = min_t(u64, kick->now_ns, ktime_get_ns());
+	u16 flags = kick->op == TLOB_KICK_REPORT ? TLOB_F_AT_STOP : 0;
 	struct tlob_record record;
-	unsigned long flags;
+	unsigned long irq;
 	struct sight sight;
 
 	if (kick->window >= TLOB_MAX_DEPTH)
 		return -EINVAL;
-	sight_read(&sight, arena, t, READ_ONCE(t->slot), kick->window, now_ns);
-	if (kick->op == TLOB_KICK_REPORT) {
-		local_irq_save(flags);
-		sight_record(&sight, t, TLOB_REC_OVERRUN, TLOB_F_AT_STOP, now_ns, &record);
-		local_irq_restore(flags);
+	sight_read(&sight, arena, t, READ_ONCE(t->slot),
+		   array_index_nospec(kick->window, TLOB_MAX_DEPTH), now_ns);
+	raw_spin_lock_irqsave(&arena->lock, irq);
+	if (flags) {
+		sight_record(&sight, t, TLOB_REC_OVERRUN, flags, now_ns, &record);
 		tlob_report_overrun(t, &sight.grant, &record);
 	}
-	local_irq_save(flags);
-	sight_record(&sight, t, TLOB_REC_CLOSE, kick->op == TLOB_KICK_REPORT ? TLOB_F_AT_STOP : 0,
-		     now_ns, &record);
-	local_irq_restore(flags);
+	sight_record(&sight, t, TLOB_REC_CLOSE, flags, now_ns, &record);
 	tlob_report_close(&sight.grant, &record);
+	raw_spin_unlock_irqrestore(&arena->lock, irq);
 	return 0;
 }
 

@@ -58,7 +58,7 @@ static u32 window_end(struct tlob_task *t, int i, struct tlob_grant *grant)
 }
 
 /* Take the lock when the timer is not in the middle of a report: a window being reported may not go away. */
-static void lock_quiet(struct tlob_task *t, unsigned long *flags)
+static void lock_quiet(struct tlob_task *t, unsigned long *flags) __acquires(&t->lock)
 {
 	for (;;) {
 		raw_spin_lock_irqsave(&t->lock, *flags);
@@ -69,7 +69,7 @@ static void lock_quiet(struct tlob_task *t, unsigned long *flags)
 	}
 }
 
-static void unlock(struct tlob_task *t, unsigned long *flags)
+static void unlock(struct tlob_task *t, unsigned long *flags) __releases(&t->lock)
 {
 	raw_spin_unlock_irqrestore(&t->lock, *flags);
 }
