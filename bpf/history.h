@@ -102,6 +102,7 @@ static __always_inline void history_wake(struct task_struct *task, __u8 kind)
 	struct task_struct *waker = bpf_get_current_task_btf();
 	struct tlob_writing w;
 	struct tlob_history_entry *e;
+	int interrupt;
 
 	if (task == waker)
 		return;
@@ -114,7 +115,12 @@ static __always_inline void history_wake(struct task_struct *task, __u8 kind)
 	e->tid = task->pid;
 	e->cpu = w.cpu;
 	e->kind = kind;
-	e->flags = kernel_in_interrupt(waker, (__u64 *)e->comm) ? TLOB_HISTORY_INTERRUPT : 0;
+	interrupt = kernel_in_interrupt(waker, (__u64 *)e->comm);
+	e->flags = interrupt ? TLOB_HISTORY_INTERRUPT : 0;
+	if (interrupt == INTERRUPT_SOFT) {
+		e->flags |= TLOB_HISTORY_SOFT;
+		e->syscall = (__u16)kernel_syscall(waker);
+	}
 	tlob_history_commit(w.head, e, w.position);
 }
 

@@ -72,6 +72,10 @@ struct task_struct {
 	struct sched_info sched_info;
 };
 
+struct pcpu_hot {
+	int preempt_count; /* x86 from Linux 6.2 to 6.14 */
+};
+
 struct pt_regs___syscall {
 	unsigned long orig_ax; /* x86 */
 	int syscallno; /* arm64 */
@@ -86,6 +90,8 @@ extern void bpf_task_release(struct task_struct *task) __ksym __weak;
 /* What the loader found out about this kernel. */
 const volatile bool kernel_switch_state; /* sched_switch passes the state of @prev: Linux 5.18 */
 const volatile bool kernel_task_from_pid;
+/* x86: from a CPU's run queue to the variable with its preemption count, both being per CPU. 0: unknown. */
+const volatile __s32 kernel_count_distance;
 
 /* The run queue's clock of @task's CPU; 0 if this kernel does not let us at it. */
 static __always_inline __u64 kernel_queue_clock(struct task_struct *task)
@@ -103,30 +109,56 @@ static __always_inline bool kernel_has_queue_stamp(struct task_struct *task)
 #define PF_KTHREAD 0x00200000
 #define SOFTIRQ_SERVED 0x00000100 /* of the preemption count */
 #define HARDIRQ_SERVED 0x000f0000
+#define COUNT_MASK 0x7fffffff /* x86 keeps another flag above */
+
+/* -1 if it cannot be had. Without kallsyms for variables, x86 leaves only the way from one variable to another. */
+static __always_inline int kernel_preempt_count(struct task_struct *current)
+{
+	__u64 at;
+	__u32 count;
+
+	if (bpf_core_field_exists(struct thread_info, preempt_count))
+		return current->thread_info.preempt_count & COUNT_MASK;
+	if (!kernel_count_distance || !bpf_core_field_exists(current->se.cfs_rq))
+		return -1;
+	at = (__u64)current->se.cfs_rq->rq + (__s64)kernel_count_distance;
+	if (bpf_core_field_exists(struct pcpu_hot, preempt_count))
+		at += bpf_core_field_offset(struct pcpu_hot, preempt_count);
+	if (bpf_probe_read_kernel(&count, sizeof(count), (void *)at))
+		return -1;
+	return count & COUNT_MASK;
+}
+
+#define INTERRUPT_NONE 0
+#define INTERRUPT 1
+#define INTERRUPT_SOFT 2 /* surely */
 
 /*
- * Is this an interrupt, and not @current's own doing? Where the preemption count cannot be had (x86 keeps it in a
- * variable that kallsyms need not list): interrupts of the kernel have a stack of their own, and those of user
- * code find no system call under way. @scratch, two words of a map, is where addresses become numbers.
+ * Is this an interrupt, and not @current's own doing? Where the preemption count does not tell: interrupts of the
+ * kernel have a stack of their own, and those of user code find no system call under way (nor do exceptions, which
+ * are then taken for interrupts). @scratch, two words of a map, is where addresses become numbers.
  */
-static __always_inline bool kernel_in_interrupt(struct task_struct *current,
-						volatile __u64 *scratch)
+static __always_inline int kernel_in_interrupt(struct task_struct *current, volatile __u64 *scratch)
 {
 	struct pt_regs___syscall *regs;
 	__u64 here = 0;
+	int count;
 
 	if (!current->pid)
-		return true;
-	if (bpf_core_field_exists(struct thread_info, preempt_count))
-		return current->thread_info.preempt_count & (SOFTIRQ_SERVED | HARDIRQ_SERVED);
+		return INTERRUPT;
+	count = kernel_preempt_count(current);
+	if (count >= 0)
+		return count & HARDIRQ_SERVED ? INTERRUPT :
+		       count & SOFTIRQ_SERVED ? INTERRUPT_SOFT :
+						INTERRUPT_NONE;
 	regs = (struct pt_regs___syscall *)bpf_task_pt_regs(current);
 	scratch[0] = (__u64)&here;
 	scratch[1] = (__u64)regs;
 	if (scratch[0] < (__u64)current->stack || scratch[0] >= scratch[1])
-		return true;
+		return INTERRUPT;
 	if (current->flags & PF_KTHREAD || !bpf_core_field_exists(regs->orig_ax))
-		return false;
-	return (int)regs->orig_ax == -1;
+		return INTERRUPT_NONE;
+	return (int)regs->orig_ax == -1 ? INTERRUPT : INTERRUPT_NONE;
 }
 
 /* Runnable, but its control group's quota is used up. */

@@ -257,11 +257,10 @@ void cli_live_event(struct cli_live *live, const struct tlobctl_event *event)
 			print_event(live, event);
 		return;
 	}
-	if (live->shown == CLI_LIVE_PER_SECOND) {
+	if (!cli_quota_take(&live->quota, r->tgid)) {
 		live->hidden++;
 		return;
 	}
-	live->shown++;
 	remember(live, r);
 	print_event(live, event);
 }
@@ -283,7 +282,7 @@ int cli_live_tick(struct cli_live *live, uint64_t now_ns)
 		live->lines_below_head++;
 	}
 	live->second_ns = now_ns;
-	live->shown = 0;
+	live->quota = (struct cli_quota){0};
 	live->hidden = 0;
 	return -1;
 }

@@ -2,7 +2,7 @@
 /*
  * Overruns as they happen: one line when the budget expires, one when the code has returned. When
  * they come faster than anybody reads, the rest of each second is only counted, and the view says
- * so.
+ * so; see quota.h for whose.
  */
 #ifndef TLOB_CLI_LIVE_H
 #define TLOB_CLI_LIVE_H
@@ -11,17 +11,17 @@
 
 #include <tlob/ctl.h>
 
+#include "quota.h"
 #include "terminal.h"
 
-#define CLI_LIVE_PER_SECOND 20
-#define CLI_LIVE_OPEN 128 /* shown overruns whose end is still awaited */
+#define CLI_LIVE_OPEN 256 /* shown overruns whose end is still awaited */
 
 struct cli_live {
 	const struct cli_terminal *term;
 	size_t region_columns;
 	size_t lines_below_head; /* 0: no heads printed yet */
 	uint64_t second_ns; /* when the current second began */
-	unsigned int shown; /* in it */
+	struct cli_quota quota; /* of it */
 	uint64_t hidden;
 	struct {
 		uint32_t client, tid;

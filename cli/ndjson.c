@@ -175,8 +175,9 @@ static void put_segments(struct cli_json *j, const struct tlobctl_why *why)
 	cli_json_number(j, "segments_left_out", why->nsegments - n);
 }
 
-static void put_why(struct cli_json *j, const struct tlobctl_why *why)
+static void put_why(struct cli_json *j, const struct tlobctl_event *event)
 {
+	const struct tlobctl_why *why = event->why;
 	char reason[CLI_WHY_CAUSE_BYTES];
 
 	if (!why) {
@@ -184,7 +185,7 @@ static void put_why(struct cli_json *j, const struct tlobctl_why *why)
 		return;
 	}
 	cli_json_object(j, "why");
-	cli_json_string(j, "reason", cli_why_cause(reason, sizeof(reason), why));
+	cli_json_string(j, "reason", cli_why_cause(reason, sizeof(reason), event));
 	cli_json_bool(j, "complete", why->complete);
 	cli_json_number(j, "unknown_ns", why->unknown_ns);
 	cli_json_number(j, "migrations", why->migrations);
@@ -227,7 +228,7 @@ void cli_ndjson_event(struct cli_json *j, const struct tlobctl_event *event)
 	put_flags(j, r);
 	cli_json_string(j, "file", event->file);
 	cli_json_number(j, "line", event->line);
-	put_why(j, event->why);
+	put_why(j, event);
 	cli_json_end(j);
 }
 

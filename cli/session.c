@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "format.h"
@@ -41,8 +42,20 @@ void cli_session_deinit(struct cli_session *s)
 	cli_terminal_deinit(&s->term);
 }
 
+/* Each program that joins takes some, and the usual 1024 would end before there are too many programs. */
+static void allow_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur == limit.rlim_max)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int cli_session_open(struct cli_session *s, const struct tlobctl_opts *opts)
 {
+	allow_descriptors();
 	if (tlobctl_open(opts, &s->ctl) < 0)
 		return cli_error(CLI_ERROR, "%s", tlobctl_error());
 	for (size_t i = 0; i < s->settings->nregions; i++)

@@ -252,6 +252,14 @@ static void say_worst(const struct cli_summary *s, struct cli_words *w)
 		cli_printable(name, sizeof(name), worst->region, 30), max, budget);
 }
 
+/* Of how many: those that ended otherwise than by their stop are not among the windows, and some may be open yet. */
+static uint64_t begun(const struct tlobctl_stat *t)
+{
+	uint64_t n = t->windows + t->abandoned + t->cancelled;
+
+	return n < t->overruns ? t->overruns : n;
+}
+
 static void print_verdict(const struct cli_summary *s, const struct cli_terminal *term)
 {
 	const struct tlobctl_stat *t = &s->total;
@@ -259,7 +267,7 @@ static void print_verdict(const struct cli_summary *s, const struct cli_terminal
 	char windows[CLI_COUNT_BYTES], overruns[CLI_COUNT_BYTES];
 	struct cli_words w = {.used = 0};
 
-	cli_count(windows, t->windows);
+	cli_count(windows, t->overruns ? begun(t) : t->windows);
 	cli_count(overruns, t->overruns);
 	if (!t->windows && !t->overruns) {
 		cli_say(&w, "%sNo window was measured.%s", cli_style(term, CLI_WARN), plain);
@@ -268,8 +276,8 @@ static void print_verdict(const struct cli_summary *s, const struct cli_terminal
 			t->windows > 1 ? "All " : "",
 			t->windows > 1 ? windows : "The one window was", plain);
 	} else {
-		cli_say(&w, "%s%s of %s windows went over budget%s", cli_style(term, CLI_OVER),
-			overruns, windows, plain);
+		cli_say(&w, "%s%s of %s window%s went over budget%s", cli_style(term, CLI_OVER),
+			overruns, windows, begun(t) == 1 ? "" : "s", plain);
 		say_causes(s, &w);
 		cli_say(&w, ".");
 		say_worst(s, &w);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "format.h"
+#include "live.h"
 #include "text.h"
 #include "why.h"
 #include "words.h"
@@ -68,13 +69,24 @@ static const char *until_interrupt(const struct tlobctl_culprit *c)
 	return strstr(c->syscall, "nanosleep") ? "" : " until an interrupt";
 }
 
-char *cli_why_cause(char *buf, size_t size, const struct tlobctl_why *why)
+/* All that is left is what the clocks say. */
+static const char *beyond_history(const struct tlob_record *r)
 {
+	static const char *const words[] = {[TLOB_RUNNING] = "running",
+					    [TLOB_WAITING] = "waiting for a CPU",
+					    [TLOB_SLEEPING] = "sleeping"};
+
+	return words[cli_dominant(r)];
+}
+
+char *cli_why_cause(char *buf, size_t size, const struct tlobctl_event *e)
+{
+	const struct tlobctl_why *why = e->why;
 	const struct tlobctl_culprit *c = &why->culprits[why->blame];
 	char comm[NAME_BYTES];
 	const char *who = comm_of(comm, why, c->who), *in = c->syscall[0] ? " in " : "";
 
-	switch (why->nculprits ? c->cause : TLOBCTL_CAUSE_UNKNOWN) {
+	switch (c->cause) {
 	case TLOBCTL_CAUSE_RUNNING:
 		snprintf(buf, size, "running");
 		break;
@@ -100,7 +112,7 @@ char *cli_why_cause(char *buf, size_t size, const struct tlobctl_why *why)
 		snprintf(buf, size, "sleeping%s%s", in, c->syscall);
 		break;
 	default:
-		snprintf(buf, size, "not known");
+		snprintf(buf, size, "%s, before the history begins", beyond_history(e->record));
 	}
 	return buf;
 }

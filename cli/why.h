@@ -12,8 +12,8 @@
 
 #define CLI_WHY_CAUSE_BYTES 64
 
-/* "waiting behind hog": what made the window late. Returns @buf. */
-char *cli_why_cause(char *buf, size_t size, const struct tlobctl_why *why);
+/* "waiting behind hog": what made the window of @event, which has a why, late. Returns @buf. */
+char *cli_why_cause(char *buf, size_t size, const struct tlobctl_event *event);
 /* "running", "behind", ...: for JSON. */
 const char *cli_why_word(enum tlobctl_cause cause);
 void cli_why_print(const struct tlobctl_event *event, const struct cli_terminal *term);

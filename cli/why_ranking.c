@@ -49,7 +49,7 @@ void cli_why_add(struct cli_why_ranking *k, const struct tlobctl_event *e)
 	char cause[CLI_WHY_CAUSE_BYTES];
 
 	if (e->record->type == TLOB_REC_CLOSE && e->why)
-		count(k, e, cli_why_cause(cause, sizeof(cause), e->why));
+		count(k, e, cli_why_cause(cause, sizeof(cause), e));
 }
 
 /* By region, the most frequent cause first. */

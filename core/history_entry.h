@@ -23,6 +23,8 @@ enum tlob_history_kind {
 #define TLOB_HISTORY_KTHREAD (1 << 0)
 /* Wake-ups: not by prev_tid itself, but by an interrupt on its CPU. */
 #define TLOB_HISTORY_INTERRUPT (1 << 1)
+/* And that by a soft one, in the middle of prev_tid's @syscall: it may have caused it, by sending. */
+#define TLOB_HISTORY_SOFT (1 << 4)
 /* Switches, of prev_tid. */
 #define TLOB_HISTORY_IOWAIT (1 << 2) /* it sleeps until a disk is done */
 #define TLOB_HISTORY_THROTTLED (1 << 3) /* runnable, but its control group's CPU time is used up */
@@ -51,7 +53,7 @@ struct tlob_history_entry {
 	__u64 cgroup; /* id (version 2), 0 unknown */
 	/* of prev_tid, */
 	__u16 prev_state; /* what it left the CPU for; runnable: it was preempted */
-	__u16 syscall; /* in which it went to sleep */
+	__u16 syscall; /* in which it went to sleep, or woke somebody by a soft interrupt */
 	/* of tid again */
 	__s16 priority; /* the kernel's: below 0 deadline, below 100 real-time */
 	/* only of migrations */

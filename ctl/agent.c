@@ -116,17 +116,6 @@ static int open_later(struct tlobctl *ctl)
 
 /* ---- messages from a client. 0, or negative: drop it */
 
-static int make_shared(struct tlobctl_client *client, int *ledger_fd)
-{
-	struct tlob_ledger *ledger;
-	int r;
-
-	r = tlobctl_ledger_new(ledger_fd, &ledger);
-	if (!r)
-		client->ledger = ledger;
-	return r;
-}
-
 static int welcome(struct tlobctl *ctl, struct tlobctl_client *client)
 {
 	struct tlob_msg_welcome msg = {.head = head(TLOB_MSG_WELCOME),
@@ -136,9 +125,10 @@ static int welcome(struct tlobctl *ctl, struct tlobctl_client *client)
 	size_t nfds = 1;
 
 	memcpy(msg.overrides, ctl->regions.overrides, sizeof(msg.overrides));
-	r = make_shared(client, &fds[0]);
+	r = tlobctl_ledger_new(&client->ledger_fd, &client->ledger);
 	if (r)
 		return refuse(client->fd) ? -EIO : r;
+	fds[0] = client->ledger_fd;
 	if (ctl->engine->join) {
 		r = ctl->engine->join(ctl, client, &msg.arena, &fds[1], &fds[2]);
 		msg.arena.head = head(TLOB_MSG_ARENA);
@@ -148,7 +138,6 @@ static int welcome(struct tlobctl *ctl, struct tlobctl_client *client)
 		r = send_message(client->fd, &msg, sizeof(msg), fds, nfds);
 	else
 		refuse(client->fd);
-	close(fds[0]);
 	if (fds[2] >= 0)
 		close(fds[2]);
 	return r;
@@ -273,6 +262,7 @@ static struct tlobctl_client *client_new(int fd)
 		return NULL;
 	client->source.ready = client_ready;
 	client->fd = fd;
+	client->ledger_fd = -1;
 	client->uid = (uid_t)-1;
 	if (!getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes)) {
 		client->uid = peer.uid;
@@ -284,6 +274,9 @@ static struct tlobctl_client *client_new(int fd)
 static void client_free(struct tlobctl_client *client)
 {
 	tlobctl_ledger_free(client->ledger);
+	if (client->ledger_fd >= 0)
+		close(client->ledger_fd);
+	tlobctl_unclosed_deinit(&client->unclosed);
 	close(client->fd);
 	free(client);
 }

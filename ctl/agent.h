@@ -11,6 +11,7 @@
 #include "listener.h"
 #include "program.h"
 #include "region.h"
+#include "unclosed.h"
 
 #define TLOBCTL_MAX_CLIENTS 1024 /* power of two */
 #define TLOBCTL_MAX_CLIENTS_OF_USER 256 /* root excepted */
@@ -32,6 +33,8 @@ struct tlobctl_client {
 	pid_t pid; /* as this process sees it; 0: it does not */
 	char program[TLOBCTL_PROGRAM_BYTES];
 	struct tlob_ledger *ledger; /* NULL: it has not said hello yet */
+	int ledger_fd; /* -1: likewise */
+	struct tlobctl_unclosed unclosed; /* engine user */
 	struct tlobctl_seen seen[TLOB_MAX_REGIONS];
 	uint32_t arenas[TLOBCTL_MAX_ARENAS_OF_CLIENT]; /* engine bpf */
 	size_t narenas;

@@ -5,6 +5,7 @@
  */
 #include "clock.h"
 #include "ledger.h"
+#include "now.h"
 #include "session.h"
 
 static int user_open(struct tlobctl *ctl)
@@ -43,6 +44,14 @@ static bool vet(const struct tlobctl_client *client, struct tlob_record *r)
 	return true;
 }
 
+static void hand_out(struct tlobctl *ctl, struct tlobctl_client *client, struct tlob_record *record)
+{
+	if (!vet(client, record))
+		return;
+	tlobctl_unclosed_note(&client->unclosed, record);
+	tlobctl_deliver(ctl, record);
+}
+
 static bool user_wake(struct tlobctl *ctl, struct tlobctl_client *client)
 {
 	struct tlob_record record;
@@ -50,25 +59,36 @@ static bool user_wake(struct tlobctl *ctl, struct tlobctl_client *client)
 	for (unsigned int i = 0; i < TLOB_LEDGER_RING_CAPACITY; i++) {
 		if (!tlobctl_ledger_pop(client->ledger, &record))
 			return false;
-		if (vet(client, &record))
-			tlobctl_deliver(ctl, &record);
+		hand_out(ctl, client, &record);
 	}
 	return true; /* more than the ring holds: it goes on writing */
 }
 
 /* Its memory may still be written to by another process: what the ring holds is looked at, and no more. */
-static void user_leave(struct tlobctl *ctl, struct tlobctl_client *client)
+static void collect_rest(struct tlobctl *ctl, struct tlobctl_client *client)
 {
 	struct tlob_record record;
 
 	for (unsigned int i = 0; i < 2 * TLOB_LEDGER_RING_CAPACITY; i++) {
 		if (tlobctl_ledger_pop(client->ledger, &record)) {
-			if (vet(client, &record))
-				tlobctl_deliver(ctl, &record);
+			hand_out(ctl, client, &record);
 		} else if (!tlobctl_ledger_skip(client->ledger)) {
-			return;
+			break;
 		}
 	}
+}
+
+static void user_leave(struct tlobctl *ctl, struct tlobctl_client *client)
+{
+	uint64_t now = tlobctl_now_ns();
+	struct tlob_record close;
+
+	collect_rest(ctl, client);
+	/* where records were lost, those that are missing may be among them: nothing is known of their windows */
+	if (tlobctl_ledger_dropped(client->ledger))
+		return;
+	while (tlobctl_unclosed_take(&client->unclosed, now, &close))
+		tlobctl_deliver(ctl, &close);
 }
 
 const struct tlobctl_engine_ops tlobctl_engine_user = {

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -93,15 +94,41 @@ bool tlobctl_ledger_region(struct tlob_ledger *ledger, uint32_t index,
 	return true;
 }
 
-void tlobctl_ledger_hist(struct tlob_ledger *ledger, uint32_t index, struct tlob_hist *into)
+/* Is there anything between @from and @to that was ever written? */
+static bool has_data(int fd, off_t from, off_t to)
 {
-	for (uint32_t shard = 0; shard < TLOB_HIST_SHARDS; shard++)
-		tlob_hist_merge(into, (void *)((char *)ledger + TLOB_LEDGER_HIST(index, shard)));
+	off_t at = lseek(fd, from, SEEK_DATA);
+
+	return at >= 0 ? at < to : errno != ENXIO;
+}
+
+void tlobctl_ledger_hist(int fd, uint32_t index, struct tlob_hist *into)
+{
+	const off_t end = (off_t)TLOB_LEDGER_HIST(index, TLOB_HIST_SHARDS);
+	struct tlob_hist hist;
+
+	if (!has_data(fd, (off_t)TLOB_LEDGER_HIST(index, 0), end))
+		return;
+	for (uint32_t shard = 0; shard < TLOB_HIST_SHARDS; shard++) {
+		off_t at = (off_t)TLOB_LEDGER_HIST(index, shard);
+
+		if (pread(fd, &hist, sizeof(hist), at) != sizeof(hist))
+			continue;
+		/* once more, after the counts, as it is written before them */
+		(void)!pread(fd, &hist.max_ns, sizeof(hist.max_ns),
+			     at + (off_t)offsetof(struct tlob_hist, max_ns));
+		tlob_hist_merge(into, &hist);
+	}
 }
 
 bool tlobctl_ledger_pop(struct tlob_ledger *ledger, struct tlob_record *record)
 {
 	return tlob_ring_pop(ring_of(ledger), cells_of(ledger), TLOB_LEDGER_RING_CAPACITY, record);
+}
+
+uint64_t tlobctl_ledger_dropped(struct tlob_ledger *ledger)
+{
+	return tlob_load(&ring_of(ledger)->dropped);
 }
 
 bool tlobctl_ledger_skip(struct tlob_ledger *ledger)

@@ -28,11 +28,13 @@ void tlobctl_ledger_free(struct tlob_ledger *ledger);
 /* False if the program has not defined region @index. */
 bool tlobctl_ledger_region(struct tlob_ledger *ledger, uint32_t index,
 			   struct tlobctl_ledger_region *out);
-/* Adds all shards of region @index to @into. */
-void tlobctl_ledger_hist(struct tlob_ledger *ledger, uint32_t index, struct tlob_hist *into);
+/* Adds all shards of region @index in file @fd to @into. Not from the mapping: there, looking at a hole fills it. */
+void tlobctl_ledger_hist(int fd, uint32_t index, struct tlob_hist *into);
 /* The oldest record of the ring; false if there is none. */
 bool tlobctl_ledger_pop(struct tlob_ledger *ledger, struct tlob_record *record);
 /* Once the program is dead: pass over a record it did not finish. False if there is none. */
 bool tlobctl_ledger_skip(struct tlob_ledger *ledger);
+/* Records that found the ring full, as the program says. */
+uint64_t tlobctl_ledger_dropped(struct tlob_ledger *ledger);
 
 #endif

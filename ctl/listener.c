@@ -4,17 +4,21 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "error.h"
 
 #define BACKLOG 128
+#define LOCK_NAP_NS 20000000
+#define LOCK_TRIES 150
 
 static int address_of(const char *where, struct sockaddr_un *address, socklen_t *bytes)
 {
@@ -80,41 +84,101 @@ static int check_stale(const char *where, const struct sockaddr_un *address, soc
 	return err;
 }
 
-/* The folder of @path, made if only it is missing, and locked: agents that start at the same time take turns. */
-static int lock_folder(const char *path)
+/* Of @path, if only that is missing. */
+static int make_folder(const char *path)
 {
 	char folder[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
 	char *slash;
-	int fd;
 
 	snprintf(folder, sizeof(folder), "%s", path);
 	slash = strrchr(folder, '/');
-	if (!slash)
-		strcpy(folder, ".");
-	else
-		slash[slash == folder] = '\0';
+	if (!slash || slash == folder)
+		return 0;
+	*slash = '\0';
 	if (mkdir(folder, 0755) && errno != EEXIST)
 		return tlobctl_fail(-errno, "cannot make folder '%s' for the socket: %m", folder);
-	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 || flock(fd, LOCK_EX)) {
-		int err = tlobctl_fail(-errno, "cannot open and lock folder '%s' of the socket: %m",
-				       folder);
+	return 0;
+}
 
-		if (fd >= 0)
-			close(fd);
-		return err;
+struct lock {
+	char path[sizeof(((struct sockaddr_un *)NULL)->sun_path) + sizeof(".lock")];
+	int fd;
+};
+
+/* Whoever had the lock takes its file away: is this one still there? */
+static bool is_current(const struct lock *lock)
+{
+	struct stat here, there;
+
+	return !fstat(lock->fd, &here) && !lstat(lock->path, &there) &&
+	       here.st_dev == there.st_dev && here.st_ino == there.st_ino;
+}
+
+/* 1: got it; 0: not now. */
+static int try_lock(struct lock *lock)
+{
+	struct stat st;
+	int got;
+
+	lock->fd = open(lock->path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+	if (lock->fd < 0)
+		return tlobctl_fail(-errno, "cannot make '%s', the lock of the socket: %m",
+				    lock->path);
+	if (!fstat(lock->fd, &st) && st.st_uid != geteuid())
+		got = tlobctl_fail(-EPERM,
+				   "cannot lock the socket: '%s' belongs to user %u; remove it",
+				   lock->path, (unsigned int)st.st_uid);
+	else if (!flock(lock->fd, LOCK_EX | LOCK_NB))
+		got = is_current(lock);
+	else if (errno == EWOULDBLOCK || errno == EINTR)
+		got = 0;
+	else
+		got = tlobctl_fail(-errno, "cannot lock '%s': %m", lock->path);
+	if (got != 1)
+		close(lock->fd);
+	return got;
+}
+
+static void unlock(struct lock *lock)
+{
+	unlink(lock->path);
+	close(lock->fd);
+}
+
+/*
+ * Agents that start at the same time take turns. The lock is a file that only their user can open: a folder could be
+ * locked by anybody who may read it, and would be for ever.
+ */
+static int take_turn(const char *path, struct lock *lock)
+{
+	const struct timespec nap = {.tv_nsec = LOCK_NAP_NS};
+	int got = 0;
+
+	snprintf(lock->path, sizeof(lock->path), "%s.lock", path);
+	for (int i = 0; i < LOCK_TRIES && !got; i++) {
+		if (i)
+			nanosleep(&nap, NULL);
+		got = try_lock(lock);
 	}
-	return fd;
+	if (!got)
+		return tlobctl_fail(
+			-EBUSY,
+			"cannot listen at '%s': a process has held '%s' for %d s; end it, or choose another socket",
+			path, lock->path, LOCK_TRIES / (1000000000 / LOCK_NAP_NS));
+	return got < 0 ? got : 0;
 }
 
 static int bind_path(struct tlobctl_listener *l, const char *where,
 		     const struct sockaddr_un *address, socklen_t bytes)
 {
-	int folder = lock_folder(where), err;
+	struct lock lock;
 	struct stat st;
+	int err = make_folder(where);
 
-	if (folder < 0)
-		return folder;
+	if (!err)
+		err = take_turn(where, &lock);
+	if (err)
+		return err;
 	err = check_stale(where, address, bytes);
 	if (err)
 		goto out;
@@ -130,7 +194,7 @@ static int bind_path(struct tlobctl_listener *l, const char *where,
 	l->dev = st.st_dev;
 	l->ino = st.st_ino;
 out:
-	close(folder);
+	unlock(&lock);
 	return err;
 }
 

@@ -11,6 +11,10 @@
 #include "ledger.h"
 #include "session.h"
 
+#define TEXT_(x) #x
+#define TEXT(x) TEXT_(x)
+#define UNMEASURED "(regions beyond " TEXT(TLOB_MAX_REGIONS) ")"
+
 static struct tlobctl_row *find(const struct tlobctl_table *table, const char *region,
 				const char *program)
 {
@@ -89,6 +93,21 @@ static void finish(struct tlobctl_row *row, double cost_ns)
 	row->stat.cost_ns = (uint64_t)((double)row->stat.windows * cost_ns);
 }
 
+/* Starts in regions that the ledger had no more room for; of one program they share a row. */
+static int add_unmeasured(const struct tlobctl_client *client, struct tlobctl_table *table)
+{
+	uint64_t starts = tlob_load(&client->ledger->unmeasured);
+	struct tlobctl_row *row;
+
+	if (!starts)
+		return 0;
+	row = tlobctl_table_row(table, UNMEASURED, client->program);
+	if (!row)
+		return tlobctl_fail(-ENOMEM, "out of memory for statistics");
+	add(&row->stat.refused, starts);
+	return 0;
+}
+
 int tlobctl_stats_client(struct tlobctl *ctl, struct tlobctl_client *client,
 			 struct tlobctl_table *table)
 {
@@ -108,10 +127,10 @@ int tlobctl_stats_client(struct tlobctl *ctl, struct tlobctl_client *client,
 		add(&row->stat.cancelled, r.cancelled);
 		add(&row->stat.abandoned, r.abandoned);
 		add(&row->stat.abandoned, seen->abandoned + seen->abandoned_late);
-		tlobctl_ledger_hist(client->ledger, i, &row->hist);
+		tlobctl_ledger_hist(client->ledger_fd, i, &row->hist);
 		finish(row, ctl->slot_cost_ns);
 	}
-	return 0;
+	return add_unmeasured(client, table);
 }
 
 static int copy_departed(struct tlobctl *ctl, struct tlobctl_table *table)

@@ -8,11 +8,13 @@
 #ifndef TLOB_LIB_DESCRIPTOR_H
 #define TLOB_LIB_DESCRIPTOR_H
 
+#include <linux/types.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
 struct tlob_descriptor {
 	int fd; /* -1: none */
+	__u32 program; /* BPF: its number, as these have no inode of their own */
 	dev_t dev;
 	ino_t ino;
 };
@@ -21,7 +23,7 @@ struct tlob_descriptor {
 
 /* Takes over @fd, which is closed, and moves it up; 0 or negative errno. */
 int tlob_descriptor_adopt(int fd, struct tlob_descriptor *out);
-/* False if there is none, or the number means something else now. */
+/* False if there is none, or the number means something else now, or that cannot be told. */
 bool tlob_descriptor_ours(const struct tlob_descriptor *d);
 /* Closes it if it is still ours. */
 void tlob_descriptor_drop(struct tlob_descriptor *d);

@@ -31,7 +31,7 @@ struct tlob_engine {
 	int (*arm)(struct tlob_seat *seat, __u64 now_ns, __u64 deadline_ns);
 	/* The window had expired. */
 	int (*close)(const struct tlob_ending *end);
-	/* The window was late, and its stop won. */
+	/* The window was late, and its stop won. If the engine has gone nobody is told. */
 	int (*report)(const struct tlob_ending *end);
 	/* One more arena, from the engine itself; NULL: the agent has them, or the process makes them. */
 	int (*grow)(struct tlob_home *home);

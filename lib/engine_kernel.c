@@ -144,11 +144,14 @@ static int finish(const struct tlob_ending *end, enum tlob_kick_op op)
 	struct tlob_kick k = {.op = op, .window = end->index, .now_ns = end->now_ns};
 	int r = kick(end->seat, &k);
 
-	/* an agent reads the ring itself */
-	if (end->seat->home->agent || tlob_engine_gone(r))
-		tlob_engine_tell(end, tlob_engine_gone(r));
-	else
+	if (tlob_engine_gone(r)) {
+		if (op == TLOB_KICK_CLOSE)
+			tlob_engine_tell(end, true);
+	} else if (end->seat->home->agent) {
+		tlob_engine_tell(end, false); /* the agent reads the ring */
+	} else {
 		tell(end->seat->home);
+	}
 	return r;
 }
 

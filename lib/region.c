@@ -130,8 +130,12 @@ int tlob_region_enter(struct tlob_home *home, struct tlob_region *region)
 	if (tlob_load_acquire(&region->internal_epoch) == home->epoch)
 		return 0;
 	id = number_of(region);
-	if (id == TLOB_NO_REGION)
+	if (id == TLOB_NO_REGION) {
+		/* places are never given up, so that it need not be tried again */
+		if (tlob_xchg(&region->internal_id, TLOB_NO_REGION) != TLOB_NO_REGION)
+			tlob_add(&home->ledger->turned_away, 1);
 		return -ENOSPC;
+	}
 	copy_text(names[id], region->name, TLOB_NAME_BYTES);
 	write_entry(home->ledger, id, region, budget_ns);
 	tlob_store(&region->internal_id, id);

@@ -11,7 +11,8 @@
 
 /*
  * Enter @region into the current @home's ledger and make it ready for the fast path: internal_id, internal_budget_ns,
- * internal_interval_ns, then internal_epoch. -ENOSPC: there are TLOB_MAX_REGIONS already. Lock-free, signal-safe.
+ * internal_interval_ns, then internal_epoch. -ENOSPC: there are TLOB_MAX_REGIONS already; its internal_id is
+ * TLOB_NO_REGION from then on. Lock-free, signal-safe.
  */
 int tlob_region_enter(struct tlob_home *home, struct tlob_region *region);
 

@@ -40,7 +40,7 @@ static tlob_cold tlob_window_t refuse(struct tlob_home *home, struct tlob_slot *
 
 /*
  * The engine has to be told of a deadline. If it has gone, this window is none: the start is made again, in the
- * home that takes over.
+ * home that takes over; unless it has had its outcome already.
  */
 static tlob_cold tlob_window_t kick(struct tlob_seat *seat, struct tlob_region *region,
 				    struct tlob_window *w, tlob_window_t handle, __u64 gen)
@@ -54,7 +54,9 @@ static tlob_cold tlob_window_t kick(struct tlob_seat *seat, struct tlob_region *
 		r = home->engine->arm(seat, w->start_ns, w->deadline_ns);
 	if (r >= 0 || !(tlob_engine_gone(r) || r == -ESRCH))
 		return handle;
-	tlob_window_end(w, gen);
+	/* expired meanwhile: its record is out, and the stop says so */
+	if (!tlob_window_take(w, gen << 2 | TLOB_ARMED, TLOB_IDLE))
+		return handle;
 	tlob_own_clear(&seat->slot->used, 1u << (handle & 7));
 	if (r == -ESRCH) /* the child of a vfork, on its parent's seat */
 		return TLOB_NO_WINDOW;
@@ -134,6 +136,16 @@ tlob_hot tlob_window_t open_window(struct tlob_seat *seat, struct tlob_region *r
 	return handle;
 }
 
+/* It has no number and will get none, so that most of the way can be spared. */
+static tlob_window_t refuse_unnumbered(void)
+{
+	struct tlob_home *home = tlob_load_acquire(&tlob_live->home);
+
+	if (home)
+		tlob_add(&home->ledger->unmeasured, 1);
+	return TLOB_NO_WINDOW;
+}
+
 /* First use, of the process, thread or region; or another home than last time. */
 static tlob_cold tlob_window_t start_slowly(struct tlob_region *region, uint64_t tag)
 {
@@ -142,12 +154,16 @@ static tlob_cold tlob_window_t start_slowly(struct tlob_region *region, uint64_t
 
 	if (tlob_load(&tlob_switched_off))
 		return TLOB_NO_WINDOW;
+	if (tlob_unlikely(tlob_load(&region->internal_id) == TLOB_NO_REGION))
+		return refuse_unnumbered();
 	{
 		TLOB_CALM;
 
 		home = tlob_process_home();
-		if (!home || tlob_region_enter(home, region))
+		if (!home)
 			return TLOB_NO_WINDOW;
+		if (tlob_region_enter(home, region))
+			return refuse_unnumbered();
 		seat = tlob_thread_sit(home);
 	}
 	if (!seat)
@@ -173,33 +189,47 @@ static int fail(int error)
 	return -error;
 }
 
-/* Not IDLE any more when this is called, so the window's fields are still this thread's. */
-static int end_overrun(struct tlob_seat *seat, struct tlob_window *w, __u32 index, __u32 was,
-		       __u64 now_ns)
+/* Its record is out. The engine may have read the time after this thread did. */
+static int end_expired(struct tlob_ending *end)
 {
-	struct tlob_ending end = {.seat = seat, .window = w, .index = index, .now_ns = now_ns};
-	struct tlob_home *home = seat->home;
-	__u32 region = w->region;
-	int r;
+	struct tlob_seat *seat = end->seat;
+	__u64 deadline = end->window->deadline_ns;
+	__u32 region = end->window->region;
 
-	if (was == TLOB_EXPIRED) {
-		/* the engine may have read the time after this thread did */
-		end.now_ns = tlob_now();
-		if (end.now_ns < w->deadline_ns)
-			end.now_ns = w->deadline_ns;
-	}
-	tlob_ledger_add(seat, tlob_ledger_cell(seat, region), end.now_ns - w->start_ns);
+	end->now_ns = tlob_now();
+	if (end->now_ns < deadline)
+		end->now_ns = deadline;
+	tlob_ledger_add(seat, tlob_ledger_cell(seat, region), end->now_ns - end->window->start_ns);
 	tlob_ledger_count(seat, region, overruns);
-	r = was == TLOB_EXPIRED ? home->engine->close(&end) : home->engine->report(&end);
-	if (tlob_engine_gone(r))
-		tlob_process_lost(home);
+	if (tlob_engine_gone(seat->home->engine->close(end)))
+		tlob_process_lost(seat->home);
 	return -EOVERFLOW;
 }
 
-/* Everything but a window that ended in time: @was is what its state was, @now_ns when it was stopped. */
+/* Nobody has been told that it was late. If there is nobody any more who could be, it ends without an outcome. */
+static int end_late(struct tlob_ending *end)
+{
+	struct tlob_seat *seat = end->seat;
+	__u32 region = end->window->region;
+
+	if (tlob_engine_gone(seat->home->engine->report(end))) {
+		tlob_ledger_count(seat, region, cancelled);
+		tlob_process_lost(seat->home);
+		return -ECANCELED;
+	}
+	tlob_ledger_add(seat, tlob_ledger_cell(seat, region), end->now_ns - end->window->start_ns);
+	tlob_ledger_count(seat, region, overruns);
+	return -EOVERFLOW;
+}
+
+/*
+ * Everything but a window that ended in time: @was is what its state was, @now_ns when it was stopped. It is IDLE now,
+ * and its fields are still this thread's.
+ */
 static tlob_cold int end_badly(struct tlob_seat *seat, __u32 index, __u32 was, __u64 now_ns)
 {
 	struct tlob_window *w = &seat->slot->windows[index];
+	struct tlob_ending end = {.seat = seat, .window = w, .index = index, .now_ns = now_ns};
 	int r = -ECANCELED;
 
 	if (was == TLOB_IDLE)
@@ -207,11 +237,10 @@ static tlob_cold int end_badly(struct tlob_seat *seat, __u32 index, __u32 was, _
 	{
 		TLOB_CALM;
 
-		if (was == TLOB_CANCELLED) {
+		if (was == TLOB_CANCELLED)
 			tlob_ledger_count(seat, w->region, cancelled);
-		} else {
-			r = end_overrun(seat, w, index, was, now_ns);
-		}
+		else
+			r = was == TLOB_EXPIRED ? end_expired(&end) : end_late(&end);
 		tlob_own_clear(&seat->slot->used, 1u << index);
 	}
 	return fail(-r);
@@ -228,7 +257,7 @@ tlob_hot int close_window(struct tlob_seat *seat, tlob_window_t handle)
 
 	now = tlob_now();
 	was = tlob_window_end(w, gen);
-	if (tlob_unlikely(was != TLOB_ARMED || now > deadline))
+	if (tlob_unlikely(was != TLOB_ARMED || now >= deadline))
 		return end_badly(seat, index, was, now);
 	cell = tlob_ledger_cell(seat, tlob_load(&w->region));
 	tlob_ledger_add(seat, cell, now - start);

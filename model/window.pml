@@ -212,8 +212,8 @@ inline stop(w)
 #endif
 	atomic {
 		if
-		:: STATE(was) == ARMED && at <= deadline[w] -> assert(overruns[w] == 0) /* 0 */
-		:: STATE(was) == ARMED && at > deadline[w] ->
+		:: STATE(was) == ARMED && at < deadline[w] -> assert(overruns[w] == 0) /* 0 */
+		:: STATE(was) == ARMED && at >= deadline[w] ->
 			/* late, but the stop won: TLOB_KICK_REPORT */
 #ifdef STOP_IGNORES_LATE
 			assert(overruns[w] == 1)

@@ -4,6 +4,7 @@
 
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c))
 CONFORMANCE := $(patsubst tests/conformance/%.c,$(B)/tests/conformance/%,$(wildcard tests/conformance/conf_*.c))
+TRUTH := $(B)/tests/truth/truth
 HARNESS := $(B)/tests/conformance/harness.o $(B)/tests/conformance/subject.o
 FUZZ := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 BENCH := $(patsubst tests/bench/%.c,$(B)/tests/bench/%,$(wildcard tests/bench/bench_*.c))
@@ -14,6 +15,8 @@ $(B)/tests/unit/%: tests/unit/%.c $(B)/libtlobctl.a $(B)/libtlob.a | $(GEN)
 $(B)/tests/conformance/conf_%: tests/conformance/conf_%.c $(HARNESS) $(B)/libtlob.a $(B)/libtlobctl.a | $(GEN)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) -I. $(ALL_CFLAGS) $(ALL_LDFLAGS) $< $(HARNESS) -o $@ $(B)/libtlobctl.a $(B)/libtlob.a -lpthread -lm $(CTL_LIBS) -ldl
+$(B)/tests/truth/truth: $(patsubst %.c,$(B)/%.o,$(wildcard tests/truth/*.c)) $(HARNESS) $(B)/libtlob.a $(B)/libtlobctl.a
+	$(CC) $(ALL_LDFLAGS) $^ -o $@ -lpthread -lm $(CTL_LIBS) -ldl
 $(B)/tests/conformance/probee: tests/conformance/probee.c # knows nothing of tlob
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -Wall -Wextra $(CFLAGS) $< -o $@ -lpthread
@@ -28,12 +31,12 @@ $(B)/tests/fuzz/%: tests/fuzz/%.c $(wildcard core/*.[ch] ctl/*.[ch]) | $(GEN)
 
 .SECONDARY: $(HARNESS) $(B)/tests/bench/bench.o
 .PHONY: tests check bench
-tests: $(UNIT) $(CONFORMANCE) $(B)/tests/conformance/probee $(FUZZ)
+tests: $(UNIT) $(CONFORMANCE) $(TRUTH) $(B)/tests/conformance/probee $(FUZZ)
 
 check:
 	@scripts/setup --need check
 	@BUILD=$(B) JOBS=$(PARALLEL) MAKE='$(MAKE)' tests/run $(STEPS)
 bench:
 	@scripts/setup --need bench
-	@$(MAKE) --no-print-directory $(PARALLEL) all $(BENCH)
+	@$(MAKE) --no-print-directory $(PARALLEL) all $(BENCH) $(TRUTH)
 	@tests/bench/run $(B)

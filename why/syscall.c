@@ -338,3 +338,9 @@ const char *why_syscall_name(unsigned int number)
 		return "";
 	return names[number];
 }
+
+bool why_syscall_sends(unsigned int number)
+{
+	return number == SYS_sendto || number == SYS_sendmsg || number == SYS_sendmmsg ||
+	       number == SYS_write || number == SYS_writev;
+}

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "syscall.h"
+
 /* A number may have belonged to two threads, one after the other. */
 static bool is_same(const struct tlobctl_who *who, uint32_t tid, const struct tlob_history_entry *e)
 {
@@ -52,7 +54,13 @@ uint32_t why_who_woke(struct why_answer *answer, size_t *n, const struct why_str
 		       why_naming(stream, wake->prev_tid, wake->time_ns));
 }
 
+/* What a thread sends to another on the same machine arrives in a soft interrupt, before its call has returned. */
+static bool is_sent(const struct tlob_history_entry *wake)
+{
+	return wake->flags & TLOB_HISTORY_SOFT && why_syscall_sends(wake->syscall);
+}
+
 bool why_by_interrupt(const struct tlob_history_entry *wake)
 {
-	return !wake->prev_tid || wake->flags & TLOB_HISTORY_INTERRUPT;
+	return !wake->prev_tid || (wake->flags & TLOB_HISTORY_INTERRUPT && !is_sent(wake));
 }

@@ -5,7 +5,7 @@
 
 #include "culprit.h"
 
-#define WHY_MAX_WHO 256 /* the last one stands for all that do not fit */
+#define WHY_MAX_WHO 1024 /* the last one stands for all that do not fit */
 
 /* Index of thread @tid, which @e names (NULL: nothing does). @n: how many there are. */
 uint32_t why_who(struct why_answer *answer, size_t *n, uint32_t tid,

@@ -219,11 +219,12 @@ TLOB_ASSERT(sizeof(struct tlob_ledger_region) == 192, "ledger region");
 struct tlob_ledger {
 	__u32 magic;
 	__u32 version;
-	__u32 nregions; /* claimed, by fetch-and-add; may pass TLOB_MAX_REGIONS when full */
+	__u32 nregions; /* claimed */
 	__u32 pid; /* as the process sees itself */
 	__u32 ring_capacity; /* informative; the agent made the file and knows */
-	__u32 reserved32;
-	__u64 reserved[5];
+	__u32 turned_away; /* regions beyond TLOB_MAX_REGIONS */
+	__u64 unmeasured; /* starts in them */
+	__u64 reserved[4];
 	struct tlob_ledger_region regions[TLOB_MAX_REGIONS];
 };
 TLOB_ASSERT(sizeof(struct tlob_ledger) == 64 + 192 * TLOB_MAX_REGIONS, "ledger");

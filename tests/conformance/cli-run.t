@@ -4,7 +4,7 @@
 # shellcheck disable=SC2016 # what the programs run is not for this shell
 # shellcheck source-path=SCRIPTDIR source=../tap.sh
 . "$(dirname "$0")/../tap.sh"
-plan 65
+plan 69
 tlob=$BUILD/tlob
 hello=$BUILD/examples/hello # its region "answer", budget 5 ms: five windows of 2 to 10 ms
 
@@ -51,6 +51,9 @@ is "no signal is blocked in the program" "$(grep SigBlk /proc/self/status)" "$ou
 list='cd /proc/$$/fd && echo *'
 run -- sh -c "$list"
 is "no descriptor leaks into the program" "$(sh -c "$list" 2>/dev/null)" "$out"
+ulimit -Sn 256
+run -- sh -c 'ulimit -Sn; sed -n "s/^Max open files *//p" /proc/$PPID/limits'
+is "tlob may open as many descriptors as it is let" "256 $(ulimit -Hn) $(ulimit -Hn) files" "$(xargs <<<"$out")"
 run sh -c 'exit 5'
 is "without -- the first operand is the program" 5 $status
 
@@ -76,6 +79,9 @@ run -r answer@1s -r nowhere@1s -- "$hello"
 has "a region that was never entered is named" "Never entered: nowhere." "$err"
 run -- true
 has "nothing measured is said" "No window was measured." "$err"
+run -- "$BUILD/tests/conformance/conf_life" --subject exit-over
+has "a window that was left over its budget is one of one" "1 of 1 window went over budget: mostly running." "$err"
+is "its line has an end too" 1 "$(grep -c ' brief .* abandoned ' <<<"$err")"
 run -q -- "$hello"
 is "-q: no notice, no live lines" "region" "$(head -n 1 <<<"$err" | cut -d' ' -f1)"
 [[ $err != *'>5ms'* && $err == *'of 5 windows'* ]]
@@ -89,6 +95,8 @@ hidden=$(sed -nE 's/^[0-9:.]+ +([0-9,]+) more overruns in this second, counted b
 ok "all overruns are in the JSON" test "$total" -ge 90
 ok "not all are shown" test "$shown" -le 60
 is "shown and not shown are all" "$total" $((shown + hidden))
+run -r capture@2us -r answer@1ms -- sh -c '"$0" -d 1 & sleep 0.5; "$1"; wait' "$BUILD/examples/pipeline" "$hello"
+is "one that is late without end does not hide another" 5 "$(grep -c ' answer .* >1ms ' <<<"$err")"
 
 # ---- colours
 run -- "$hello"
@@ -162,10 +170,11 @@ verdict $? "and the signal is not even seen"
 sleep 0.7
 pid=$!
 has "the agent's socket is abstract" "@tlob-run-$pid-" "$(cat /proc/net/unix)"
-child=$(pgrep -P $pid)
+child=$(cat "/proc/$pid/task/$pid/children")
 kill -KILL $pid
 wait $pid 2>/dev/null
 [[ $(cat /proc/net/unix) != *"@tlob-run-$pid-"* ]]
 verdict $? "nothing is left of it after kill -9"
-kill "$child"
+# shellcheck disable=SC2086 # ends in a blank
+kill $child
 finish

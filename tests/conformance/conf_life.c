@@ -67,6 +67,17 @@ static int subject_exit_over(int argc, char **argv)
 	_exit(0);
 }
 
+/* Becomes another program, which lives on, inside a window that is over. */
+static int subject_exec_over(int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	tlob_start(&brief, 10);
+	sleep_ns(30000000u);
+	execl("/bin/sleep", "sleep", "0.6", NULL);
+	return 1;
+}
+
 /* A child starts with no window, cannot stop its parent's, and measures its own. */
 static int subject_fork(int argc, char **argv)
 {
@@ -171,6 +182,7 @@ const struct conf_subject conf_subjects[] = {
 	{"thread-exit", subject_thread_exit},
 	{"process-exit", subject_process_exit},
 	{"exec", subject_exec},
+	{"exec-over", subject_exec_over},
 	{"exit-over", subject_exit_over},
 	{"fork", subject_fork},
 	{"vfork", subject_vfork},
@@ -185,6 +197,17 @@ static void check_result(struct conf *c, uint64_t tag, int want, const char *wha
 	const struct truth *t = conf_truth(c, tag);
 
 	tap_ok(t && t->result == want, "%s (%ld)", what, t ? t->result : -1);
+}
+
+/* Overrun @tag was closed when its program had gone, however long what came after it lives. */
+static void check_abandoned(struct conf *c, uint64_t tag)
+{
+	const struct conf_event *e = conf_find(c, TLOB_REC_CLOSE, "brief", tag);
+	const char *wrong = conf_pairs_wrong(c);
+
+	tap_ok(e && (e->record.flags & TLOB_F_ABANDONED) && e->record.elapsed_ns < 550000000u,
+	       "and is closed as abandoned");
+	tap_ok(!wrong, "with two records that fit (%s)", wrong ? wrong : "well");
 }
 
 static void check_exits(struct conf *c)
@@ -208,14 +231,10 @@ static void check_exits(struct conf *c)
 	conf_pump(c, 300, NULL);
 	tap_ok(conf_count(c, TLOB_REC_OVERRUN, "brief") == 1,
 	       "exit inside an overrun: the overrun stays");
-	if (c->bpf) {
-		const struct conf_event *e = conf_find(c, TLOB_REC_CLOSE, "brief", 9);
-
-		tap_ok(e && (e->record.flags & TLOB_F_ABANDONED), "and is closed as abandoned");
-	} else {
-		tap_skip(1,
-			 "engine user lives in the process that has gone: nobody is left to close");
-	}
+	check_abandoned(c, 9);
+	CONF_RUN(c, "exec-over");
+	conf_pump(c, 300, NULL);
+	check_abandoned(c, 10);
 }
 
 static void check_forks(struct conf *c)
@@ -353,7 +372,7 @@ static void check_early(struct conf *c)
 
 int conf_main(struct conf *c)
 {
-	tap_plan(7 + 7 + 4 + 6 + 3);
+	tap_plan(10 + 7 + 4 + 6 + 3);
 	conf_open(c);
 	check_exits(c);
 	check_forks(c);

@@ -105,6 +105,7 @@ void conf_open(struct conf *c)
 	snprintf(c->socket, sizeof(c->socket), "@tlob-conformance-%d-%d", getpid(), serial++);
 	opts.engine = c->bpf ? TLOBCTL_ENGINE_BPF : TLOBCTL_ENGINE_USER;
 	opts.socket = c->socket;
+	opts.why = c->why;
 	r = tlobctl_open(&opts, &c->ctl);
 	if (r < 0)
 		bail("tlobctl_open");
@@ -163,6 +164,8 @@ static void on_event(const struct tlobctl_event *event, void *arg)
 	struct conf *c = arg;
 	struct conf_event *e;
 
+	if (c->hook)
+		c->hook(event, c->hook_arg);
 	c->events = grow(c->events, &c->events_room, c->nevents + 1, sizeof(*c->events));
 	e = &c->events[c->nevents++];
 	e->record = *event->record;

@@ -55,6 +55,9 @@ struct conf {
 	const char *engine;
 	bool bpf;
 	struct tlobctl *ctl;
+	enum tlobctl_why_mode why;
+	tlobctl_event_fn *hook; /* sees each event as it comes */
+	void *hook_arg;
 	char socket[64];
 	struct conf_event *events;
 	size_t nevents, events_room;

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -339,7 +340,7 @@ static int add_up(const struct tlobctl_stat *s, void *arg)
 {
 	struct sum *sum = arg;
 
-	if (strcmp(s->region, "kept"))
+	if (strcmp(s->region, "kept") && strcmp(s->region, "solid"))
 		return 0;
 	sum->s.windows += s->windows;
 	sum->s.overruns += s->overruns;
@@ -358,15 +359,21 @@ static void statistics_survive(void **state)
 	for (int i = 0; i < 2; i++) {
 		struct raw r = raw_join(*state, name);
 		struct tlob_ledger *l = map_ledger(&r);
-		struct tlob_record record = {.type = TLOB_REC_OVERRUN, .region = 3};
+		struct tlob_record record = {.region = 3};
 
 		define_region(l, 3, "kept");
 		l->regions[3].overruns = 4;
 		for (int k = 0; k < 10; k++)
 			tlob_hist_add((void *)((char *)l + TLOB_LEDGER_HIST(3, k % 8)),
 				      (uint64_t)(1000 * k));
-		for (int k = 0; k < 3; k++)
-			push(l, &record); /* and no wake: it is found when the client has gone */
+		for (int k = 0; k < 3;
+		     k++) { /* and no wake: it is found when the client has gone */
+			record.window = (uint64_t)k;
+			record.type = TLOB_REC_OVERRUN;
+			push(l, &record);
+			record.type = TLOB_REC_CLOSE;
+			push(l, &record);
+		}
 		munmap(l, TLOB_LEDGER_BYTES);
 		raw_leave(&r);
 		serve(*state, 20);
@@ -378,6 +385,96 @@ static void statistics_survive(void **state)
 	assert_int_equal(sum.s.records, 6);
 	assert_int_equal(sum.s.lost, 2);
 	assert_int_equal(sum.s.max_ns, 9000);
+}
+
+/* Overruns that nobody closed are closed when the client has gone, unless their ends may be among what was lost. */
+static void the_gone_are_closed(void **state)
+{
+	for (uint64_t lost = 0; lost < 2; lost++) {
+		struct raw r = raw_join(*state, name);
+		struct tlob_ledger *l = map_ledger(&r);
+		struct tlob_ring *ring = (void *)((char *)l + TLOB_LEDGER_RING_OFFSET);
+		struct tlob_record record = {.type = TLOB_REC_OVERRUN,
+					     .state = TLOB_SLEEPING,
+					     .time_ns = 5000,
+					     .start_ns = 3000,
+					     .elapsed_ns = 2000,
+					     .running_ns = 2000};
+		struct caught c = {0};
+
+		define_region(l, 0, "left");
+		for (record.tid = 1; record.tid <= 3000; record.tid++) {
+			push(l, &record); /* more than are remembered */
+			if (record.tid % 500 == 0) {
+				wake(&r);
+				for (int i = 0; i < 4; i++)
+					tlobctl_poll(*state, 5, catch, &c);
+			}
+		}
+		assert_int_equal(c.n, 3000);
+		c.n = 0;
+		tlob_store(&ring->dropped, lost);
+		munmap(l, TLOB_LEDGER_BYTES);
+		raw_leave(&r);
+		for (int i = 0; i < 20; i++)
+			tlobctl_poll(*state, 5, catch, &c);
+		assert_int_equal(c.n, lost ? 0 : 1024);
+		if (lost)
+			continue;
+		assert_int_equal(c.record.type, TLOB_REC_CLOSE);
+		assert_true(c.record.flags & TLOB_F_ABANDONED);
+		assert_true(c.record.flags & TLOB_F_ESTIMATED);
+		assert_int_equal(c.record.time_ns - c.record.start_ns, c.record.elapsed_ns);
+		assert_int_equal(c.record.sleeping_ns, c.record.time_ns - 5000);
+		assert_int_equal(c.record.running_ns, 2000);
+	}
+}
+
+/* Asking for statistics takes no memory for histograms that nobody has written. */
+static void holes_stay_holes(void **state)
+{
+	struct raw r = raw_join(*state, name);
+	struct tlob_ledger *l = map_ledger(&r);
+	struct stat before, after;
+	struct sum sum = {0};
+
+	for (uint32_t i = 0; i < TLOB_MAX_REGIONS; i++)
+		define_region(l, i, i == 200 ? "solid" : "hollow");
+	tlob_hist_add((void *)((char *)l + TLOB_LEDGER_HIST(200, 7)), 1234);
+	assert_int_equal(fstat(r.fds[0], &before), 0);
+	assert_int_equal(tlobctl_stats(*state, add_up, &sum), 0);
+	assert_int_equal(fstat(r.fds[0], &after), 0);
+	assert_int_equal(after.st_blocks, before.st_blocks);
+	assert_int_equal(sum.s.windows, 1);
+	assert_int_equal(sum.s.max_ns, 1234);
+	memset(l->regions, 0, sizeof(l->regions));
+	munmap(l, TLOB_LEDGER_BYTES);
+	raw_leave(&r);
+	serve(*state, 20);
+}
+
+static int find_unmeasured(const struct tlobctl_stat *s, void *arg)
+{
+	if (!strcmp(s->region, "(regions beyond 256)"))
+		*(uint64_t *)arg += s->refused;
+	return 0;
+}
+
+/* What a program could not enter any more is in the statistics while it lives, and after. */
+static void unmeasured_is_told(void **state)
+{
+	struct raw r = raw_join(*state, name);
+	struct tlob_ledger *l = map_ledger(&r);
+	uint64_t starts = 0;
+
+	l->unmeasured = 123;
+	munmap(l, TLOB_LEDGER_BYTES);
+	assert_int_equal(tlobctl_stats(*state, find_unmeasured, &starts), 0);
+	assert_int_equal(starts, 123);
+	raw_leave(&r);
+	serve(*state, 20);
+	assert_int_equal(tlobctl_stats(*state, find_unmeasured, &starts), 0);
+	assert_int_equal(starts, 246);
 }
 
 static void scribbled_ledger_is_survived(void **state)
@@ -485,6 +582,44 @@ static void live_socket_is_left_alone(void **state)
 	assert_int_equal(errno, EADDRINUSE);
 }
 
+/* Who can read the folder can lock it, and nobody waits for that. */
+static void locked_folder_is_no_obstacle(void **state)
+{
+	char folder[64], path[80], lock[96];
+	struct tlobctl *ctl;
+	struct stat st;
+	int fd;
+
+	(void)state;
+	snprintf(folder, sizeof(folder), "/tmp/tlob-test-folder-%d", getpid());
+	snprintf(path, sizeof(path), "%s/a.sock", folder);
+	snprintf(lock, sizeof(lock), "%s.lock", path);
+	assert_int_equal(mkdir(folder, 0755), 0);
+	fd = open(folder, O_RDONLY);
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	alarm(20);
+	ctl = open_at(path);
+	assert_non_null(ctl);
+	assert_int_equal(stat(lock, &st), -1);
+	tlobctl_close(ctl);
+	close(fd);
+
+	/* by another agent that hangs: for some seconds, then it is named */
+	fd = open(lock, O_CREAT | O_RDWR, 0600);
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	assert_null(open_at(path));
+	assert_int_equal(errno, EBUSY);
+	assert_non_null(strstr(tlobctl_error(), lock));
+	close(fd);
+	/* by one that was killed: it is as good as new */
+	ctl = open_at(path);
+	assert_non_null(ctl);
+	tlobctl_close(ctl);
+	alarm(0);
+	assert_int_equal(stat(lock, &st), -1);
+	assert_int_equal(rmdir(folder), 0);
+}
+
 static void files_are_left_alone(void **state)
 {
 	char path[64];
@@ -521,12 +656,16 @@ int main(void)
 		cmocka_unit_test(records_are_vetted),
 		cmocka_unit_test(full_ring_takes_turns),
 		cmocka_unit_test(storm_of_wakes),
+		cmocka_unit_test(holes_stay_holes),
 		cmocka_unit_test(statistics_survive),
+		cmocka_unit_test(the_gone_are_closed),
+		cmocka_unit_test(unmeasured_is_told),
 		cmocka_unit_test(scribbled_ledger_is_survived),
 		cmocka_unit_test(text_is_copied_first),
 		cmocka_unit_test(nothing_is_not_quoted),
 		cmocka_unit_test(stale_socket_is_replaced),
 		cmocka_unit_test(live_socket_is_left_alone),
+		cmocka_unit_test(locked_folder_is_no_obstacle),
 		cmocka_unit_test(files_are_left_alone),
 	};
 

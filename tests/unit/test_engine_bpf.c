@@ -7,6 +7,7 @@
 
 #include <linux/bpf.h>
 #include <pthread.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -234,6 +235,14 @@ static void clock_runs_and_starts_anew(void **state)
 	leave(&c);
 }
 
+/* There a thread does not know its number in the initial pid namespace, which is what the engine sees. */
+static bool in_container(void)
+{
+	struct stat ns;
+
+	return !stat("/proc/self/ns/pid", &ns) && ns.st_ino != 0xeffffffcu;
+}
+
 static void window_expires_once(void **state)
 {
 	struct client c = join(state);
@@ -250,7 +259,8 @@ static void window_expires_once(void **state)
 	assert_int_equal(caught.records[0].state, TLOB_SLEEPING);
 	assert_int_equal(caught.records[0].budget_ns, 5 * NS_PER_MS);
 	assert_int_equal(caught.records[0].tag, 41);
-	assert_int_equal(caught.records[0].tid, syscall(SYS_gettid));
+	if (!in_container())
+		assert_int_equal(caught.records[0].tid, syscall(SYS_gettid));
 	assert_int_equal(stop(&c, 3, 1, gen), TLOB_EXPIRED);
 	assert_int_equal(stop(&c, 3, 0, roomy), TLOB_ARMED);
 	drain(*state, &caught);

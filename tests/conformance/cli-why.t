@@ -1,0 +1,72 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What tlob run says about the causes of overruns, in words. Whether they are right is for tests/truth.
+# shellcheck source-path=SCRIPTDIR source=../tap.sh
+. "$(dirname "$0")/../tap.sh"
+tlob=$BUILD/tlob
+why=$("$tlob" doctor --usable bpf 2>&1) || skip_all "engine bpf: $(head -n 1 <<<"$why")"
+plan 27
+
+lacks() { # NAME WORDS
+	[[ $err != *"$2"* ]]
+	verdict $? "$1" || echo "# got: ${err//$'\n'/$'\n# '}"
+}
+
+# late CASE [OPTION]...: the case of tests/truth below tlob run; text in $err. Others may take the CPU in the middle of
+# it: then once more.
+late() { # CASE PATTERN [OPTION]...
+	local i
+	for i in 1 2 3 4; do
+		err=$(timeout 30 "$tlob" run "${@:3}" -- "$BUILD/tests/truth/truth" --subject case "$1" 2>&1 >/dev/null)
+		[[ ! $2 || $err =~ $2 ]] && return
+	done
+	echo "# after $i attempts"
+}
+
+late mutex 'holder was running'
+has "who woke it, and in which call it slept" "in futex until holder[" "$err"
+ok "and what that one did" grep -qE '; holder was running (3[0-9]|4[0-9])\.[0-9]ms of that' <<<"$err"
+ok "a bar of the time" grep -qE '^ {14}\[_{30,72}\] [0-9.]+ms: # ran, - waited, _ slept$' <<<"$err"
+has "the causes of the region" "late was over budget once: sleeping in futex until holder woke it." "$err"
+ok "what it cost" grep -qE '^tlob itself took .* of CPU time \([0-9.]+ % of one CPU\), .* of it to find out why\.$' <<<"$err"
+
+late fifo 'behind rt-hog'
+ok "behind whom it waited" grep -qE '^ {14}waited [0-9.]+ms behind rt-hog\[[0-9]+\] \(real-time\) (3|4)[0-9]\.[0-9]ms' <<<"$err"
+ok "which is in the bar" grep -qE '^ {14}\[#?-{20,}[#-]+\] ' <<<"$err"
+has "and in the ranking" "late was over budget once: waiting behind rt-hog." "$err"
+
+late nap 'clock_nanosleep'
+has "by the clock" "in clock_nanosleep until an interrupt (timer or device) woke it" "$err"
+has "needs no words in the ranking" "once: sleeping in clock_nanosleep." "$err"
+
+late holder-preempted 'holder was waiting'
+ok "a holder that is kept from the CPU" grep -qE 'until holder\[[0-9]+\] woke it; holder was waiting [0-9.]+ms' \
+	<<<"$(tr -s '\n ' ' ' <<<"$err")"
+
+late stopped 'let it go on'
+has "stopped by a signal" "by a signal until stopper[" "$err"
+
+late spin ''
+ok "who ran all the time" grep -qE '^ {14}\[[#-]+\] ' <<<"$err"
+
+# ---- without
+late mutex 'sleeping' --why=none
+has "without: the end of the window" "  ended  " "$err"
+lacks "without: no bar" "# ran, - waited"
+lacks "without: no ranking" "over budget once"
+late mutex '' -e user
+lacks "engine user: no bar" "# ran, - waited"
+late mutex '' -q
+lacks "quiet: no bar" "# ran, - waited"
+has "quiet: but the ranking" "late was over budget once:" "$err"
+
+# ---- memory for the history
+late mutex 'holder' --history 1
+has "little memory is enough for a short window" "until holder[" "$err"
+for value in 0 -1 x 5000 1k ''; do
+	err=$("$tlob" run --history="$value" -- true 2>&1)
+	is "no such history: '$value'" 64 $?
+done
+err=$("$tlob" run --why=culprits -- true 2>&1)
+is "no such why" 64 $?
+finish

@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* libtlob: mistakes that were found by reading it, each with the case that showed it. */
+#include "lib_fake.h"
+#include "lib/vdso.h"
+
+TLOB_REGION(roomy, "roomy", TLOB_S(100));
+TLOB_REGION(tight, "tight", TLOB_US(30));
+
+/* ---- a window that expires between its start and the call that finds the engine gone */
+
+#define TAG_RACE 2
+
+static void subject_race(void)
+{
+	tlob_window_t w = tlob_start(&roomy, 1);
+
+	CHECK_IS(strcmp(tlob_engine(), "bpf"), 0);
+	CHECK_IS(tlob_stop(w), 0);
+	sleep_ns(20000000); /* the agent makes ready */
+	w = tlob_start(&roomy, TAG_RACE);
+	CHECK(w != TLOB_NO_WINDOW);
+	_exit(tlob_stop(w) == -EOVERFLOW ? 10 : 11);
+}
+
+/* Plays the expiry: the first window with the tag that is seen open. True if it was taken. */
+static bool expire_one(struct fake *f, pid_t pid)
+{
+	struct tlob_window *w = &f->arenas[0][1].slot.windows[0];
+	uint64_t state;
+	siginfo_t info = {0};
+
+	for (int i = 0;; i++) {
+		state = __atomic_load_n(&w->state, __ATOMIC_ACQUIRE);
+		if (TLOB_WINDOW_STATE(state) == TLOB_ARMED && w->tag == TAG_RACE)
+			return __atomic_compare_exchange_n(&w->state, &state,
+							   (state & ~3ULL) | TLOB_EXPIRED, false,
+							   __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+		if (i % 10000 == 0 &&
+		    !waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT | WNOHANG) && info.si_pid)
+			return false;
+	}
+}
+
+static void test_expired_before_kick(void **state)
+{
+	int taken = 0;
+
+	(void)state;
+	for (int i = 0; i < 60 && taken < 5; i++) {
+		struct fake f = {0};
+		bool took;
+		pid_t pid;
+
+		if (!fake_make_bpf(&f))
+			skip();
+		fake_open(&f, FAKE_BPF, NULL);
+		pid = subject_spawn("race", f.name, NULL);
+		for (int ms = 0; ms < 5000 && !fake_windows(&f, "roomy"); ms++)
+			usleep(1000);
+		assert_int_equal(fake_windows(&f, "roomy"), 1);
+		f.arenas[0][0].head.next_wake_ns = TLOB_NEVER;
+		fake_verdict(&f, ESHUTDOWN);
+		took = expire_one(&f, pid);
+		taken += took;
+		assert_int_equal(subject_wait(pid), took ? 10 : 11);
+		fake_close(&f);
+	}
+	assert_true(taken > 0);
+}
+
+/* ---- late, its stop wins, and the engine has gone: nobody is told, so it is no overrun either */
+
+static int calls;
+
+static void on_overrun(const struct tlob_record *record, const struct tlob_region *region,
+		       void *arg)
+{
+	(void)record;
+	(void)region;
+	(void)arg;
+	__atomic_add_fetch(&calls, 1, __ATOMIC_SEQ_CST);
+}
+
+static void subject_late_and_alone(void)
+{
+	tlob_window_t w;
+
+	CHECK_IS(tlob_on_overrun(on_overrun, NULL), 0);
+	CHECK_IS(tlob_stop(tlob_start(&roomy, 1)), 0);
+	CHECK_IS(strcmp(tlob_engine(), "bpf"), 0);
+	w = tlob_start(&tight, 2);
+	sleep_ns(50000000); /* until every kick fails */
+	CHECK_IS(tlob_stop(w), -ECANCELED);
+	CHECK_IS(calls, 0);
+	CHECK_IS(strcmp(tlob_engine(), "user"), 0);
+	w = tlob_start(&tight, 3);
+	sleep_ns(5000000);
+	CHECK_IS(tlob_stop(w), -EOVERFLOW);
+	CHECK_IS(calls, 2);
+}
+
+static void test_report_to_nobody(void **state)
+{
+	struct fake f = {0};
+	pid_t pid;
+	int region;
+
+	(void)state;
+	if (!fake_make_bpf(&f))
+		skip();
+	fake_open(&f, FAKE_BPF, NULL);
+	pid = subject_spawn("late-and-alone", f.name, NULL);
+	for (int ms = 0; ms < 5000 && fake_region(&f, "tight") < 0; ms++)
+		usleep(1000);
+	usleep(5000);
+	fake_verdict(&f, ESHUTDOWN);
+	assert_int_equal(subject_wait(pid), 0);
+	region = fake_region(&f, "tight");
+	assert_int_equal(f.ledger->regions[region].cancelled, 1);
+	assert_int_equal(f.ledger->regions[region].overruns, 0);
+	assert_int_equal(fake_windows(&f, "tight"), 0);
+	fake_close(&f);
+}
+
+/* ---- a stop at the very deadline is late, as it is to every engine */
+
+static uint64_t fixed_ns;
+
+static int fixed_clock(clockid_t clock, struct timespec *t)
+{
+	(void)clock;
+	*t = (struct timespec){.tv_sec = (time_t)(fixed_ns / 1000000000u),
+			       .tv_nsec = (long)(fixed_ns % 1000000000u)};
+	return 0;
+}
+
+static void subject_deadline(void)
+{
+	tlob_clock_fn *real = tlob_vdso_clock;
+	static const int want[] = {0, -EOVERFLOW, -EOVERFLOW};
+
+	CHECK_IS(tlob_stop(tlob_start(&tight, 0)), 0);
+	for (int i = 0; i < 3; i++) {
+		tlob_window_t w;
+
+		fixed_ns = now_ns();
+		tlob_vdso_clock = fixed_clock;
+		w = tlob_start(&tight, 1);
+		fixed_ns += TLOB_US(30) - 1 + (uint64_t)i;
+		CHECK_IS(tlob_stop(w), want[i]);
+		tlob_vdso_clock = real;
+	}
+}
+
+static void test_deadline(void **state)
+{
+	(void)state;
+	assert_int_equal(subject_run("deadline", NOBODY, NULL), 0);
+}
+
+/* ---- descriptors that share their inode with a stranger's */
+
+static void subject_close_anonymous(void)
+{
+	int fd[600], n = 0;
+
+	CHECK_IS(tlob_stop(tlob_start(&roomy, 1)), 0);
+	CHECK_IS(strcmp(tlob_engine(), "bpf"), 0);
+	for (int i = 3; i < 1024; i++) /* not by close(): a sanitizer would take it for a mistake */
+		syscall(SYS_close, i);
+	while (n < 600) {
+		fd[n++] = eventfd(0, 0);
+		CHECK(fd[n - 1] >= 0);
+	}
+	for (int i = 0; i < 130; i++) { /* past the second after which it looks for its agent */
+		tlob_window_t w = tlob_start(&tight, 1);
+
+		sleep_ns(10000000);
+		(void)tlob_stop(w);
+	}
+	while (n)
+		CHECK_IS(fcntl(fd[--n], F_GETFD) >= 0 ? 0 : fd[n], 0);
+}
+
+/* And the other way round: what is still its own is closed. */
+static void subject_close_own(void)
+{
+	int fds = open_fds();
+
+	CHECK_IS(strcmp(tlob_engine(), "bpf"), 0);
+	sleep_ns(50000000); /* until every kick fails */
+	(void)tlob_start(&roomy, 2);
+	CHECK_IS(strcmp(tlob_engine(), "user"), 0);
+	CHECK(open_fds() < fds);
+}
+
+static void test_anonymous_descriptors(void **state)
+{
+	struct fake f = {0}, g = {0};
+	pid_t pid;
+
+	(void)state;
+	if (!fake_make_bpf(&f) || !fake_make_bpf(&g))
+		skip();
+	fake_open(&f, FAKE_BPF, NULL);
+	assert_int_equal(subject_run("close-anonymous", f.name, NULL), 0);
+	fake_close(&f);
+	fake_open(&g, FAKE_BPF, NULL);
+	pid = subject_spawn("close-own", g.name, NULL);
+	for (int ms = 0; ms < 5000 && !__atomic_load_n(&g.narenas, __ATOMIC_SEQ_CST); ms++)
+		usleep(1000);
+	usleep(20000);
+	fake_verdict(&g, ESHUTDOWN);
+	assert_int_equal(subject_wait(pid), 0);
+	fake_close(&g);
+}
+
+/* ---- more regions than there is room for */
+
+#define MORE 44
+#define MORE_STARTS 1000
+
+static void subject_many_regions(void)
+{
+	static struct tlob_region regions[TLOB_MAX_REGIONS + MORE];
+	uint64_t begin, took = UINT64_MAX;
+
+	for (int i = 0; i < TLOB_MAX_REGIONS + MORE; i++) {
+		regions[i].name = "one of many";
+		regions[i].budget_ns = TLOB_S(1);
+		CHECK_IS(tlob_stop(tlob_start(&regions[i], 0)),
+			 i < TLOB_MAX_REGIONS ? 0 : -ECANCELED);
+	}
+	for (int i = 0; i < MORE_STARTS - MORE; i++) {
+		begin = now_ns();
+		CHECK_IS(tlob_start(&regions[TLOB_MAX_REGIONS + i % MORE], 0), TLOB_NO_WINDOW);
+		begin = now_ns() - begin;
+		took = begin < took ? begin : took;
+	}
+	CHECK(took < 500); /* with two reads of the time, and a sanitizer perhaps */
+}
+
+static void test_many_regions(void **state)
+{
+	struct fake f = {0};
+
+	(void)state;
+	fake_open(&f, FAKE_HONEST, NULL);
+	assert_int_equal(subject_run("many-regions", f.name, NULL), 0);
+	assert_int_equal(f.ledger->turned_away, MORE);
+	assert_int_equal(f.ledger->unmeasured, MORE_STARTS);
+	fake_close(&f);
+}
+
+static const struct subject subjects[] = {
+	{"race", subject_race},
+	{"late-and-alone", subject_late_and_alone},
+	{"deadline", subject_deadline},
+	{"close-anonymous", subject_close_anonymous},
+	{"close-own", subject_close_own},
+	{"many-regions", subject_many_regions},
+	{NULL, NULL},
+};
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_expired_before_kick),
+		cmocka_unit_test(test_report_to_nobody),
+		cmocka_unit_test(test_deadline),
+		cmocka_unit_test(test_anonymous_descriptors),
+		cmocka_unit_test(test_many_regions),
+	};
+
+	subject_main(argc, argv, subjects);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
