@@ -285,6 +285,8 @@ void cli_ndjson_end(struct cli_json *j, const struct cli_ndjson_end *end)
 	put_time(j, cli_now_ns());
 	cli_json_number(j, "elapsed_ns", end->elapsed_ns);
 	put_counts(j, end->total);
+	cli_json_number(j, "lost_ends", end->lost_ends);
+	cli_json_number(j, "strange", end->strange);
 	cli_json_number(j, "why_analyses", end->why->analyses);
 	cli_json_number(j, "why_skipped", end->why->skipped);
 	cli_json_number(j, "why_cpu_ns", end->why->cpu_ns);

@@ -18,6 +18,7 @@ struct cli_ndjson_end {
 	int program_status; /* of tlob run's program, as a shell reports it; -1: none */
 	uint64_t elapsed_ns;
 	const struct tlobctl_stat *total;
+	uint64_t lost_ends, strange;
 	const struct tlobctl_why_stat *why;
 };
 

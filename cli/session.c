@@ -15,6 +15,8 @@
 #define PATIENCE_NS \
 	700000000ULL /* after Ctrl-C: before saying that the program has not ended yet */
 
+#define REST_NS 2000000000ULL /* at the end: for records that are on their way */
+
 int cli_session_init(struct cli_session *s, const char *command,
 		     const struct cli_settings *settings, int fd)
 {
@@ -216,6 +218,18 @@ static void print_program(const struct cli_session *s, int status)
 	fflush(out);
 }
 
+/* What there is now: programs that go on may be late faster than this reads. */
+static void hand_out_rest(struct cli_session *s)
+{
+	struct pollfd more = {.fd = tlobctl_fd(s->ctl), .events = POLLIN};
+	uint64_t end = cli_now_ns() + REST_NS;
+
+	do {
+		if (tlobctl_poll(s->ctl, 0, on_event, s) < 0)
+			break;
+	} while (poll(&more, 1, 0) > 0 && cli_now_ns() < end);
+}
+
 int cli_session_finish(struct cli_session *s, int program_status)
 {
 	struct cli_ndjson_end end = {.program_status = program_status,
@@ -224,13 +238,14 @@ int cli_session_finish(struct cli_session *s, int program_status)
 				     .why = &s->summary.why.stat};
 	bool failed;
 
-	while (tlobctl_poll(s->ctl, 0, on_event, s) > 0)
-		;
+	hand_out_rest(s);
 	cli_live_tick(&s->live, cli_now_ns() + CLI_NS_PER_S); /* the last second counts too */
 	failed = cli_summary_collect(&s->summary, s->ctl, s->settings->hgrm) < 0;
 	tlobctl_close(s->ctl);
 	s->ctl = NULL;
 
+	end.lost_ends = cli_summary_lost_ends(&s->summary);
+	end.strange = s->summary.loss.strange;
 	end.exit_status = exit_status(s, program_status, failed);
 	if (s->json.out) {
 		cli_ndjson_summary(&s->json, &s->summary);

@@ -96,6 +96,7 @@ int cli_summary_collect(struct cli_summary *s, struct tlobctl *ctl, const char *
 	if (err < 0 && s->nrows == before)
 		cli_error(CLI_ERROR, "cannot read the statistics: %s", tlobctl_error());
 	tlobctl_why_stats(ctl, &s->why.stat);
+	tlobctl_losses(ctl, &s->loss);
 	cli_why_sort(&s->why);
 	if (s->nrows)
 		qsort(s->rows, s->nrows, sizeof(*s->rows), by_overruns);
@@ -315,10 +316,36 @@ static void print_untouched(const struct cli_summary *s, const struct cli_termin
 	cli_wrap(term, w.text, 0);
 }
 
+uint64_t cli_summary_lost_ends(const struct cli_summary *s)
+{
+	uint64_t others = s->loss.dropped > s->total.lost ? s->loss.dropped - s->total.lost : 0;
+
+	return others + s->loss.ends;
+}
+
+static void print_losses(const struct cli_summary *s, const struct cli_terminal *term)
+{
+	const struct {
+		uint64_t n;
+		const char *what, *so;
+	} losses[] = {{s->total.lost, "overrun records were lost", "counted, but not shown"},
+		      {cli_summary_lost_ends(s), "records of how windows ended were lost",
+		       "what became of them is not known"},
+		      {s->loss.strange, "records were of no region that their program has",
+		       "left out"}};
+	char count[CLI_COUNT_BYTES];
+
+	for (size_t i = 0; i < sizeof(losses) / sizeof(*losses); i++)
+		if (losses[i].n)
+			fprintf(term->out, "%s%s %s%s: %s.\n", cli_style(term, CLI_WARN),
+				cli_count(count, losses[i].n), losses[i].what,
+				cli_style(term, CLI_PLAIN), losses[i].so);
+}
+
 void cli_summary_print(const struct cli_summary *s, const struct cli_terminal *term,
 		       uint64_t elapsed_ns)
 {
-	char cost[TLOB_DURATION_BYTES], elapsed[TLOB_DURATION_BYTES], lost[CLI_COUNT_BYTES];
+	char cost[TLOB_DURATION_BYTES], elapsed[TLOB_DURATION_BYTES];
 
 	if (s->nrows) {
 		print_table(s, term);
@@ -327,10 +354,7 @@ void cli_summary_print(const struct cli_summary *s, const struct cli_terminal *t
 	print_verdict(s, term);
 	print_untouched(s, term);
 	cli_why_print_ranking(&s->why, term, elapsed_ns);
-	if (s->total.lost)
-		fprintf(term->out, "%s%s overrun records were lost%s: counted, but not shown.\n",
-			cli_style(term, CLI_WARN), cli_count(lost, s->total.lost),
-			cli_style(term, CLI_PLAIN));
+	print_losses(s, term);
 	if (s->total.windows) {
 		tlob_duration_print(cost, sizeof(cost), s->total.cost_ns);
 		tlob_duration_print(elapsed, sizeof(elapsed), elapsed_ns);

@@ -26,6 +26,7 @@ struct cli_summary {
 	struct cli_summary_row *rows;
 	size_t nrows;
 	struct tlobctl_stat total;
+	struct tlobctl_loss loss;
 	struct cli_why_ranking why;
 	uint64_t causes[3]; /* overrun records by enum tlob_state that took most of the time */
 };
@@ -37,6 +38,8 @@ void cli_summary_event(struct cli_summary *s, const struct tlobctl_event *event)
  * negative errno, having said why.
  */
 int cli_summary_collect(struct cli_summary *s, struct tlobctl *ctl, const char *hgrm);
+/* Records that say how windows ended, and have not arrived. */
+uint64_t cli_summary_lost_ends(const struct cli_summary *s);
 void cli_summary_deinit(struct cli_summary *s);
 
 /* @elapsed_ns: how long was measured. */

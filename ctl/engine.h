@@ -36,6 +36,9 @@ struct tlobctl_engine_ops {
 	/* It has gone; what it left behind is handed out first. */
 	void (*leave)(struct tlobctl *ctl, struct tlobctl_client *client);
 
+	/* Records that found the ring full. NULL: the programs know. */
+	uint64_t (*dropped)(const struct tlobctl *ctl);
+
 	/* Probes; NULL where an engine has none. All of @n regions attach, or none. */
 	int (*attach)(struct tlobctl *ctl, struct tlobctl_binding **bindings, size_t n);
 	void (*detach)(struct tlobctl *ctl, struct tlobctl_binding *binding);

@@ -13,7 +13,12 @@
 #include "now.h"
 #include "tlob.skel.h"
 
-#define RECORDS_AT_ONCE 8192 /* then the sockets have their turn */
+/* One turn; then the sockets have theirs. */
+#define TURN_RECORDS 256
+#define TURN_NS 2000000ULL
+#define TURN_LOOK 16 /* records between looks at the clock */
+
+#define SMALLEST_ENTRY (8 + sizeof(struct tlob_bpf_note)) /* in the ring, with its head */
 
 /* A storm: this many records in such a time. */
 #define STORM_RECORDS 100
@@ -28,6 +33,14 @@ static void take_note(struct tlobctl *ctl, const struct tlob_bpf_note *note)
 		ring_buffer__consume(tlobctl_bpf_of(ctl)->kicks);
 }
 
+static bool is_turn_over(struct tlobctl_bpf *bpf)
+{
+	if (++bpf->turn >= bpf->turn_records)
+		return true;
+	return bpf->turn_end_ns && bpf->turn % TURN_LOOK == 0 &&
+	       tlobctl_now_ns() >= bpf->turn_end_ns;
+}
+
 static int on_record(void *arg, void *data, size_t size)
 {
 	struct tlobctl *ctl = arg;
@@ -35,11 +48,21 @@ static int on_record(void *arg, void *data, size_t size)
 
 	if (size == sizeof(struct tlob_bpf_note))
 		take_note(ctl, data);
-	if (size != sizeof(record))
-		return 0;
-	memcpy(&record, data, sizeof(record));
-	tlobctl_deliver(ctl, &record);
-	return ++tlobctl_bpf_of(ctl)->passed % RECORDS_AT_ONCE ? 0 : -EAGAIN;
+	if (size == sizeof(record)) {
+		memcpy(&record, data, sizeof(record));
+		tlobctl_deliver(ctl, &record);
+		tlobctl_bpf_of(ctl)->passed++;
+	}
+	return is_turn_over(tlobctl_bpf_of(ctl)) ? -EAGAIN : 0;
+}
+
+/* At most @records, and no longer than until @end_ns, if that is not 0. False: there are more. */
+static bool consume(struct tlobctl_bpf *bpf, uint64_t records, uint64_t end_ns)
+{
+	bpf->turn = 0;
+	bpf->turn_records = records;
+	bpf->turn_end_ns = end_ns;
+	return ring_buffer__consume(bpf->records) != -EAGAIN;
 }
 
 static int on_kick(void *arg, void *data, size_t size)
@@ -71,8 +94,8 @@ static void records_ready(struct tlobctl *ctl, struct tlobctl_source *self)
 	struct tlobctl_bpf *bpf = tlobctl_bpf_of(ctl);
 
 	(void)self;
-	ring_buffer__consume(bpf->records);
-	gather(bpf);
+	if (consume(bpf, TURN_RECORDS, tlobctl_now_ns() + TURN_NS))
+		gather(bpf);
 }
 
 /* Where no interrupt can be hooked, probes wait for this process to set their timers. */
@@ -88,8 +111,15 @@ static void kicks_ready(struct tlobctl *ctl, struct tlobctl_source *self)
 
 void tlobctl_bpf_drain(struct tlobctl *ctl)
 {
-	while (ring_buffer__consume(tlobctl_bpf_of(ctl)->records) == -EAGAIN)
-		;
+	struct tlobctl_bpf *bpf = tlobctl_bpf_of(ctl);
+
+	/* what the ring can hold, no more: somebody may go on filling it */
+	consume(bpf, bpf_map__max_entries(bpf->skel->maps.records) / SMALLEST_ENTRY, 0);
+}
+
+static uint64_t bpf_dropped(const struct tlobctl *ctl)
+{
+	return __atomic_load_n(&tlobctl_bpf_of(ctl)->skel->bss->records_dropped, __ATOMIC_RELAXED);
 }
 
 static int open_rings(struct tlobctl *ctl, struct tlobctl_bpf *bpf)
@@ -153,6 +183,7 @@ const struct tlobctl_engine_ops tlobctl_engine_bpf = {
 	.grow = tlobctl_bpf_grow,
 	.prepare = tlobctl_bpf_prepare,
 	.leave = tlobctl_bpf_leave,
+	.dropped = bpf_dropped,
 	.attach = tlobctl_bpf_attach,
 	.detach = tlobctl_bpf_detach,
 	.tally = tlobctl_bpf_tally,

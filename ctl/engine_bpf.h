@@ -48,6 +48,7 @@ struct tlobctl_bpf {
 	int uprobe_multi; /* as in the features */
 	bool probes_open; /* arena 0 is there */
 	uint64_t passed; /* records handed out */
+	uint64_t turn, turn_records, turn_end_ns; /* of the ring: how far it is, when it ends */
 	uint64_t slice_ns, slice_passed; /* when a slice of time began, and with how many */
 };
 

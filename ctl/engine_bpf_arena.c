@@ -5,6 +5,7 @@
  * a thousand threads.
  */
 #include <errno.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -18,6 +19,9 @@
 
 #define BATCH 32
 #define LOW 16
+#define ARENAS_OF_USER ((TLOB_BPF_ARENAS - 1) / 4) /* root excepted */
+/* In each of the arenas it has. The library asks ahead, and some of its threads are then still about to register. */
+#define THREADS_TO_GROW 16
 
 int tlobctl_bpf_arena_new(struct tlobctl_bpf_arena *arena, uint32_t pieces)
 {
@@ -131,18 +135,60 @@ static int make_cookie(__u64 *cookie)
 	return 0;
 }
 
+static size_t arenas_of(const struct tlobctl_agent *agent, uid_t uid)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < TLOBCTL_MAX_CLIENTS; i++)
+		if (agent->clients[i] && agent->clients[i]->uid == uid)
+			n += agent->clients[i]->narenas;
+	return n;
+}
+
+/* Slots of @arena that a thread sits in, as the kernel says. */
+static size_t registered(struct tlobctl_bpf *bpf, uint32_t arena)
+{
+	static const struct tlob_bpf_owner nobody;
+	struct tlob_bpf_owner owners[TLOB_ARENA_SLOTS];
+	uint32_t keys[TLOB_ARENA_SLOTS], n = TLOB_ARENA_SLOTS, next;
+	uint32_t before = arena * TLOB_ARENA_SLOTS - 1; /* a batch begins after this key */
+	size_t taken = 0;
+
+	if (bpf_map_lookup_batch(bpf_map__fd(bpf->skel->maps.owners), &before, &next, keys, owners,
+				 &n, NULL))
+		return 0;
+	for (uint32_t i = 0; i < n; i++)
+		taken += memcmp(&owners[i], &nobody, sizeof(nobody)) != 0;
+	return taken;
+}
+
+/* Arenas are few, and asking is cheap: who asks for more must have threads for those it has. */
+static int check_share(struct tlobctl *ctl, const struct tlobctl_client *client)
+{
+	size_t threads = 0;
+
+	if (client->uid && arenas_of(&ctl->agent, client->uid) >= ARENAS_OF_USER)
+		return tlobctl_fail(-EDQUOT, "user %u has %d of %d arenas, more than its share",
+				    (unsigned int)client->uid, ARENAS_OF_USER, TLOB_BPF_ARENAS - 1);
+	for (size_t i = 0; i < client->narenas; i++)
+		threads += registered(tlobctl_bpf_of(ctl), client->arenas[i]);
+	if (threads >= client->narenas * THREADS_TO_GROW)
+		return 0;
+	return tlobctl_fail(-EAGAIN, "process %d has %zu arenas for %zu threads, which is enough",
+			    (int)client->pid, client->narenas, threads);
+}
+
 int tlobctl_bpf_grow(struct tlobctl *ctl, struct tlobctl_client *client, struct tlob_msg_arena *msg,
 		     int *arena)
 {
 	struct tlobctl_bpf *bpf = tlobctl_bpf_of(ctl);
 	struct tlob_bpf_agent call = {.op = TLOB_BPF_OPEN, .client = client->id};
-	int r;
+	int r = check_share(ctl, client);
 
-	if (!bpf->nready) {
+	if (!r && !bpf->nready)
 		r = refill(bpf);
-		if (r)
-			return r;
-	}
+	if (r)
+		return r;
 	call.arena = find_ready(bpf);
 	if (!call.arena)
 		return tlobctl_fail(-ENOSPC, "all %d arenas are taken", TLOB_BPF_ARENAS - 1);

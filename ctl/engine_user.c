@@ -85,8 +85,10 @@ static void user_leave(struct tlobctl *ctl, struct tlobctl_client *client)
 
 	collect_rest(ctl, client);
 	/* where records were lost, those that are missing may be among them: nothing is known of their windows */
-	if (tlobctl_ledger_dropped(client->ledger))
+	if (tlobctl_ledger_dropped(client->ledger)) {
+		ctl->loss.ends += client->unclosed.n;
 		return;
+	}
 	while (tlobctl_unclosed_take(&client->unclosed, now, &close))
 		tlobctl_deliver(ctl, &close);
 }

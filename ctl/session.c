@@ -198,33 +198,35 @@ static void count(struct tlobctl_seen *seen, const struct tlob_record *record)
 		seen->abandoned_late++;
 }
 
-static void describe_probe(struct tlobctl *ctl, const struct tlob_record *record,
+/* False: there is no such region. */
+static bool describe_probe(struct tlobctl *ctl, const struct tlob_record *record,
 			   struct tlobctl_event *event)
 {
 	struct tlobctl_binding *b = tlobctl_binding_find(&ctl->regions, record->region);
 
 	if (!b)
-		return;
+		return false;
 	count(&b->seen, record);
 	event->region = b->name;
 	event->file = b->path;
+	return true;
 }
 
-/* Texts of the region are put into @region. */
-static void describe_slot(struct tlobctl *ctl, const struct tlob_record *record,
+/* Likewise. Texts of the region are put into @region. */
+static bool describe_slot(struct tlobctl *ctl, const struct tlob_record *record,
 			  struct tlobctl_event *event, struct tlobctl_ledger_region *region)
 {
 	struct tlobctl_client *client = tlobctl_agent_client(ctl, record->client);
 
-	if (!client || !client->ledger || record->region >= TLOB_MAX_REGIONS)
-		return;
+	if (!client || !client->ledger ||
+	    !tlobctl_ledger_region(client->ledger, record->region, region))
+		return false;
 	count(&client->seen[record->region], record);
 	event->program = client->program;
-	if (!tlobctl_ledger_region(client->ledger, record->region, region))
-		return;
 	event->region = region->name;
 	event->file = region->file;
 	event->line = region->line;
+	return true;
 }
 
 void tlobctl_deliver(struct tlobctl *ctl, struct tlob_record *record)
@@ -232,13 +234,16 @@ void tlobctl_deliver(struct tlobctl *ctl, struct tlob_record *record)
 	char comm[TLOB_COMM_BYTES], program[sizeof(ctl->programs.cache->name)];
 	struct tlobctl_ledger_region region;
 	struct tlobctl_event event = {.record = record, .region = "", .file = ""};
+	bool known;
 
 	tlobctl_printable(comm, sizeof(comm), record->comm, sizeof(record->comm));
 	memcpy(record->comm, comm, sizeof(comm));
-	if (record->flags & TLOB_F_PROBE)
-		describe_probe(ctl, record, &event);
-	else
-		describe_slot(ctl, record, &event, &region);
+	known = record->flags & TLOB_F_PROBE ? describe_probe(ctl, record, &event) :
+					       describe_slot(ctl, record, &event, &region);
+	if (!known) {
+		ctl->loss.strange++;
+		return;
+	}
 	if (!event.program) {
 		/* a copy: looking for the cause asks for other names, and may put one in the same place */
 		snprintf(program, sizeof(program), "%s",
@@ -261,4 +266,11 @@ void tlobctl_abandoned(struct tlobctl *ctl, uint32_t id, uint32_t region, bool p
 		b->seen.abandoned++;
 	else if (client && region < TLOB_MAX_REGIONS)
 		client->seen[region].abandoned++;
+}
+
+void tlobctl_losses(const struct tlobctl *ctl, struct tlobctl_loss *out)
+{
+	*out = ctl->loss;
+	if (ctl->engine->dropped)
+		out->dropped = ctl->engine->dropped(ctl);
 }

@@ -25,6 +25,7 @@ struct tlobctl {
 	struct tlobctl_regions regions;
 	struct tlobctl_why_state why;
 	struct tlobctl_table departed; /* statistics of programs that have gone */
+	struct tlobctl_loss loss; /* but what the engine counts */
 	double slot_cost_ns; /* of one start and stop in a linked program */
 	double probe_cost_ns[TLOBCTL_PROBE_STEPPED + 1]
 			    [2]; /* by kind; [1]: entry to return; 0: not measured yet */

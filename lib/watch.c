@@ -20,7 +20,8 @@
 #define STACK_BYTES (256 * 1024)
 /*
  * Above everything that is not real-time, and below what people give their own real-time threads: an overrun of such
- * a thread is then noticed when it leaves the CPU, or on another one.
+ * a thread is then noticed when it leaves the CPU, or on another one. Unless the thread that creates the watcher is
+ * real-time itself, and so probably the one that is watched: then just above it.
  */
 #define PRIORITY 10
 #define LINGER_NS TLOB_NS_PER_S
@@ -191,13 +192,14 @@ static bool has_deadlines(void)
 
 static void *watch(void *arg)
 {
-	struct sched_param param = {.sched_priority = PRIORITY};
+	struct sched_param param;
 	struct tlob_live *live = arg;
 
 	prctl(PR_SET_NAME, "tlob-watch");
 	prctl(PR_SET_TIMERSLACK, 1UL);
-	/* not allowed everywhere; records are later then */
-	(void)sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &param);
+	/* a callback may fork */
+	if (sched_getscheduler(0) == SCHED_FIFO && !sched_getparam(0, &param))
+		(void)sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &param);
 	tlob_store(&live->watch_tid, tlob_gettid());
 	for (;;) {
 		watch_until_unneeded(live);
@@ -213,16 +215,51 @@ static void *watch(void *arg)
 	return NULL;
 }
 
-static int create(struct tlob_live *live, size_t stack_bytes)
+/* What it would be best to have; each may be refused. */
+enum {
+	ANYWHERE = 1, /* on any CPU */
+	URGENT = 2, /* real-time */
+	SMALL = 4, /* with a small stack: a program with much thread-local data needs the default size */
+	ALL = ANYWHERE | URGENT | SMALL
+};
+
+static int priority(void)
 {
+	struct sched_param own;
+	int policy;
+
+	if (pthread_getschedparam(pthread_self(), &policy, &own) ||
+	    (policy != SCHED_FIFO && policy != SCHED_RR) || own.sched_priority < PRIORITY)
+		return PRIORITY;
+	return own.sched_priority < sched_get_priority_max(SCHED_FIFO) ? own.sched_priority + 1 :
+									 own.sched_priority;
+}
+
+/*
+ * All of it before the thread runs: on the CPU of a real-time thread that does not sleep, which it would inherit, it could
+ * do nothing about it itself, and among many others it would take its time to get so far.
+ */
+static int create(struct tlob_live *live, int manner)
+{
+	struct sched_param param = {.sched_priority = priority()};
 	pthread_attr_t attr;
+	cpu_set_t all;
 	int r;
 	TLOB_QUIET; /* inherited: no signal of the program's is handled there */
 
 	if (pthread_attr_init(&attr))
 		return -ENOMEM;
-	if (stack_bytes)
-		pthread_attr_setstacksize(&attr, stack_bytes);
+	if (manner & SMALL)
+		pthread_attr_setstacksize(&attr, STACK_BYTES);
+	if (manner & URGENT) {
+		pthread_attr_setinheritsched(&attr, PTHREAD_EXPLICIT_SCHED);
+		pthread_attr_setschedpolicy(&attr, SCHED_FIFO);
+		pthread_attr_setschedparam(&attr, &param);
+	}
+	if (manner & ANYWHERE) {
+		memset(&all, 0xff, sizeof(all));
+		pthread_attr_setaffinity_np(&attr, sizeof(all), &all);
+	}
 	r = pthread_create(&thread, &attr, watch, live);
 	pthread_attr_destroy(&attr);
 	return -r;
@@ -237,9 +274,11 @@ void tlob_watch_start(void)
 	if (!tlob_load(&tlob_switched_off) &&
 	    tlob_cmpxchg(&live->watch, (__u32)TLOB_WATCH_NONE, (__u32)TLOB_WATCH_RUNS) ==
 		    TLOB_WATCH_NONE) {
-		/* a program with much thread-local data needs the default size; without a thread overruns are told at
-		 * the stop */
-		if (create(live, STACK_BYTES) && create(live, 0))
+		int manner = ALL;
+
+		while (manner >= 0 && create(live, manner))
+			manner--;
+		if (manner < 0) /* no thread to be had: overruns are told at the stop */
 			tlob_store(&live->watch, (__u32)TLOB_WATCH_NONE);
 	}
 	tlob_lock_release(&live->watching);

@@ -222,6 +222,15 @@ struct tlobctl_why_stat {
 };
 void tlobctl_why_stats(const struct tlobctl *ctl, struct tlobctl_why_stat *out);
 
+/* What is missing besides overrun records, which tlobctl_stat counts. */
+struct tlobctl_loss {
+	/* engine bpf: records and notes of any kind that found their ring full, overrun records included */
+	uint64_t dropped;
+	uint64_t ends; /* engine user: closing records that programs which have gone have lost */
+	uint64_t strange; /* not handed out: their program, or its region, does not exist */
+};
+void tlobctl_losses(const struct tlobctl *ctl, struct tlobctl_loss *out);
+
 /* What is usable on this machine. */
 struct tlobctl_check {
 	const char *engine; /* "bpf", ... */

@@ -80,7 +80,7 @@ has "a region that was never entered is named" "Never entered: nowhere." "$err"
 run -- true
 has "nothing measured is said" "No window was measured." "$err"
 run -- "$BUILD/tests/conformance/conf_life" --subject exit-over
-has "a window that was left over its budget is one of one" "1 of 1 window went over budget: mostly running." "$err"
+has "a window that was left over its budget is one of one" "1 of 1 window went over budget: mostly " "$err"
 is "its line has an end too" 1 "$(grep -c ' brief .* abandoned ' <<<"$err")"
 run -q -- "$hello"
 is "-q: no notice, no live lines" "region" "$(head -n 1 <<<"$err" | cut -d' ' -f1)"

@@ -15,10 +15,11 @@ TLOB_REGION(scribble, "scribble", TLOB_MS(1));
 
 static int subject_flood(int argc, char **argv)
 {
-	struct truth t = {.tag = 1};
+	struct truth t = {.tag = 1}, ready = {.tag = 3};
 
 	(void)argc;
 	(void)argv;
+	tell(&ready);
 	for (int i = 0; i < FLOOD; i++) {
 		tlob_window_t w = tlob_start(&flood, (uint64_t)i);
 
@@ -94,6 +95,11 @@ const struct conf_subject conf_subjects[] = {
 	{NULL, NULL},
 };
 
+static bool is_ready(struct conf *c)
+{
+	return conf_truth(c, 3) != NULL;
+}
+
 static void check_flood(struct conf *c)
 {
 	struct tlobctl_stat s = {0};
@@ -101,8 +107,8 @@ static void check_flood(struct conf *c)
 
 	conf_reset(c);
 	CONF_SPAWN(c, "flood");
-	/* long enough for the handshake, then nobody reads until the subject is done */
-	conf_pump(c, 20, NULL);
+	/* until it has joined; then nobody reads until the subject is done */
+	conf_pump(c, 10000, is_ready);
 	waitpid(c->pid, &c->status, 0);
 	conf_pump(c, 20000, NULL);
 	t = conf_truth(c, 1);

@@ -331,6 +331,33 @@ static void storm_of_wakes(void **state)
 	serve(*state, 10);
 }
 
+/* What nobody can make sense of is counted, and does not reach the reader. */
+static void strange_records_are_counted(void **state)
+{
+	struct tlob_record record = {.type = TLOB_REC_OVERRUN, .region = 9};
+	struct tlobctl_loss before, after;
+	struct raw r = raw_join(*state, name);
+	struct tlob_ledger *l = map_ledger(&r);
+	struct caught c = {0};
+
+	tlobctl_losses(*state, &before);
+	push(l, &record);
+	push(l, &record);
+	define_region(l, 8, "sane");
+	record.region = 8;
+	push(l, &record);
+	wake(&r);
+	for (int i = 0; i < 10 && !c.n; i++)
+		tlobctl_poll(*state, 5, catch, &c);
+	tlobctl_losses(*state, &after);
+	assert_int_equal(c.n, 1);
+	assert_string_equal(c.region, "sane");
+	assert_int_equal(after.strange - before.strange, 2);
+	munmap(l, TLOB_LEDGER_BYTES);
+	raw_leave(&r);
+	serve(*state, 10);
+}
+
 struct sum {
 	struct tlobctl_stat s;
 	int rows;
@@ -390,6 +417,8 @@ static void statistics_survive(void **state)
 /* Overruns that nobody closed are closed when the client has gone, unless their ends may be among what was lost. */
 static void the_gone_are_closed(void **state)
 {
+	struct tlobctl_loss loss;
+
 	for (uint64_t lost = 0; lost < 2; lost++) {
 		struct raw r = raw_join(*state, name);
 		struct tlob_ledger *l = map_ledger(&r);
@@ -419,6 +448,8 @@ static void the_gone_are_closed(void **state)
 		for (int i = 0; i < 20; i++)
 			tlobctl_poll(*state, 5, catch, &c);
 		assert_int_equal(c.n, lost ? 0 : 1024);
+		tlobctl_losses(*state, &loss);
+		assert_int_equal(loss.ends, lost ? 1024 : 0);
 		if (lost)
 			continue;
 		assert_int_equal(c.record.type, TLOB_REC_CLOSE);
@@ -656,6 +687,7 @@ int main(void)
 		cmocka_unit_test(records_are_vetted),
 		cmocka_unit_test(full_ring_takes_turns),
 		cmocka_unit_test(storm_of_wakes),
+		cmocka_unit_test(strange_records_are_counted),
 		cmocka_unit_test(holes_stay_holes),
 		cmocka_unit_test(statistics_survive),
 		cmocka_unit_test(the_gone_are_closed),

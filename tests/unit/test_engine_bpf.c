@@ -85,6 +85,20 @@ static int end_session(void **state)
 	return 0;
 }
 
+/* Records of regions that are not defined are not handed out. */
+static void define_regions(const struct raw *r)
+{
+	struct tlob_ledger *l =
+		mmap(NULL, TLOB_LEDGER_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, r->fds[0], 0);
+
+	assert_ptr_not_equal(l, MAP_FAILED);
+	for (int i = 0; i < TLOB_MAX_REGIONS; i++) {
+		l->regions[i].name[0] = 'r';
+		tlob_store_release(&l->regions[i].ready, 1u);
+	}
+	munmap(l, TLOB_LEDGER_BYTES);
+}
+
 static struct client join(void **state)
 {
 	struct client c = {.raw = {.fd = -1}};
@@ -94,6 +108,7 @@ static struct client join(void **state)
 	c.raw = raw_join(*state, name);
 	assert_int_equal(c.raw.in.welcome.engine, TLOB_ENGINE_BPF);
 	assert_int_equal(c.raw.nfds, 3);
+	define_regions(&c.raw);
 	c.kick = c.raw.fds[1];
 	c.id = c.raw.in.welcome.arena.arena;
 	c.cookie = c.raw.in.welcome.arena.cookie;
@@ -431,23 +446,148 @@ static void scribbler_hurts_nobody(void **state)
 	leave(&bad);
 }
 
-static void more_arenas_when_asked(void **state)
+/* Records without end do not keep the session from its sockets: they are handed out a turn at a time. */
+static void a_turn_has_an_end(void **state)
 {
 	struct client c = join(state);
-	struct tlob_msg grow = raw_head(TLOB_MSG_GROW);
-	uint32_t seen[8] = {c.id};
+	int n, most = 0, all = 0;
 
-	for (int i = 1; i < 8; i++) {
-		raw_send(c.raw.fd, &grow, sizeof(grow));
-		serve(*state, 10);
-		assert_int_equal(raw_receive(&c.raw), sizeof(struct tlob_msg_arena));
-		assert_int_equal(c.raw.in.head.type, TLOB_MSG_ARENA);
-		assert_int_equal(c.raw.nfds, 1);
-		seen[i] = c.raw.in.arena.arena;
-		for (int k = 0; k < i; k++)
-			assert_int_not_equal(seen[k], seen[i]);
+	assert_int_equal(take_slot(&c, 1), 0);
+	for (int i = 0; i < 1500; i++) /* two records each */
+		assert_int_equal(
+			kick(&c, (struct tlob_kick){.op = TLOB_KICK_REPORT, .now_ns = now_ns()}),
+			0);
+	while ((n = tlobctl_poll(*state, 20, NULL, NULL)) > 0) {
+		most = n > most ? n : most;
+		all += n;
 	}
+	assert_int_equal(all, 3000);
+	assert_in_range(most, 1, 300);
+	assert_int_equal(give_slot_back(&c), 0);
 	leave(&c);
+}
+
+enum {
+	SITTERS = 16
+};
+
+struct sitter {
+	const struct client *client;
+	uint32_t slot;
+	int err;
+	pthread_barrier_t *seated, *over;
+	pthread_t thread;
+};
+
+static void *sit(void *arg)
+{
+	struct sitter *s = arg;
+
+	s->err = take_slot(s->client, s->slot);
+	pthread_barrier_wait(s->seated);
+	pthread_barrier_wait(s->over);
+	return NULL;
+}
+
+static void seat(struct sitter *sitters, const struct client *c, pthread_barrier_t *over)
+{
+	pthread_barrier_t seated;
+
+	pthread_barrier_init(&seated, NULL, SITTERS + 1);
+	for (uint32_t i = 0; i < SITTERS; i++) {
+		sitters[i] = (struct sitter){c, i + 1, 0, &seated, over, 0};
+		assert_int_equal(pthread_create(&sitters[i].thread, NULL, sit, &sitters[i]), 0);
+	}
+	pthread_barrier_wait(&seated);
+	for (int i = 0; i < SITTERS; i++)
+		assert_int_equal(sitters[i].err, 0);
+}
+
+static uint16_t ask_for_more(void **state, struct client *c)
+{
+	struct tlob_msg grow = raw_head(TLOB_MSG_GROW);
+	ssize_t n;
+
+	raw_send(c->raw.fd, &grow, sizeof(grow));
+	serve(*state, 20);
+	n = raw_receive(&c->raw);
+	assert_true(n >= (ssize_t)sizeof(struct tlob_msg));
+	if (c->raw.in.head.type == TLOB_MSG_ARENA) {
+		assert_int_equal(n, sizeof(struct tlob_msg_arena));
+		assert_int_equal(c->raw.nfds, 1);
+	}
+	return c->raw.in.head.type;
+}
+
+/* But only by those whose threads sit in what they have. */
+static void more_arenas_when_asked(void **state)
+{
+	enum {
+		N = 4
+	};
+	struct client c = join(state), arenas[N] = {c};
+	static struct sitter sitters[N][SITTERS];
+	pthread_barrier_t over;
+
+	pthread_barrier_init(&over, NULL, N * SITTERS + 1);
+	arenas[0].kick = dup(c.kick); /* the next message takes the place of the descriptors */
+	for (int i = 0; i < N; i++) {
+		assert_int_equal(ask_for_more(state, &c), TLOB_MSG_REFUSED);
+		seat(sitters[i], &arenas[i], &over);
+		if (i == N - 1)
+			break;
+		assert_int_equal(ask_for_more(state, &c), TLOB_MSG_ARENA);
+		arenas[i + 1] = arenas[0];
+		arenas[i + 1].id = c.raw.in.arena.arena;
+		arenas[i + 1].cookie = c.raw.in.arena.cookie;
+		for (int k = 0; k <= i; k++)
+			assert_int_not_equal(arenas[k].id, arenas[i + 1].id);
+	}
+	pthread_barrier_wait(&over);
+	for (int i = 0; i < N * SITTERS; i++)
+		pthread_join(sitters[i / SITTERS][i % SITTERS].thread, NULL);
+	assert_int_equal(ask_for_more(state, &c), TLOB_MSG_REFUSED);
+	close(arenas[0].kick);
+	leave(&c);
+}
+
+/* One user, many processes: it does not get everything. */
+static void arenas_are_shared_out(void **state)
+{
+	enum {
+		MAX = 256
+	};
+	int fds[MAX], n = 0;
+	struct raw r;
+	pid_t pid;
+
+	if (!*state)
+		skip();
+	pid = fork();
+	if (!pid) {
+		if (setuid(65534))
+			_exit(1);
+		for (n = 0; n < MAX; n++) {
+			fds[n] = raw_connect(name);
+			if (fds[n] < 0)
+				_exit(2);
+			raw_hello(fds[n]);
+		}
+		r = (struct raw){.fd = fds[MAX - 1]};
+		for (int i = 0; i < 1000 && raw_receive(&r) < 0; i++)
+			sleep_ms(20);
+		if (r.in.head.type != TLOB_MSG_REFUSED)
+			_exit(3);
+		r.fd = fds[MAX - 2];
+		if (raw_receive(&r) <= 0 || r.in.head.type != TLOB_MSG_WELCOME)
+			_exit(4);
+		_exit(0);
+	}
+	while (waitpid(pid, &n, WNOHANG) == 0)
+		serve(*state, 20);
+	assert_true(WIFEXITED(n));
+	assert_int_equal(WEXITSTATUS(n), 0);
+	serve(*state, 100);
 }
 
 /* The session ends under a client's feet. */
@@ -484,7 +624,9 @@ int main(void)
 		cmocka_unit_test(exit_ends_windows),
 		cmocka_unit_test(departed_client_is_cut_off),
 		cmocka_unit_test(scribbler_hurts_nobody),
+		cmocka_unit_test(a_turn_has_an_end),
 		cmocka_unit_test(more_arenas_when_asked),
+		cmocka_unit_test(arenas_are_shared_out),
 		cmocka_unit_test(dead_engine_says_so),
 	};
 

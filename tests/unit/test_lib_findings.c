@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* libtlob: mistakes that were found by reading it, each with the case that showed it. */
+#include <sched.h>
+
 #include "lib_fake.h"
 #include "lib/vdso.h"
 
@@ -252,14 +254,52 @@ static void test_many_regions(void **state)
 	fake_close(&f);
 }
 
+/* ---- the watcher must run beside the most urgent thread there is */
+
+static void *spin_urgently(void *arg)
+{
+	struct sched_param param = {.sched_priority = 50};
+	tlob_window_t w;
+	cpu_set_t here;
+
+	(void)arg;
+	CPU_ZERO(&here);
+	CPU_SET(sched_getcpu(), &here);
+	CHECK(!sched_setaffinity(0, sizeof(here), &here));
+	if (sched_setscheduler(0, SCHED_FIFO, &param))
+		_exit(77);
+	CHECK_IS(tlob_on_overrun(on_overrun, NULL), 0); /* creates the watcher */
+	w = tlob_start(&tight, 1);
+	spin_ns(100000000);
+	CHECK_IS(__atomic_load_n(&calls, __ATOMIC_SEQ_CST), 1);
+	CHECK_IS(tlob_stop(w), -EOVERFLOW);
+	CHECK_IS(__atomic_load_n(&calls, __ATOMIC_SEQ_CST), 2);
+	return NULL;
+}
+
+static void subject_urgent(void)
+{
+	pthread_t t;
+
+	CHECK(!pthread_create(&t, NULL, spin_urgently, NULL));
+	pthread_join(t, NULL);
+}
+
+static void test_watcher_beside_urgent(void **state)
+{
+	int r = subject_run("urgent", NOBODY, NULL);
+
+	(void)state;
+	if (r == 77)
+		skip(); /* no real-time priority here */
+	assert_int_equal(r, 0);
+}
+
 static const struct subject subjects[] = {
-	{"race", subject_race},
-	{"late-and-alone", subject_late_and_alone},
-	{"deadline", subject_deadline},
-	{"close-anonymous", subject_close_anonymous},
-	{"close-own", subject_close_own},
-	{"many-regions", subject_many_regions},
-	{NULL, NULL},
+	{"race", subject_race},		  {"late-and-alone", subject_late_and_alone},
+	{"deadline", subject_deadline},	  {"close-anonymous", subject_close_anonymous},
+	{"close-own", subject_close_own}, {"many-regions", subject_many_regions},
+	{"urgent", subject_urgent},	  {NULL, NULL},
 };
 
 int main(int argc, char **argv)
@@ -270,6 +310,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_deadline),
 		cmocka_unit_test(test_anonymous_descriptors),
 		cmocka_unit_test(test_many_regions),
+		cmocka_unit_test(test_watcher_beside_urgent),
 	};
 
 	subject_main(argc, argv, subjects);
