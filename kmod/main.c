@@ -8,7 +8,7 @@
 #include "monitors/tlob/tlob.h"
 #include "monitors/wwnr/wwnr.h"
 
-static struct rv_monitor *const monitors[] = {
+static struct rvc_monitor *const monitors[] = {
 	&tlob_monitor,
 	&wwnr_monitor,
 };
@@ -16,7 +16,7 @@ static struct rv_monitor *const monitors[] = {
 static void unregister_first(unsigned int n)
 {
 	while (n > 0)
-		rv_monitor_unregister(monitors[--n]);
+		rvc_monitor_unregister(monitors[--n]);
 }
 
 static int __init tlob_init(void)
@@ -24,17 +24,17 @@ static int __init tlob_init(void)
 	unsigned int n;
 	int ret;
 
-	ret = rv_ring_init();
+	ret = rvc_ring_init();
 	if (ret)
 		return ret;
 	ret = tlob_tasks_init();
 	if (ret)
 		goto ring;
-	ret = rv_core_init();
+	ret = rvc_core_init();
 	if (ret)
 		goto tasks;
 	for (n = 0; n < ARRAY_SIZE(monitors); n++) {
-		ret = rv_monitor_register(monitors[n]);
+		ret = rvc_monitor_register(monitors[n]);
 		if (ret)
 			goto monitors;
 	}
@@ -43,11 +43,11 @@ static int __init tlob_init(void)
 		return 0;
 monitors:
 	unregister_first(n);
-	rv_core_exit();
+	rvc_core_exit();
 tasks:
 	tlob_tasks_exit();
 ring:
-	rv_ring_exit();
+	rvc_ring_exit();
 	return ret;
 }
 
@@ -55,9 +55,9 @@ static void __exit tlob_exit(void)
 {
 	tlob_device_unregister();
 	unregister_first(ARRAY_SIZE(monitors));
-	rv_core_exit();
+	rvc_core_exit();
 	tlob_tasks_exit();
-	rv_ring_exit();
+	rvc_ring_exit();
 }
 
 module_init(tlob_init);

@@ -5,7 +5,7 @@
 #include "rv.h"
 
 struct search {
-	struct rv_hook *hooks;
+	struct rvc_hook *hooks;
 	unsigned int count;
 };
 
@@ -19,7 +19,7 @@ static void match(struct tracepoint *tp, void *priv)
 			search->hooks[i].tp = tp;
 }
 
-int rv_hooks_attach(struct rv_hook *hooks, unsigned int count)
+int rvc_hooks_attach(struct rvc_hook *hooks, unsigned int count)
 {
 	struct search search = {hooks, count};
 	unsigned int i;
@@ -31,7 +31,7 @@ int rv_hooks_attach(struct rv_hook *hooks, unsigned int count)
 				    -ENOENT;
 		if (ret) {
 			pr_err("rv: tracepoint %s: probe not attached (%d)\n", hooks[i].name, ret);
-			rv_hooks_detach(hooks, count);
+			rvc_hooks_detach(hooks, count);
 			return ret;
 		}
 		hooks[i].attached = true;
@@ -39,7 +39,7 @@ int rv_hooks_attach(struct rv_hook *hooks, unsigned int count)
 	return 0;
 }
 
-void rv_hooks_detach(struct rv_hook *hooks, unsigned int count)
+void rvc_hooks_detach(struct rvc_hook *hooks, unsigned int count)
 {
 	unsigned int i;
 

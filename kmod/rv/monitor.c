@@ -12,22 +12,22 @@
 
 #include "rv.h"
 
-static DEFINE_MUTEX(rv_mutex); /* the list, and enabling and disabling */
+static DEFINE_MUTEX(rvc_mutex); /* the list, and enabling and disabling */
 static LIST_HEAD(monitors);
-static struct dentry *rv_dir;
+static struct dentry *rvc_dir;
 static struct dentry *monitors_dir;
 static bool monitoring = true;
 
-bool rv_monitoring_on(void)
+bool rvc_monitoring_on(void)
 {
 	return READ_ONCE(monitoring);
 }
 
-static int monitor_set(struct rv_monitor *mon, bool on)
+static int monitor_set(struct rvc_monitor *mon, bool on)
 {
 	int ret = 0;
 
-	lockdep_assert_held(&rv_mutex);
+	lockdep_assert_held(&rvc_mutex);
 	if (mon->enabled == on)
 		return 0;
 	if (on)
@@ -54,7 +54,7 @@ static char *word_from_user(const char __user *ubuf, size_t count, char *buf, si
 
 static int enable_show(struct seq_file *m, void *v)
 {
-	struct rv_monitor *mon = m->private;
+	struct rvc_monitor *mon = m->private;
 
 	seq_printf(m, "%d\n", READ_ONCE(mon->enabled));
 	return 0;
@@ -62,22 +62,22 @@ static int enable_show(struct seq_file *m, void *v)
 
 static ssize_t enable_write(struct file *file, const char __user *ubuf, size_t count, loff_t *pos)
 {
-	struct rv_monitor *mon = ((struct seq_file *)file->private_data)->private;
+	struct rvc_monitor *mon = ((struct seq_file *)file->private_data)->private;
 	bool on;
 	int ret;
 
 	ret = kstrtobool_from_user(ubuf, count, &on);
 	if (ret)
 		return ret;
-	mutex_lock(&rv_mutex);
+	mutex_lock(&rvc_mutex);
 	ret = monitor_set(mon, on);
-	mutex_unlock(&rv_mutex);
+	mutex_unlock(&rvc_mutex);
 	return ret ? ret : count;
 }
 
 static int desc_show(struct seq_file *m, void *v)
 {
-	struct rv_monitor *mon = m->private;
+	struct rvc_monitor *mon = m->private;
 
 	seq_printf(m, "%s\n", mon->desc);
 	return 0;
@@ -85,26 +85,26 @@ static int desc_show(struct seq_file *m, void *v)
 
 static int reactors_show(struct seq_file *m, void *v)
 {
-	struct rv_monitor *mon = m->private;
-	const struct rv_reactor *current_one = READ_ONCE(mon->reactor);
+	struct rvc_monitor *mon = m->private;
+	const struct rvc_reactor *current_one = READ_ONCE(mon->reactor);
 	unsigned int i;
 
-	for (i = 0; rv_reactors[i]; i++)
-		seq_printf(m, rv_reactors[i] == current_one ? "[%s]\n" : "%s\n",
-			   rv_reactors[i]->name);
+	for (i = 0; rvc_reactors[i]; i++)
+		seq_printf(m, rvc_reactors[i] == current_one ? "[%s]\n" : "%s\n",
+			   rvc_reactors[i]->name);
 	return 0;
 }
 
 static ssize_t reactors_write(struct file *file, const char __user *ubuf, size_t count, loff_t *pos)
 {
-	struct rv_monitor *mon = ((struct seq_file *)file->private_data)->private;
-	const struct rv_reactor *reactor;
+	struct rvc_monitor *mon = ((struct seq_file *)file->private_data)->private;
+	const struct rvc_reactor *reactor;
 	char buf[32], *word;
 
 	word = word_from_user(ubuf, count, buf, sizeof(buf));
 	if (IS_ERR(word))
 		return PTR_ERR(word);
-	reactor = rv_reactor_find(word);
+	reactor = rvc_reactor_find(word);
 	if (!reactor)
 		return -EINVAL;
 	WRITE_ONCE(mon->reactor, reactor);
@@ -115,28 +115,28 @@ static ssize_t reactors_write(struct file *file, const char __user *ubuf, size_t
 
 static int available_show(struct seq_file *m, void *v)
 {
-	struct rv_monitor *mon;
+	struct rvc_monitor *mon;
 
-	mutex_lock(&rv_mutex);
+	mutex_lock(&rvc_mutex);
 	list_for_each_entry(mon, &monitors, list) seq_printf(m, "%s\n", mon->name);
-	mutex_unlock(&rv_mutex);
+	mutex_unlock(&rvc_mutex);
 	return 0;
 }
 
 static int enabled_show(struct seq_file *m, void *v)
 {
-	struct rv_monitor *mon;
+	struct rvc_monitor *mon;
 
-	mutex_lock(&rv_mutex);
+	mutex_lock(&rvc_mutex);
 	list_for_each_entry(mon, &monitors, list) if (mon->enabled)
 		seq_printf(m, "%s\n", mon->name);
-	mutex_unlock(&rv_mutex);
+	mutex_unlock(&rvc_mutex);
 	return 0;
 }
 
 static void disable_all(void)
 {
-	struct rv_monitor *mon;
+	struct rvc_monitor *mon;
 
 	list_for_each_entry(mon, &monitors, list) monitor_set(mon, false);
 }
@@ -144,7 +144,7 @@ static void disable_all(void)
 /* NAME enables, !NAME disables, an empty write (of a file opened for truncation, say) disables all. */
 static ssize_t enabled_write(struct file *file, const char __user *ubuf, size_t count, loff_t *pos)
 {
-	struct rv_monitor *mon;
+	struct rvc_monitor *mon;
 	char buf[40], *word;
 	bool on = true;
 	int ret = -EINVAL;
@@ -156,20 +156,20 @@ static ssize_t enabled_write(struct file *file, const char __user *ubuf, size_t 
 		on = false;
 		word++;
 	}
-	mutex_lock(&rv_mutex);
+	mutex_lock(&rvc_mutex);
 	if (on && *word == '\0') {
 		disable_all();
 		ret = 0;
 	}
 	list_for_each_entry(mon, &monitors, list) if (strcmp(mon->name, word) == 0)
 		ret = monitor_set(mon, on);
-	mutex_unlock(&rv_mutex);
+	mutex_unlock(&rvc_mutex);
 	return ret ? ret : count;
 }
 
 static int monitoring_on_show(struct seq_file *m, void *v)
 {
-	seq_printf(m, "%d\n", rv_monitoring_on());
+	seq_printf(m, "%d\n", rvc_monitoring_on());
 	return 0;
 }
 
@@ -187,7 +187,7 @@ static ssize_t monitoring_on_write(struct file *file, const char __user *ubuf, s
 
 static int reacting_on_show(struct seq_file *m, void *v)
 {
-	seq_printf(m, "%d\n", rv_reacting_on());
+	seq_printf(m, "%d\n", rvc_reacting_on());
 	return 0;
 }
 
@@ -199,7 +199,7 @@ static ssize_t reacting_on_write(struct file *file, const char __user *ubuf, siz
 
 	if (ret)
 		return ret;
-	rv_reacting_set(on);
+	rvc_reacting_set(on);
 	return count;
 }
 
@@ -207,8 +207,8 @@ static int available_reactors_show(struct seq_file *m, void *v)
 {
 	unsigned int i;
 
-	for (i = 0; rv_reactors[i]; i++)
-		seq_printf(m, "%s\n", rv_reactors[i]->name);
+	for (i = 0; rvc_reactors[i]; i++)
+		seq_printf(m, "%s\n", rvc_reactors[i]->name);
 	return 0;
 }
 
@@ -235,13 +235,13 @@ CONTROL_FILE(monitoring_on, monitoring_on_write);
 CONTROL_FILE(reacting_on, reacting_on_write);
 CONTROL_FILE(available_reactors, NULL);
 
-int rv_monitor_register(struct rv_monitor *mon)
+int rvc_monitor_register(struct rvc_monitor *mon)
 {
-	mon->reactor = rv_reactors[0];
+	mon->reactor = rvc_reactors[0];
 	mon->enabled = false;
-	mutex_lock(&rv_mutex);
+	mutex_lock(&rvc_mutex);
 	list_add_tail(&mon->list, &monitors);
-	mutex_unlock(&rv_mutex);
+	mutex_unlock(&rvc_mutex);
 
 	mon->dir = debugfs_create_dir(mon->name, monitors_dir);
 	debugfs_create_file("enable", 0644, mon->dir, mon, &enable_fops);
@@ -252,35 +252,35 @@ int rv_monitor_register(struct rv_monitor *mon)
 	return 0;
 }
 
-void rv_monitor_unregister(struct rv_monitor *mon)
+void rvc_monitor_unregister(struct rvc_monitor *mon)
 {
 	/* waits for writers in its files, and no new ones come */
 	debugfs_remove(mon->dir);
-	mutex_lock(&rv_mutex);
+	mutex_lock(&rvc_mutex);
 	monitor_set(mon, false);
 	list_del(&mon->list);
-	mutex_unlock(&rv_mutex);
+	mutex_unlock(&rvc_mutex);
 	if (mon->remove)
 		mon->remove();
 }
 
-int rv_core_init(void)
+int rvc_core_init(void)
 {
-	rv_dir = debugfs_create_dir("rv", NULL);
-	if (IS_ERR(rv_dir) && PTR_ERR(rv_dir) == -EEXIST)
-		rv_dir = debugfs_create_dir("rv_tlob", NULL);
-	if (IS_ERR(rv_dir)) /* no debugfs here: the device still works, with the monitor enabled by parameter */
-		pr_warn("rv: no control files in debugfs (%ld)\n", PTR_ERR(rv_dir));
-	monitors_dir = debugfs_create_dir("monitors", rv_dir);
-	debugfs_create_file("available_monitors", 0444, rv_dir, NULL, &available_fops);
-	debugfs_create_file("enabled_monitors", 0644, rv_dir, NULL, &enabled_fops);
-	debugfs_create_file("monitoring_on", 0644, rv_dir, NULL, &monitoring_on_fops);
-	debugfs_create_file("reacting_on", 0644, rv_dir, NULL, &reacting_on_fops);
-	debugfs_create_file("available_reactors", 0444, rv_dir, NULL, &available_reactors_fops);
+	rvc_dir = debugfs_create_dir("rv", NULL);
+	if (IS_ERR(rvc_dir) && PTR_ERR(rvc_dir) == -EEXIST)
+		rvc_dir = debugfs_create_dir("rv_tlob", NULL);
+	if (IS_ERR(rvc_dir)) /* no debugfs here: the device still works, with the monitor enabled by parameter */
+		pr_warn("rv: no control files in debugfs (%ld)\n", PTR_ERR(rvc_dir));
+	monitors_dir = debugfs_create_dir("monitors", rvc_dir);
+	debugfs_create_file("available_monitors", 0444, rvc_dir, NULL, &available_fops);
+	debugfs_create_file("enabled_monitors", 0644, rvc_dir, NULL, &enabled_fops);
+	debugfs_create_file("monitoring_on", 0644, rvc_dir, NULL, &monitoring_on_fops);
+	debugfs_create_file("reacting_on", 0644, rvc_dir, NULL, &reacting_on_fops);
+	debugfs_create_file("available_reactors", 0444, rvc_dir, NULL, &available_reactors_fops);
 	return 0;
 }
 
-void rv_core_exit(void)
+void rvc_core_exit(void)
 {
-	debugfs_remove(rv_dir);
+	debugfs_remove(rvc_dir);
 }

@@ -33,9 +33,9 @@ static struct page **allocate(unsigned int n)
 	return pages;
 }
 
-int rv_pages_init(struct rv_pages *p, struct rv_user *user, unsigned int count)
+int rvc_pages_init(struct rvc_pages *p, struct rvc_user *user, unsigned int count)
 {
-	if (!rv_user_charge(user, RV_USER_PAGES, count))
+	if (!rvc_user_charge(user, RVC_USER_PAGES, count))
 		return -ENOMEM;
 	p->pages = allocate(count);
 	if (!p->pages)
@@ -48,22 +48,22 @@ int rv_pages_init(struct rv_pages *p, struct rv_user *user, unsigned int count)
 free:
 	free_first(p->pages, count);
 uncharge:
-	rv_user_uncharge(user, RV_USER_PAGES, count);
+	rvc_user_uncharge(user, RVC_USER_PAGES, count);
 	memset(p, 0, sizeof(*p));
 	return -ENOMEM;
 }
 
-void rv_pages_deinit(struct rv_pages *p, struct rv_user *user)
+void rvc_pages_deinit(struct rvc_pages *p, struct rvc_user *user)
 {
 	if (!p->base)
 		return;
 	vunmap(p->base);
 	free_first(p->pages, p->count);
-	rv_user_uncharge(user, RV_USER_PAGES, p->count);
+	rvc_user_uncharge(user, RVC_USER_PAGES, p->count);
 	memset(p, 0, sizeof(*p));
 }
 
-int rv_pages_map(const struct rv_pages *p, struct vm_area_struct *vma)
+int rvc_pages_map(const struct rvc_pages *p, struct vm_area_struct *vma)
 {
 	unsigned long address = vma->vm_start;
 	unsigned int i;

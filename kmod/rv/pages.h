@@ -4,19 +4,19 @@
 #define RV_PAGES_H
 
 struct page;
-struct rv_user;
+struct rvc_user;
 struct vm_area_struct;
 
-struct rv_pages {
+struct rvc_pages {
 	struct page **pages;
 	unsigned int count;
 	void *base; /* of all, in the kernel */
 };
 
 /* -ENOMEM, also beyond the user's share. */
-int rv_pages_init(struct rv_pages *pages, struct rv_user *user, unsigned int count);
-void rv_pages_deinit(struct rv_pages *pages, struct rv_user *user);
+int rvc_pages_init(struct rvc_pages *pages, struct rvc_user *user, unsigned int count);
+void rvc_pages_deinit(struct rvc_pages *pages, struct rvc_user *user);
 /* All of them, whatever the mapping's offset. Never executable. */
-int rv_pages_map(const struct rv_pages *pages, struct vm_area_struct *vma);
+int rvc_pages_map(const struct rvc_pages *pages, struct vm_area_struct *vma);
 
 #endif

@@ -15,17 +15,17 @@ static unsigned int react_signal = SIGUSR1;
 module_param(react_signal, uint, 0644);
 MODULE_PARM_DESC(react_signal, "Signal sent to the task by the reactor 'signal' (10, SIGUSR1)");
 
-static void react_printk(struct rv_reaction *reaction)
+static void react_printk(struct rvc_reaction *reaction)
 {
 	pr_alert("rv: %s\n", reaction->text);
 }
 
-static void react_panic(struct rv_reaction *reaction)
+static void react_panic(struct rvc_reaction *reaction)
 {
 	panic("rv: %s\n", reaction->text);
 }
 
-static void react_by_signal(struct rv_reaction *reaction)
+static void react_by_signal(struct rvc_reaction *reaction)
 {
 	unsigned int sig = READ_ONCE(react_signal);
 
@@ -33,47 +33,47 @@ static void react_by_signal(struct rv_reaction *reaction)
 		send_sig(sig, reaction->task, 1);
 }
 
-static const struct rv_reactor reactor_nop = {"nop", "do nothing", NULL};
-static const struct rv_reactor reactor_printk = {"printk", "a line in the kernel's log",
-						 react_printk};
-static const struct rv_reactor reactor_panic = {"panic", "stop the machine", react_panic};
-static const struct rv_reactor reactor_signal = {"signal", "send react_signal to the task",
-						 react_by_signal};
+static const struct rvc_reactor reactor_nop = {"nop", "do nothing", NULL};
+static const struct rvc_reactor reactor_printk = {"printk", "a line in the kernel's log",
+						  react_printk};
+static const struct rvc_reactor reactor_panic = {"panic", "stop the machine", react_panic};
+static const struct rvc_reactor reactor_signal = {"signal", "send react_signal to the task",
+						  react_by_signal};
 
 /* The first one is a new monitor's. */
-const struct rv_reactor *const rv_reactors[] = {
+const struct rvc_reactor *const rvc_reactors[] = {
 	&reactor_nop, &reactor_printk, &reactor_panic, &reactor_signal, NULL,
 };
 
-const struct rv_reactor *rv_reactor_find(const char *name)
+const struct rvc_reactor *rvc_reactor_find(const char *name)
 {
 	unsigned int i;
 
-	for (i = 0; rv_reactors[i]; i++)
-		if (strcmp(rv_reactors[i]->name, name) == 0)
-			return rv_reactors[i];
+	for (i = 0; rvc_reactors[i]; i++)
+		if (strcmp(rvc_reactors[i]->name, name) == 0)
+			return rvc_reactors[i];
 	return NULL;
 }
 
-bool rv_reacting_on(void)
+bool rvc_reacting_on(void)
 {
 	return READ_ONCE(reacting);
 }
 
-void rv_reacting_set(bool on)
+void rvc_reacting_set(bool on)
 {
 	WRITE_ONCE(reacting, on);
 }
 
 static void run(struct irq_work *work)
 {
-	struct rv_reaction *reaction = container_of(work, struct rv_reaction, work);
+	struct rvc_reaction *reaction = container_of(work, struct rvc_reaction, work);
 
 	reaction->reactor->react(reaction);
 	atomic_set_release(&reaction->busy, 0);
 }
 
-void rv_reaction_init(struct rv_reaction *reaction, struct task_struct *task)
+void rvc_reaction_init(struct rvc_reaction *reaction, struct task_struct *task)
 {
 	/* not a hard one: on a real-time kernel it runs in a thread, where signals' locks may sleep */
 	init_irq_work(&reaction->work, run);
@@ -81,18 +81,18 @@ void rv_reaction_init(struct rv_reaction *reaction, struct task_struct *task)
 	atomic_set(&reaction->busy, 0);
 }
 
-void rv_reaction_sync(struct rv_reaction *reaction)
+void rvc_reaction_sync(struct rvc_reaction *reaction)
 {
 	irq_work_sync(&reaction->work);
 }
 
-void rv_react(struct rv_monitor *mon, struct rv_reaction *reaction, const char *fmt, ...)
+void rvc_react(struct rvc_monitor *mon, struct rvc_reaction *reaction, const char *fmt, ...)
 {
-	const struct rv_reactor *reactor = READ_ONCE(mon->reactor);
+	const struct rvc_reactor *reactor = READ_ONCE(mon->reactor);
 	va_list ap;
 	int n;
 
-	if (!rv_reacting_on() || !reactor->react || atomic_cmpxchg(&reaction->busy, 0, 1) != 0)
+	if (!rvc_reacting_on() || !reactor->react || atomic_cmpxchg(&reaction->busy, 0, 1) != 0)
 		return;
 	reaction->reactor = reactor;
 	n = scnprintf(reaction->text, sizeof(reaction->text), "monitor %s: ", mon->name);

@@ -19,14 +19,14 @@
 #include "ring.h"
 #include "user.h"
 
-struct rv_ring {
+struct rvc_ring {
 	refcount_t ref;
 	raw_spinlock_t lock; /* producers: head, dropped */
 	u32 record_bytes;
 	u32 capacity;
 	u32 head;
 	u64 dropped;
-	struct rv_pages storage;
+	struct rvc_pages storage;
 	void *base; /* the storage's; NULL: none yet. Stored last, release */
 	struct mutex store_mutex; /* storage being made; inside mmap_lock */
 	struct mutex
@@ -34,7 +34,7 @@ struct rv_ring {
 	wait_queue_head_t wait;
 	struct irq_work wake;
 	struct work_struct free;
-	struct rv_user *user;
+	struct rvc_user *user;
 	struct pid_namespace *pid_ns;
 };
 
@@ -42,25 +42,25 @@ static struct workqueue_struct *ring_wq;
 
 static void ring_wake(struct irq_work *work)
 {
-	struct rv_ring *ring = container_of(work, struct rv_ring, wake);
+	struct rvc_ring *ring = container_of(work, struct rvc_ring, wake);
 
 	wake_up_interruptible_poll(&ring->wait, EPOLLIN | EPOLLRDNORM);
 }
 
 static void ring_free(struct work_struct *work)
 {
-	struct rv_ring *ring = container_of(work, struct rv_ring, free);
+	struct rvc_ring *ring = container_of(work, struct rvc_ring, free);
 
 	irq_work_sync(&ring->wake);
-	rv_pages_deinit(&ring->storage, ring->user);
-	rv_user_put(ring->user);
+	rvc_pages_deinit(&ring->storage, ring->user);
+	rvc_user_put(ring->user);
 	put_pid_ns(ring->pid_ns);
 	kfree(ring);
 }
 
-struct rv_ring *rv_ring_new(struct rv_user *user, u32 record_bytes)
+struct rvc_ring *rvc_ring_new(struct rvc_user *user, u32 record_bytes)
 {
-	struct rv_ring *ring = kzalloc(sizeof(*ring), GFP_KERNEL_ACCOUNT);
+	struct rvc_ring *ring = kzalloc(sizeof(*ring), GFP_KERNEL_ACCOUNT);
 
 	if (!ring)
 		return NULL;
@@ -73,39 +73,39 @@ struct rv_ring *rv_ring_new(struct rv_user *user, u32 record_bytes)
 	init_irq_work(&ring->wake, ring_wake);
 	INIT_WORK(&ring->free, ring_free);
 	ring->record_bytes = record_bytes;
-	ring->user = rv_user_hold(user);
+	ring->user = rvc_user_hold(user);
 	ring->pid_ns = get_pid_ns(task_active_pid_ns(current));
 	return ring;
 }
 
-void rv_ring_hold(struct rv_ring *ring)
+void rvc_ring_hold(struct rvc_ring *ring)
 {
 	refcount_inc(&ring->ref);
 }
 
-void rv_ring_put(struct rv_ring *ring)
+void rvc_ring_put(struct rvc_ring *ring)
 {
 	if (ring && refcount_dec_and_test(&ring->ref))
 		queue_work(ring_wq, &ring->free);
 }
 
-struct pid_namespace *rv_ring_pid_ns(const struct rv_ring *ring)
+struct pid_namespace *rvc_ring_pid_ns(const struct rvc_ring *ring)
 {
 	return ring->pid_ns;
 }
 
-static unsigned int pages_for(const struct rv_ring *ring, u32 capacity)
+static unsigned int pages_for(const struct rvc_ring *ring, u32 capacity)
 {
 	return 1 + DIV_ROUND_UP((size_t)capacity * ring->record_bytes, PAGE_SIZE);
 }
 
-static int store_of(struct rv_ring *ring, u32 capacity)
+static int store_of(struct rvc_ring *ring, u32 capacity)
 {
 	struct tlob_mmap_page *page;
 	int ret;
 
 	lockdep_assert_held(&ring->store_mutex);
-	ret = rv_pages_init(&ring->storage, ring->user, pages_for(ring, capacity));
+	ret = rvc_pages_init(&ring->storage, ring->user, pages_for(ring, capacity));
 	if (ret)
 		return ret;
 	page = ring->storage.base;
@@ -118,7 +118,7 @@ static int store_of(struct rv_ring *ring, u32 capacity)
 	return 0;
 }
 
-int rv_ring_store(struct rv_ring *ring)
+int rvc_ring_store(struct rvc_ring *ring)
 {
 	int ret = 0;
 
@@ -131,7 +131,7 @@ int rv_ring_store(struct rv_ring *ring)
 	return ret;
 }
 
-static void *slot_of(const struct rv_ring *ring, u32 position)
+static void *slot_of(const struct rvc_ring *ring, u32 position)
 {
 	return ring->base + PAGE_SIZE +
 	       (size_t)(position & (ring->capacity - 1)) * ring->record_bytes;
@@ -139,7 +139,7 @@ static void *slot_of(const struct rv_ring *ring, u32 position)
 
 /* Records not consumed yet. A tail that cannot be was written by a consumer at odds with itself: to it the ring is full
  * until it writes a possible one. */
-static u32 ring_used(const struct rv_ring *ring, u32 head)
+static u32 ring_used(const struct rvc_ring *ring, u32 head)
 {
 	const struct tlob_mmap_page *page = ring->base;
 	u32 used = head - smp_load_acquire(&page->data_tail);
@@ -147,7 +147,7 @@ static u32 ring_used(const struct rv_ring *ring, u32 head)
 	return min(used, ring->capacity);
 }
 
-void rv_ring_push(struct rv_ring *ring, const void *record)
+void rvc_ring_push(struct rvc_ring *ring, const void *record)
 {
 	struct tlob_mmap_page *page = smp_load_acquire(&ring->base);
 	unsigned long flags;
@@ -167,13 +167,13 @@ void rv_ring_push(struct rv_ring *ring, const void *record)
 	irq_work_queue(&ring->wake);
 }
 
-static bool readable(struct rv_ring *ring)
+static bool readable(struct rvc_ring *ring)
 {
 	return smp_load_acquire(&ring->base) && ring_used(ring, READ_ONCE(ring->head)) != 0;
 }
 
 /* Copies whole records, then frees their slots: what could not be copied stays. */
-static ssize_t read_some(struct rv_ring *ring, char __user *ubuf, size_t count)
+static ssize_t read_some(struct rvc_ring *ring, char __user *ubuf, size_t count)
 {
 	struct tlob_mmap_page *page = ring->base;
 	u32 head = smp_load_acquire(&ring->head);
@@ -195,14 +195,14 @@ static ssize_t read_some(struct rv_ring *ring, char __user *ubuf, size_t count)
 	return done;
 }
 
-ssize_t rv_ring_read(struct rv_ring *ring, char __user *ubuf, size_t count, bool nonblock)
+ssize_t rvc_ring_read(struct rvc_ring *ring, char __user *ubuf, size_t count, bool nonblock)
 {
 	ssize_t done;
 	int ret;
 
 	if (count < ring->record_bytes)
 		return -EINVAL;
-	ret = rv_ring_store(ring);
+	ret = rvc_ring_store(ring);
 	if (ret)
 		return ret;
 	for (;;) {
@@ -224,13 +224,13 @@ ssize_t rv_ring_read(struct rv_ring *ring, char __user *ubuf, size_t count, bool
 	}
 }
 
-__poll_t rv_ring_poll(struct rv_ring *ring, struct file *file, poll_table *wait)
+__poll_t rvc_ring_poll(struct rvc_ring *ring, struct file *file, poll_table *wait)
 {
 	poll_wait(file, &ring->wait, wait);
 	return readable(ring) ? EPOLLIN | EPOLLRDNORM : 0;
 }
 
-int rv_ring_mmap(struct rv_ring *ring, struct vm_area_struct *vma)
+int rvc_ring_mmap(struct rvc_ring *ring, struct vm_area_struct *vma)
 {
 	unsigned long pages = vma_pages(vma);
 	u64 fit;
@@ -258,16 +258,16 @@ int rv_ring_mmap(struct rv_ring *ring, struct vm_area_struct *vma)
 	if (ret)
 		return ret;
 	vm_flags_set(vma, VM_DONTCOPY); /* one consumer */
-	return rv_pages_map(&ring->storage, vma);
+	return rvc_pages_map(&ring->storage, vma);
 }
 
-int rv_ring_init(void)
+int rvc_ring_init(void)
 {
 	ring_wq = alloc_workqueue("rv_ring", WQ_UNBOUND, 0);
 	return ring_wq ? 0 : -ENOMEM;
 }
 
-void rv_ring_exit(void)
+void rvc_ring_exit(void)
 {
 	destroy_workqueue(ring_wq);
 }

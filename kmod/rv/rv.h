@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * A small runtime-verification core in the manner of kernel/trace/rv, for kernels that were built without it or
- * that, as all do, keep theirs closed to modules. A monitor is a struct rv_monitor; its control files stand in
- * debugfs, rv/monitors/NAME/, beside whatever the kernel has under tracefs.
+ * that, as all do, keep theirs closed to modules. A monitor is a struct rvc_monitor; its control files stand in
+ * debugfs, rv/monitors/NAME/, beside whatever the kernel has under tracefs. The prefix is not the kernel's rv_, whose
+ * header comes with linux/sched.h.
  */
 #ifndef RV_RV_H
 #define RV_RV_H
@@ -15,11 +16,11 @@
 #include <linux/types.h>
 
 struct dentry;
-struct rv_reactor;
+struct rvc_reactor;
 
 /* ---- monitors (monitor.c) ---- */
 
-struct rv_monitor {
+struct rvc_monitor {
 	const char *name;
 	const char *desc;
 	/* Both run under the core's mutex, never twice in a row. */
@@ -34,16 +35,16 @@ struct rv_monitor {
 	struct list_head list;
 	struct dentry *dir;
 	bool enabled;
-	const struct rv_reactor *reactor;
+	const struct rvc_reactor *reactor;
 };
 
-int rv_core_init(void);
-void rv_core_exit(void);
-int rv_monitor_register(struct rv_monitor *mon);
+int rvc_core_init(void);
+void rvc_core_exit(void);
+int rvc_monitor_register(struct rvc_monitor *mon);
 /* Disables it first. */
-void rv_monitor_unregister(struct rv_monitor *mon);
+void rvc_monitor_unregister(struct rvc_monitor *mon);
 /* The switch above all monitors: off, they see no events. */
-bool rv_monitoring_on(void);
+bool rvc_monitoring_on(void);
 
 /* ---- reactions (reactor.c) ---- */
 
@@ -51,40 +52,40 @@ bool rv_monitoring_on(void);
  * One pending reaction of an object. It may be asked for in any context, with the scheduler's locks held too, and is
  * carried out a moment later where signals may be sent and consoles be written to.
  */
-struct rv_reaction {
+struct rvc_reaction {
 	struct irq_work work;
-	const struct rv_reactor *reactor;
-	struct task_struct *task; /* kept alive by the owner until rv_reaction_sync() */
+	const struct rvc_reactor *reactor;
+	struct task_struct *task; /* kept alive by the owner until rvc_reaction_sync() */
 	atomic_t busy;
 	char text[160];
 };
 
-struct rv_reactor {
+struct rvc_reactor {
 	const char *name;
 	const char *desc;
-	void (*react)(struct rv_reaction *reaction); /* NULL: do nothing */
+	void (*react)(struct rvc_reaction *reaction); /* NULL: do nothing */
 };
 
-extern const struct rv_reactor *const rv_reactors[];
-const struct rv_reactor *rv_reactor_find(const char *name);
-bool rv_reacting_on(void);
-void rv_reacting_set(bool on);
-void rv_reaction_init(struct rv_reaction *reaction, struct task_struct *task);
+extern const struct rvc_reactor *const rvc_reactors[];
+const struct rvc_reactor *rvc_reactor_find(const char *name);
+bool rvc_reacting_on(void);
+void rvc_reacting_set(bool on);
+void rvc_reaction_init(struct rvc_reaction *reaction, struct task_struct *task);
 /* Nothing of @reaction is pending or running any more. Sleeps. */
-void rv_reaction_sync(struct rv_reaction *reaction);
+void rvc_reaction_sync(struct rvc_reaction *reaction);
 /* A model was violated. A reaction asked for while the last one is pending is left out. */
-__printf(3, 4) void rv_react(struct rv_monitor *mon, struct rv_reaction *reaction, const char *fmt,
-			     ...);
+__printf(3, 4) void rvc_react(struct rvc_monitor *mon, struct rvc_reaction *reaction,
+			      const char *fmt, ...);
 
 /* ---- objects that monitors keep state for (store.c) ---- */
 
-/* Embedded in the monitor's own struct. Looked up under RCU; free it a grace period after rv_store_remove(). */
-struct rv_object {
+/* Embedded in the monitor's own struct. Looked up under RCU; free it a grace period after rvc_store_remove(). */
+struct rvc_object {
 	struct hlist_node node;
 	const void *key;
 };
 
-struct rv_store {
+struct rvc_store {
 	struct hlist_head *buckets;
 	unsigned int bits;
 	unsigned int max; /* objects */
@@ -92,31 +93,31 @@ struct rv_store {
 	raw_spinlock_t locks[64]; /* writers only; bucket i: lock i % 64 */
 };
 
-int rv_store_init(struct rv_store *store, unsigned int max);
-void rv_store_deinit(struct rv_store *store); /* must be empty */
-struct rv_object *rv_store_find(const struct rv_store *store, const void *key);
+int rvc_store_init(struct rvc_store *store, unsigned int max);
+void rvc_store_deinit(struct rvc_store *store); /* must be empty */
+struct rvc_object *rvc_store_find(const struct rvc_store *store, const void *key);
 /* -EEXIST, or -ENOSPC beyond the most objects. Any context. */
-int rv_store_insert(struct rv_store *store, struct rv_object *object);
+int rvc_store_insert(struct rvc_store *store, struct rvc_object *object);
 /* False if somebody else removed it. Any context. */
-bool rv_store_remove(struct rv_store *store, struct rv_object *object);
+bool rvc_store_remove(struct rvc_store *store, struct rvc_object *object);
 /* Calls @fn for each object, under RCU; @fn may remove it. May sleep in between. */
-void rv_store_for_each(struct rv_store *store, void (*fn)(struct rv_object *object, void *arg),
-		       void *arg);
+void rvc_store_for_each(struct rvc_store *store, void (*fn)(struct rvc_object *object, void *arg),
+			void *arg);
 
 /* ---- tracepoints (hook.c) ---- */
 
 struct tracepoint;
 
 /* The kernel does not export the scheduler's tracepoints but lets itself be asked for them by name. */
-struct rv_hook {
+struct rvc_hook {
 	const char *name;
 	void *probe;
 	struct tracepoint *tp;
 	bool attached;
 };
 
-int rv_hooks_attach(struct rv_hook *hooks, unsigned int count);
+int rvc_hooks_attach(struct rvc_hook *hooks, unsigned int count);
 /* When it returns no probe runs any more. */
-void rv_hooks_detach(struct rv_hook *hooks, unsigned int count);
+void rvc_hooks_detach(struct rvc_hook *hooks, unsigned int count);
 
 #endif

@@ -9,7 +9,7 @@
 
 #include "rv.h"
 
-int rv_store_init(struct rv_store *store, unsigned int max)
+int rvc_store_init(struct rvc_store *store, unsigned int max)
 {
 	unsigned int i;
 
@@ -22,37 +22,37 @@ int rv_store_init(struct rv_store *store, unsigned int max)
 	return store->buckets ? 0 : -ENOMEM;
 }
 
-void rv_store_deinit(struct rv_store *store)
+void rvc_store_deinit(struct rvc_store *store)
 {
 	WARN_ON(store->buckets && atomic_read(&store->count) != 0);
 	kvfree(store->buckets);
 	store->buckets = NULL;
 }
 
-static unsigned int bucket_of(const struct rv_store *store, const void *key)
+static unsigned int bucket_of(const struct rvc_store *store, const void *key)
 {
 	return hash_ptr(key, store->bits);
 }
 
-static raw_spinlock_t *lock_of(struct rv_store *store, unsigned int bucket)
+static raw_spinlock_t *lock_of(struct rvc_store *store, unsigned int bucket)
 {
 	return &store->locks[bucket % ARRAY_SIZE(store->locks)];
 }
 
-static struct rv_object *find_in(struct hlist_head *head, const void *key)
+static struct rvc_object *find_in(struct hlist_head *head, const void *key)
 {
-	struct rv_object *object;
+	struct rvc_object *object;
 
 	hlist_for_each_entry_rcu(object, head, node, true) if (object->key == key) return object;
 	return NULL;
 }
 
-struct rv_object *rv_store_find(const struct rv_store *store, const void *key)
+struct rvc_object *rvc_store_find(const struct rvc_store *store, const void *key)
 {
 	return find_in(&store->buckets[bucket_of(store, key)], key);
 }
 
-int rv_store_insert(struct rv_store *store, struct rv_object *object)
+int rvc_store_insert(struct rvc_store *store, struct rvc_object *object)
 {
 	unsigned int bucket = bucket_of(store, object->key);
 	unsigned long flags;
@@ -71,7 +71,7 @@ int rv_store_insert(struct rv_store *store, struct rv_object *object)
 	return ret;
 }
 
-bool rv_store_remove(struct rv_store *store, struct rv_object *object)
+bool rvc_store_remove(struct rvc_store *store, struct rvc_object *object)
 {
 	unsigned int bucket = bucket_of(store, object->key);
 	unsigned long flags;
@@ -88,10 +88,10 @@ bool rv_store_remove(struct rv_store *store, struct rv_object *object)
 	return removed;
 }
 
-void rv_store_for_each(struct rv_store *store, void (*fn)(struct rv_object *object, void *arg),
-		       void *arg)
+void rvc_store_for_each(struct rvc_store *store, void (*fn)(struct rvc_object *object, void *arg),
+			void *arg)
 {
-	struct rv_object *object;
+	struct rvc_object *object;
 	unsigned int i;
 
 	for (i = 0; i < 1u << store->bits; i++) {

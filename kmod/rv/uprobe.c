@@ -8,13 +8,13 @@
 
 static int consumer_hit(struct uprobe_consumer *consumer, struct pt_regs *regs COMPAT_UPROBE_DATA)
 {
-	struct rv_uprobe *probe = container_of(consumer, struct rv_uprobe, consumer);
+	struct rvc_uprobe *probe = container_of(consumer, struct rvc_uprobe, consumer);
 
 	probe->hit(probe, regs);
 	return 0;
 }
 
-int rv_uprobe_register(struct rv_uprobe *probe, struct inode *inode, loff_t offset)
+int rvc_uprobe_register(struct rvc_uprobe *probe, struct inode *inode, loff_t offset)
 {
 	int ret;
 
@@ -31,12 +31,12 @@ int rv_uprobe_register(struct rv_uprobe *probe, struct inode *inode, loff_t offs
 	return ret;
 }
 
-bool rv_uprobe_is_registered(const struct rv_uprobe *probe)
+bool rvc_uprobe_is_registered(const struct rvc_uprobe *probe)
 {
 	return probe->inode != NULL;
 }
 
-void rv_uprobe_unregister_nosync(struct rv_uprobe *probe)
+void rvc_uprobe_unregister_nosync(struct rvc_uprobe *probe)
 {
 	if (!probe->inode)
 		return;
@@ -46,13 +46,13 @@ void rv_uprobe_unregister_nosync(struct rv_uprobe *probe)
 	probe->inode = NULL;
 }
 
-void rv_uprobe_sync(void)
+void rvc_uprobe_sync(void)
 {
 	compat_uprobe_unregister_sync();
 }
 
-void rv_uprobe_unregister(struct rv_uprobe *probe)
+void rvc_uprobe_unregister(struct rvc_uprobe *probe)
 {
-	rv_uprobe_unregister_nosync(probe);
-	rv_uprobe_sync();
+	rvc_uprobe_unregister_nosync(probe);
+	rvc_uprobe_sync();
 }

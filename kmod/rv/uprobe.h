@@ -2,8 +2,8 @@
 /*
  * A probe on one instruction of a file, embedded in its owner's struct:
  *
- *	struct thing { struct rv_uprobe probe; ... };
- *	static void hit(struct rv_uprobe *probe, struct pt_regs *regs) { container_of(probe, struct thing, probe) ... }
+ *	struct thing { struct rvc_uprobe probe; ... };
+ *	static void hit(struct rvc_uprobe *probe, struct pt_regs *regs) { container_of(probe, struct thing, probe) ... }
  *
  * Monitors share this, so that a kernel's ways with uprobes are known in one place only.
  */
@@ -14,9 +14,9 @@
 #include <linux/types.h>
 #include <linux/uprobes.h>
 
-struct rv_uprobe {
+struct rvc_uprobe {
 	/* in the context of the task that hit the probe; may sleep */
-	void (*hit)(struct rv_uprobe *probe, struct pt_regs *regs);
+	void (*hit)(struct rvc_uprobe *probe, struct pt_regs *regs);
 
 	/* the helper's */
 	struct uprobe_consumer consumer;
@@ -26,13 +26,13 @@ struct rv_uprobe {
 };
 
 /* Set @hit and zero the rest before. Errors: those of the kernel's uprobes. Sleeps. */
-int rv_uprobe_register(struct rv_uprobe *probe, struct inode *inode, loff_t offset);
-bool rv_uprobe_is_registered(const struct rv_uprobe *probe);
-/* No new hits from now on, but some may be running until rv_uprobe_sync(). Nothing if not registered. */
-void rv_uprobe_unregister_nosync(struct rv_uprobe *probe);
+int rvc_uprobe_register(struct rvc_uprobe *probe, struct inode *inode, loff_t offset);
+bool rvc_uprobe_is_registered(const struct rvc_uprobe *probe);
+/* No new hits from now on, but some may be running until rvc_uprobe_sync(). Nothing if not registered. */
+void rvc_uprobe_unregister_nosync(struct rvc_uprobe *probe);
 /* All probes unregistered before may be freed. */
-void rv_uprobe_sync(void);
+void rvc_uprobe_sync(void);
 /* Both. */
-void rv_uprobe_unregister(struct rv_uprobe *probe);
+void rvc_uprobe_unregister(struct rvc_uprobe *probe);
 
 #endif

@@ -10,40 +10,40 @@
 
 #include "user.h"
 
-struct rv_user {
+struct rvc_user {
 	struct list_head list;
 	kuid_t uid;
 	refcount_t ref;
-	atomic_t used[RV_USER_WHATS];
+	atomic_t used[RVC_USER_WHATS];
 };
 
 static LIST_HEAD(users);
 static DEFINE_RAW_SPINLOCK(users_lock); /* the list */
 
-static unsigned int user_limit[RV_USER_WHATS] = {
-	[RV_USER_FILES] = 1024,
-	[RV_USER_PAGES] = 8192,
-	[RV_USER_TASKS] = 16384,
+static unsigned int user_limit[RVC_USER_WHATS] = {
+	[RVC_USER_FILES] = 1024,
+	[RVC_USER_PAGES] = 8192,
+	[RVC_USER_TASKS] = 16384,
 };
-module_param_named(user_files, user_limit[RV_USER_FILES], uint, 0644);
+module_param_named(user_files, user_limit[RVC_USER_FILES], uint, 0644);
 MODULE_PARM_DESC(user_files, "Descriptors of /dev/rv that a user may have open (1024)");
-module_param_named(user_pages, user_limit[RV_USER_PAGES], uint, 0644);
+module_param_named(user_pages, user_limit[RVC_USER_PAGES], uint, 0644);
 MODULE_PARM_DESC(user_pages, "Pages that a user's rings may take (8192)");
-module_param_named(user_tasks, user_limit[RV_USER_TASKS], uint, 0644);
+module_param_named(user_tasks, user_limit[RVC_USER_TASKS], uint, 0644);
 MODULE_PARM_DESC(user_tasks, "Threads that a user may have monitored (16384)");
 
-static struct rv_user *find_and_hold(kuid_t uid)
+static struct rvc_user *find_and_hold(kuid_t uid)
 {
-	struct rv_user *user;
+	struct rvc_user *user;
 
 	list_for_each_entry(user, &users, list) if (uid_eq(user->uid, uid) &&
 						    refcount_inc_not_zero(&user->ref)) return user;
 	return NULL;
 }
 
-struct rv_user *rv_user_get(void)
+struct rvc_user *rvc_user_get(void)
 {
-	struct rv_user *user, *fresh = NULL;
+	struct rvc_user *user, *fresh = NULL;
 	kuid_t uid = current_uid();
 	unsigned long flags;
 
@@ -69,13 +69,13 @@ struct rv_user *rv_user_get(void)
 	return user;
 }
 
-struct rv_user *rv_user_hold(struct rv_user *user)
+struct rvc_user *rvc_user_hold(struct rvc_user *user)
 {
 	refcount_inc(&user->ref);
 	return user;
 }
 
-void rv_user_put(struct rv_user *user)
+void rvc_user_put(struct rvc_user *user)
 {
 	unsigned long flags;
 
@@ -87,7 +87,7 @@ void rv_user_put(struct rv_user *user)
 	kfree(user);
 }
 
-bool rv_user_charge(struct rv_user *user, enum rv_user_what what, unsigned int n)
+bool rvc_user_charge(struct rvc_user *user, enum rvc_user_what what, unsigned int n)
 {
 	if (atomic_add_return(n, &user->used[what]) <= READ_ONCE(user_limit[what]) ||
 	    capable(CAP_SYS_RESOURCE))
@@ -96,7 +96,7 @@ bool rv_user_charge(struct rv_user *user, enum rv_user_what what, unsigned int n
 	return false;
 }
 
-void rv_user_uncharge(struct rv_user *user, enum rv_user_what what, unsigned int n)
+void rvc_user_uncharge(struct rvc_user *user, enum rvc_user_what what, unsigned int n)
 {
 	if (user)
 		atomic_sub(n, &user->used[what]);

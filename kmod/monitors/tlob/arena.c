@@ -33,10 +33,10 @@ struct tlob_arena {
 	struct hrtimer timer;
 
 	union tlob_arena_entry *entries; /* shared with the program */
-	struct rv_pages pages;
+	struct rvc_pages pages;
 	const void *owner;
-	struct rv_ring *ring;
-	struct rv_user *user;
+	struct rvc_ring *ring;
+	struct rvc_user *user;
 	struct list_head list;
 	struct work_struct free;
 };
@@ -85,8 +85,8 @@ static void sight_read(struct sight *s, struct tlob_arena *arena, struct tlob_ta
 	s->grant.close_record = true;
 	s->grant.budget_ns = s->window.deadline_ns - s->window.start_ns;
 	s->grant.order = TLOB_WINDOW_GEN(s->window.state) * TLOB_MAX_DEPTH + i;
-	s->grant.tid = task_pid_nr_ns(t->task, rv_ring_pid_ns(arena->ring));
-	s->grant.tgid = task_tgid_nr_ns(t->task, rv_ring_pid_ns(arena->ring));
+	s->grant.tid = task_pid_nr_ns(t->task, rvc_ring_pid_ns(arena->ring));
+	s->grant.tgid = task_tgid_nr_ns(t->task, rvc_ring_pid_ns(arena->ring));
 }
 
 static void sight_record(const struct sight *s, struct tlob_task *t, u16 type, u16 flags,
@@ -297,7 +297,7 @@ static int seat_give(struct tlob_arena *arena, struct tlob_task *t, u32 number)
 	return ret;
 }
 
-int tlob_arena_register(struct tlob_arena *arena, u32 slot, struct rv_user *user)
+int tlob_arena_register(struct tlob_arena *arena, u32 slot, struct rvc_user *user)
 {
 	struct tlob_task *t;
 	int ret;
@@ -386,14 +386,14 @@ int tlob_arena_kick(const void *owner, const struct tlob_kick *kick)
 
 /* ---- life ---- */
 
-struct tlob_arena *tlob_arena_new(const void *owner, struct rv_ring *ring, struct rv_user *user)
+struct tlob_arena *tlob_arena_new(const void *owner, struct rvc_ring *ring, struct rvc_user *user)
 {
 	struct tlob_arena *arena = kzalloc(sizeof(*arena), GFP_KERNEL_ACCOUNT);
 
 	if (!arena)
 		return NULL;
-	if (rv_ring_store(ring) ||
-	    rv_pages_init(&arena->pages, user, DIV_ROUND_UP(TLOB_ARENA_BYTES, PAGE_SIZE))) {
+	if (rvc_ring_store(ring) ||
+	    rvc_pages_init(&arena->pages, user, DIV_ROUND_UP(TLOB_ARENA_BYTES, PAGE_SIZE))) {
 		kfree(arena);
 		return NULL;
 	}
@@ -402,10 +402,10 @@ struct tlob_arena *tlob_arena_new(const void *owner, struct rv_ring *ring, struc
 	arena->entries = arena->pages.base;
 	arena->timer_ns = TLOB_NEVER;
 	hrtimer_setup(&arena->timer, arena_expire, CLOCK_MONOTONIC, HRTIMER_MODE_ABS_HARD);
-	rv_ring_hold(ring);
+	rvc_ring_hold(ring);
 	arena->ring = ring;
 	arena->owner = owner;
-	arena->user = rv_user_hold(user);
+	arena->user = rvc_user_hold(user);
 	head_of(arena)->magic = TLOB_ABI_MAGIC;
 	head_of(arena)->version = TLOB_ABI_VERSION;
 	head_of(arena)->next_wake_ns = TLOB_NEVER;
@@ -420,9 +420,9 @@ static void free_work(struct work_struct *work)
 	struct tlob_arena *arena = container_of(work, struct tlob_arena, free);
 
 	synchronize_rcu(); /* whoever has read a task's pointer to it */
-	rv_pages_deinit(&arena->pages, arena->user);
-	rv_ring_put(arena->ring);
-	rv_user_put(arena->user);
+	rvc_pages_deinit(&arena->pages, arena->user);
+	rvc_ring_put(arena->ring);
+	rvc_user_put(arena->user);
 	kfree(arena);
 }
 
@@ -483,5 +483,5 @@ int tlob_arena_mmap(struct tlob_arena *arena, struct vm_area_struct *vma)
 		return -EINVAL;
 	if (vma->vm_flags & VM_EXEC)
 		return -EPERM;
-	return rv_pages_map(&arena->pages, vma);
+	return rvc_pages_map(&arena->pages, vma);
 }

@@ -20,8 +20,8 @@
 
 struct tlob_binding {
 	struct list_head list;
-	struct rv_uprobe start;
-	struct rv_uprobe stop; /* not registered if it is the same instruction */
+	struct rvc_uprobe start;
+	struct rvc_uprobe stop; /* not registered if it is the same instruction */
 	struct inode *inode; /* with a reference: a name may come to mean another file */
 	u64 start_offset;
 	u64 stop_offset;
@@ -34,7 +34,7 @@ static DEFINE_MUTEX(bindings_mutex); /* the list */
 static LIST_HEAD(bindings);
 static u32 last_id;
 
-static void start_hit(struct rv_uprobe *probe, struct pt_regs *regs)
+static void start_hit(struct rvc_uprobe *probe, struct pt_regs *regs)
 {
 	struct tlob_binding *b = container_of(probe, struct tlob_binding, start);
 	struct tlob_start start = {
@@ -52,7 +52,7 @@ static void start_hit(struct rv_uprobe *probe, struct pt_regs *regs)
 	(void)tlob_window_start(&start);
 }
 
-static void stop_hit(struct rv_uprobe *probe, struct pt_regs *regs)
+static void stop_hit(struct rvc_uprobe *probe, struct pt_regs *regs)
 {
 	tlob_window_stop(container_of(probe, struct tlob_binding, stop));
 }
@@ -69,11 +69,11 @@ static struct tlob_binding *binding_find(const struct inode *inode, u64 start)
 /* The list's lock is held; the binding is on no list. */
 static void binding_free(struct tlob_binding *b)
 {
-	rv_uprobe_unregister_nosync(&b->start);
-	rv_uprobe_unregister_nosync(&b->stop);
+	rvc_uprobe_unregister_nosync(&b->start);
+	rvc_uprobe_unregister_nosync(&b->stop);
 	/* at once, as waiting for hits under way may take long; and what those have opened meanwhile */
 	tlob_window_drop(b);
-	rv_uprobe_sync();
+	rvc_uprobe_sync();
 	tlob_window_drop(b);
 	iput(b->inode);
 	kfree(b);
@@ -96,11 +96,11 @@ static int binding_attach(struct tlob_binding *b)
 
 	/* the stop first: no window that nothing ends */
 	if (b->start_offset != b->stop_offset) {
-		ret = rv_uprobe_register(&b->stop, b->inode, b->stop_offset);
+		ret = rvc_uprobe_register(&b->stop, b->inode, b->stop_offset);
 		if (ret)
 			return ret;
 	}
-	return rv_uprobe_register(&b->start, b->inode, b->start_offset);
+	return rvc_uprobe_register(&b->start, b->inode, b->start_offset);
 }
 
 static int binding_add(const struct tlob_line *line, const struct path *path, struct inode *inode)

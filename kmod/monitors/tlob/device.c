@@ -12,9 +12,9 @@
 #include "tlob.h"
 
 struct tlob_file {
-	struct rv_ring *ring;
-	struct rv_ring *notify; /* another file's, for the arenas' records; NULL: its own */
-	struct rv_user *user;
+	struct rvc_ring *ring;
+	struct rvc_ring *notify; /* another file's, for the arenas' records; NULL: its own */
+	struct rvc_user *user;
 	struct tlob_arena *arenas[TLOB_MAX_FILE_ARENAS]; /* made when first mapped; then stay */
 	struct mutex mutex; /* their making, and notify */
 	bool started; /* a window was opened through it: closing has to look for some */
@@ -30,22 +30,22 @@ static int device_open(struct inode *inode, struct file *file)
 	if (!f)
 		return -ENOMEM;
 	mutex_init(&f->mutex);
-	f->user = rv_user_get();
+	f->user = rvc_user_get();
 	if (!f->user)
 		goto free;
 	ret = -EMFILE;
-	if (!rv_user_charge(f->user, RV_USER_FILES, 1))
+	if (!rvc_user_charge(f->user, RVC_USER_FILES, 1))
 		goto put;
 	ret = -ENOMEM;
-	f->ring = rv_ring_new(f->user, sizeof(struct tlob_record));
+	f->ring = rvc_ring_new(f->user, sizeof(struct tlob_record));
 	if (!f->ring)
 		goto uncharge;
 	file->private_data = f;
 	return nonseekable_open(inode, file);
 uncharge:
-	rv_user_uncharge(f->user, RV_USER_FILES, 1);
+	rvc_user_uncharge(f->user, RVC_USER_FILES, 1);
 put:
-	rv_user_put(f->user);
+	rvc_user_put(f->user);
 free:
 	kfree(f);
 	return ret;
@@ -60,18 +60,18 @@ static int device_release(struct inode *inode, struct file *file)
 		tlob_arena_free(f->arenas[i]);
 	if (READ_ONCE(f->started))
 		tlob_window_drop(f);
-	rv_ring_put(f->notify);
-	rv_ring_put(f->ring);
-	rv_user_uncharge(f->user, RV_USER_FILES, 1);
-	rv_user_put(f->user);
+	rvc_ring_put(f->notify);
+	rvc_ring_put(f->ring);
+	rvc_user_uncharge(f->user, RVC_USER_FILES, 1);
+	rvc_user_put(f->user);
 	kfree(f);
 	return 0;
 }
 
 /* The ring behind @fd, with a reference; NULL if @fd is negative. */
-static struct rv_ring *ring_of_fd(int fd)
+static struct rvc_ring *ring_of_fd(int fd)
 {
-	struct rv_ring *ring;
+	struct rvc_ring *ring;
 	struct file *file;
 
 	if (fd < 0)
@@ -85,7 +85,7 @@ static struct rv_ring *ring_of_fd(int fd)
 	}
 	ring = ((struct tlob_file *)file->private_data)->ring;
 	/* the ring, not the file: a window does not keep a descriptor from being closed */
-	rv_ring_hold(ring);
+	rvc_ring_hold(ring);
 	fput(file);
 	return ring;
 }
@@ -112,12 +112,12 @@ static long device_start(struct tlob_file *f, const struct tlob_start_args __use
 	else if (args.threshold_ns < TLOB_BUDGET_MIN_NS || args.threshold_ns > TLOB_BUDGET_MAX_NS)
 		ret = -ERANGE;
 	else
-		ret = start.ring ? rv_ring_store(start.ring) : 0;
+		ret = start.ring ? rvc_ring_store(start.ring) : 0;
 	if (ret == 0) {
 		WRITE_ONCE(f->started, true);
 		ret = tlob_window_start(&start);
 	}
-	rv_ring_put(start.ring);
+	rvc_ring_put(start.ring);
 	return ret;
 }
 
@@ -160,7 +160,7 @@ static long device_kick(struct tlob_file *f, const struct tlob_kick __user *ukic
 
 static long device_notify(struct tlob_file *f, const s32 __user *ufd)
 {
-	struct rv_ring *ring;
+	struct rvc_ring *ring;
 	unsigned int i;
 	long ret;
 	s32 fd;
@@ -172,7 +172,7 @@ static long device_notify(struct tlob_file *f, const s32 __user *ufd)
 	ring = ring_of_fd(fd);
 	if (IS_ERR(ring))
 		return PTR_ERR(ring);
-	ret = rv_ring_store(ring);
+	ret = rvc_ring_store(ring);
 	mutex_lock(&f->mutex);
 	for (i = 0; i < TLOB_MAX_FILE_ARENAS && ret == 0; i++)
 		if (f->arenas[i])
@@ -180,7 +180,7 @@ static long device_notify(struct tlob_file *f, const s32 __user *ufd)
 	if (ret == 0)
 		swap(f->notify, ring);
 	mutex_unlock(&f->mutex);
-	rv_ring_put(ring);
+	rvc_ring_put(ring);
 	return ret;
 }
 
@@ -206,14 +206,14 @@ static ssize_t device_read(struct file *file, char __user *ubuf, size_t count, l
 {
 	struct tlob_file *f = file->private_data;
 
-	return rv_ring_read(f->ring, ubuf, count, file->f_flags & O_NONBLOCK);
+	return rvc_ring_read(f->ring, ubuf, count, file->f_flags & O_NONBLOCK);
 }
 
 static __poll_t device_poll(struct file *file, poll_table *wait)
 {
 	struct tlob_file *f = file->private_data;
 
-	return rv_ring_poll(f->ring, file, wait);
+	return rvc_ring_poll(f->ring, file, wait);
 }
 
 static int arena_mmap(struct tlob_file *f, unsigned long number, struct vm_area_struct *vma)
@@ -239,7 +239,7 @@ static int device_mmap(struct file *file, struct vm_area_struct *vma)
 	struct tlob_file *f = file->private_data;
 
 	if (vma->vm_pgoff < first)
-		return rv_ring_mmap(f->ring, vma);
+		return rvc_ring_mmap(f->ring, vma);
 	if ((vma->vm_pgoff - first) % stride)
 		return -EINVAL;
 	return arena_mmap(f, (vma->vm_pgoff - first) / stride, vma);

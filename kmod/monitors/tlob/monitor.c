@@ -64,7 +64,7 @@ static void monitor_files(struct dentry *dir)
 	debugfs_create_file("monitor", 0644, dir, NULL, &monitor_fops);
 }
 
-struct rv_monitor tlob_monitor = {
+struct rvc_monitor tlob_monitor = {
 	.name = "tlob",
 	.desc = "Per-task latency-over-budget monitor.",
 	.enable = tlob_tasks_enable,

@@ -40,13 +40,13 @@ void tlob_report_overrun(struct tlob_task *t, const struct tlob_grant *grant,
 	trace_detail_env_tlob(pid, record);
 	trace_tlob_budget_exceeded(pid, record);
 	if (grant->ring)
-		rv_ring_push(grant->ring, record);
-	rv_react(&tlob_monitor, &t->reaction, "%s[%d] over its budget of %llu ns in state %s",
-		 record->comm, pid, record->budget_ns, tlob_model_state_name(record->state));
+		rvc_ring_push(grant->ring, record);
+	rvc_react(&tlob_monitor, &t->reaction, "%s[%d] over its budget of %llu ns in state %s",
+		  record->comm, pid, record->budget_ns, tlob_model_state_name(record->state));
 }
 
 void tlob_report_close(const struct tlob_grant *grant, const struct tlob_record *record)
 {
 	if (grant->ring && grant->close_record)
-		rv_ring_push(grant->ring, record);
+		rvc_ring_push(grant->ring, record);
 }

@@ -18,7 +18,7 @@ static unsigned int max_tasks = 65536;
 module_param(max_tasks, uint, 0444);
 MODULE_PARM_DESC(max_tasks, "Tasks monitored at once (65536)");
 
-static struct rv_store tasks;
+static struct rvc_store tasks;
 static struct kmem_cache *task_cache;
 static struct workqueue_struct *free_wq;
 static bool enabled;
@@ -26,7 +26,7 @@ static u32 epoch; /* counts enablings */
 
 bool tlob_is_enabled(void)
 {
-	return READ_ONCE(enabled) && rv_monitoring_on();
+	return READ_ONCE(enabled) && rvc_monitoring_on();
 }
 
 unsigned int tlob_task_count(void)
@@ -36,7 +36,7 @@ unsigned int tlob_task_count(void)
 
 static struct tlob_task *task_find(const struct task_struct *p)
 {
-	struct rv_object *object = rv_store_find(&tasks, p);
+	struct rvc_object *object = rvc_store_find(&tasks, p);
 
 	return object ? container_of(object, struct tlob_task, object) : NULL;
 }
@@ -54,19 +54,19 @@ static void task_free(struct work_struct *work)
 
 	/* the timer may have been set again by an expiry that ran while the task was being removed */
 	hrtimer_cancel(&t->timer);
-	rv_reaction_sync(&t->reaction);
-	rv_user_uncharge(t->user, RV_USER_TASKS, 1);
-	rv_user_put(t->user);
+	rvc_reaction_sync(&t->reaction);
+	rvc_user_uncharge(t->user, RVC_USER_TASKS, 1);
+	rvc_user_put(t->user);
 	put_task_struct(t->task);
 	kmem_cache_free(task_cache, t);
 }
 
-int tlob_task_new(struct rv_user *user)
+int tlob_task_new(struct rvc_user *user)
 {
 	struct tlob_task *t;
 	int ret = -ENOSPC;
 
-	if (user && !rv_user_charge(user, RV_USER_TASKS, 1))
+	if (user && !rvc_user_charge(user, RVC_USER_TASKS, 1))
 		return -ENOSPC;
 	t = kmem_cache_zalloc(task_cache, GFP_KERNEL_ACCOUNT);
 	if (!t) {
@@ -78,24 +78,24 @@ int tlob_task_new(struct rv_user *user)
 	raw_spin_lock_init(&t->lock);
 	t->next_wake_ns = TLOB_NEVER;
 	hrtimer_setup(&t->timer, tlob_window_expire, CLOCK_MONOTONIC, HRTIMER_MODE_ABS_HARD);
-	rv_reaction_init(&t->reaction, t->task);
+	rvc_reaction_init(&t->reaction, t->task);
 	INIT_RCU_WORK(&t->free, task_free);
 	if (user)
-		t->user = rv_user_hold(user);
-	ret = rv_store_insert(&tasks, &t->object);
+		t->user = rvc_user_hold(user);
+	ret = rvc_store_insert(&tasks, &t->object);
 	if (ret == 0)
 		return 0;
-	rv_user_put(t->user);
+	rvc_user_put(t->user);
 	put_task_struct(t->task);
 	kmem_cache_free(task_cache, t);
 uncharge:
-	rv_user_uncharge(user, RV_USER_TASKS, 1);
+	rvc_user_uncharge(user, RVC_USER_TASKS, 1);
 	return ret;
 }
 
 bool tlob_task_remove(struct tlob_task *t)
 {
-	if (!rv_store_remove(&tasks, &t->object))
+	if (!rvc_store_remove(&tasks, &t->object))
 		return false;
 	queue_rcu_work(free_wq, &t->free);
 	return true;
@@ -142,7 +142,7 @@ struct walk {
 	void *arg;
 };
 
-static void walk_one(struct rv_object *object, void *arg)
+static void walk_one(struct rvc_object *object, void *arg)
 {
 	struct walk *walk = arg;
 
@@ -153,7 +153,7 @@ void tlob_task_for_each(void (*fn)(struct tlob_task *t, void *arg), void *arg)
 {
 	struct walk walk = {fn, arg};
 
-	rv_store_for_each(&tasks, walk_one, &walk);
+	rvc_store_for_each(&tasks, walk_one, &walk);
 }
 
 /* ---- the scheduler's events ---- */
@@ -226,13 +226,13 @@ static void on_exec(void *data, struct task_struct *p, pid_t old_pid, struct lin
 	rcu_read_unlock();
 }
 
-static struct rv_hook clock_hooks[] = {
+static struct rvc_hook clock_hooks[] = {
 	{"sched_switch", on_switch},
 	{"sched_wakeup", on_wakeup},
 };
 
 /* As long as the module is loaded: objects outlive the monitor's being enabled, until their windows are stopped. */
-static struct rv_hook life_hooks[] = {
+static struct rvc_hook life_hooks[] = {
 	{"sched_process_exit", on_exit},
 	{"sched_process_exec", on_exec},
 };
@@ -253,7 +253,7 @@ int tlob_tasks_enable(void)
 	int ret;
 
 	WRITE_ONCE(epoch, epoch + 1);
-	ret = rv_hooks_attach(clock_hooks, ARRAY_SIZE(clock_hooks));
+	ret = rvc_hooks_attach(clock_hooks, ARRAY_SIZE(clock_hooks));
 	if (ret)
 		return ret;
 	WRITE_ONCE(enabled, true);
@@ -272,7 +272,7 @@ void tlob_tasks_disable(void)
 	synchronize_rcu();
 	tlob_arenas_disable();
 	tlob_task_for_each(cancel_one, NULL);
-	rv_hooks_detach(clock_hooks, ARRAY_SIZE(clock_hooks));
+	rvc_hooks_detach(clock_hooks, ARRAY_SIZE(clock_hooks));
 }
 
 static void remove_one(struct tlob_task *t, void *arg)
@@ -286,7 +286,7 @@ int tlob_tasks_init(void)
 
 	if (max_tasks == 0 || max_tasks > 1u << 22)
 		return -EINVAL;
-	ret = rv_store_init(&tasks, max_tasks);
+	ret = rvc_store_init(&tasks, max_tasks);
 	if (ret)
 		return ret;
 	ret = -ENOMEM;
@@ -296,24 +296,24 @@ int tlob_tasks_init(void)
 	free_wq = alloc_workqueue("tlob_free", WQ_UNBOUND, 0);
 	if (!free_wq)
 		goto cache;
-	ret = rv_hooks_attach(life_hooks, ARRAY_SIZE(life_hooks));
+	ret = rvc_hooks_attach(life_hooks, ARRAY_SIZE(life_hooks));
 	if (ret == 0)
 		return 0;
 	destroy_workqueue(free_wq);
 cache:
 	kmem_cache_destroy(task_cache);
 store:
-	rv_store_deinit(&tasks);
+	rvc_store_deinit(&tasks);
 	return ret;
 }
 
 /* The monitor is disabled and no file is open: what is left has no windows. */
 void tlob_tasks_exit(void)
 {
-	rv_hooks_detach(life_hooks, ARRAY_SIZE(life_hooks));
+	rvc_hooks_detach(life_hooks, ARRAY_SIZE(life_hooks));
 	tlob_task_for_each(remove_one, NULL);
 	rcu_barrier(); /* queue_rcu_work() has queued */
 	destroy_workqueue(free_wq); /* and it has run */
 	kmem_cache_destroy(task_cache);
-	rv_store_deinit(&tasks);
+	rvc_store_deinit(&tasks);
 }

@@ -21,12 +21,12 @@
 #include "clock.h"
 #include "window.h"
 
-extern struct rv_monitor tlob_monitor;
+extern struct rvc_monitor tlob_monitor;
 
 /* What the kernel alone keeps about a window. */
 struct tlob_grant {
 	const void *owner; /* file or binding that opened it, and may close it */
-	struct rv_ring *ring; /* gets the records; with a reference; may be NULL */
+	struct rvc_ring *ring; /* gets the records; with a reference; may be NULL */
 	u64 budget_ns;
 	u64 order; /* of starting: the innermost has the highest */
 	pid_t tid; /* as the ring's opener sees them */
@@ -40,7 +40,7 @@ struct tlob_arena;
 
 /* A monitored task. Made by its first start; freed at its exit, when the monitor is disabled, or with the last file. */
 struct tlob_task {
-	struct rv_object object; /* key: the task */
+	struct rvc_object object; /* key: the task */
 	struct task_struct *task; /* with a reference */
 	raw_spinlock_t lock; /* all below, up to the timer; taken under the scheduler's locks */
 	struct tlob_clock clock;
@@ -60,8 +60,8 @@ struct tlob_task {
 	struct tlob_grant grants[TLOB_MAX_DEPTH];
 
 	struct hrtimer timer;
-	struct rv_reaction reaction;
-	struct rv_user *user; /* who is charged for it; NULL: nobody */
+	struct rvc_reaction reaction;
+	struct rvc_user *user; /* who is charged for it; NULL: nobody */
 	struct rcu_work free;
 };
 
@@ -70,7 +70,7 @@ struct tlob_task {
 /* The current task's object; under RCU. */
 struct tlob_task *tlob_task_current(void);
 /* Make one for the current task, for @user's account if not NULL. -EEXIST, -ENOSPC, -ENOMEM. */
-int tlob_task_new(struct rv_user *user);
+int tlob_task_new(struct rvc_user *user);
 /* The clock starts anew if it has missed switches. Under the task's lock, by the task. */
 void tlob_task_refresh(struct tlob_task *t, u64 now_ns);
 /* Write the clock where the task's program reads it, if anywhere. Under the task's lock. */
@@ -93,8 +93,8 @@ void tlob_tasks_disable(void);
 
 struct tlob_start {
 	const void *owner;
-	struct rv_ring *ring; /* the caller's reference; one more is taken */
-	struct rv_user *user;
+	struct rvc_ring *ring; /* the caller's reference; one more is taken */
+	struct rvc_user *user;
 	u64 budget_ns;
 	u64 tag;
 	u32 region;

@@ -97,14 +97,14 @@ static void window_open(struct tlob_task *t, int i, const struct tlob_start *s, 
 	grant->owner = s->owner;
 	grant->ring = s->ring;
 	if (s->ring)
-		rv_ring_hold(s->ring);
+		rvc_ring_hold(s->ring);
 	grant->budget_ns = s->budget_ns;
 	grant->order = ++t->order;
 	grant->region = s->region;
 	grant->flags = s->flags;
 	grant->close_record = s->close_record;
-	grant->tid = s->ring ? task_pid_nr_ns(current, rv_ring_pid_ns(s->ring)) : current->pid;
-	grant->tgid = s->ring ? task_tgid_nr_ns(current, rv_ring_pid_ns(s->ring)) : current->tgid;
+	grant->tid = s->ring ? task_pid_nr_ns(current, rvc_ring_pid_ns(s->ring)) : current->pid;
+	grant->tgid = s->ring ? task_tgid_nr_ns(current, rvc_ring_pid_ns(s->ring)) : current->tgid;
 
 	t->used |= BIT(i);
 	tlob_window_arm(w);
@@ -199,7 +199,7 @@ int tlob_window_stop(const void *owner)
 	if (was == TLOB_ARMED || was == TLOB_EXPIRED)
 		tlob_report_close(&grant, &close);
 	rcu_read_unlock();
-	rv_ring_put(grant.ring);
+	rvc_ring_put(grant.ring);
 	if (was == TLOB_IDLE)
 		return 0;
 	return was == TLOB_CANCELLED ? -ECANCELED : -EOVERFLOW;
@@ -277,7 +277,7 @@ static void end_all(struct tlob_task *t, const void *owner, u16 flags, bool repo
 		unlock(t, &irq);
 		if (report && was == TLOB_EXPIRED)
 			tlob_report_close(&grant, &close);
-		rv_ring_put(grant.ring);
+		rvc_ring_put(grant.ring);
 	}
 }
 

@@ -20,8 +20,8 @@
 #include "wwnr_trace.h"
 
 struct wwnr_task {
-	struct rv_object object; /* key: the task */
-	struct rv_automaton automaton;
+	struct rvc_object object; /* key: the task */
+	struct rvc_automaton automaton;
 	struct rcu_head rcu;
 	struct llist_node free;
 };
@@ -30,11 +30,11 @@ static unsigned int wwnr_tasks = 8192;
 module_param(wwnr_tasks, uint, 0444);
 MODULE_PARM_DESC(wwnr_tasks, "Tasks that the monitor wwnr can follow at once (8192)");
 
-static struct rv_store tasks;
+static struct rvc_store tasks;
 static struct wwnr_task *pool;
 static LLIST_HEAD(free_list);
 static DEFINE_RAW_SPINLOCK(free_lock); /* taking from the list: one at a time */
-static struct rv_reaction reaction; /* for all tasks: it names the task but keeps none */
+static struct rvc_reaction reaction; /* for all tasks: it names the task but keeps none */
 
 static struct wwnr_task *pool_take(void)
 {
@@ -56,7 +56,7 @@ static void pool_give(struct rcu_head *rcu)
 
 static struct wwnr_task *task_find(const struct task_struct *p)
 {
-	struct rv_object *object = rv_store_find(&tasks, p);
+	struct rvc_object *object = rvc_store_find(&tasks, p);
 
 	return object ? container_of(object, struct wwnr_task, object) : NULL;
 }
@@ -69,7 +69,7 @@ static void task_first_seen(const struct task_struct *p)
 		return;
 	t->object.key = p;
 	t->automaton.state = WWNR_MODEL_STATE_NOT_RUNNING;
-	if (rv_store_insert(&tasks, &t->object))
+	if (rvc_store_insert(&tasks, &t->object))
 		pool_give(&t->rcu);
 }
 
@@ -77,15 +77,15 @@ static void task_first_seen(const struct task_struct *p)
 static void task_step(const struct task_struct *p, struct wwnr_task *t, u32 event)
 {
 	u32 state = t->automaton.state;
-	u32 next = rv_automaton_step(&t->automaton, event, wwnr_model_next);
+	u32 next = rvc_automaton_step(&t->automaton, event, wwnr_model_next);
 
-	if (next != RV_INVALID) {
+	if (next != RVC_INVALID) {
 		trace_event_wwnr(p->pid, state, event, next, wwnr_model_final(next));
 		return;
 	}
 	trace_error_wwnr(p->pid, state, event);
-	rv_react(&wwnr_monitor, &reaction, "%s[%d]: event %s not expected in the state %s", p->comm,
-		 p->pid, wwnr_model_event_name(event), wwnr_model_state_name(state));
+	rvc_react(&wwnr_monitor, &reaction, "%s[%d]: event %s not expected in the state %s",
+		  p->comm, p->pid, wwnr_model_event_name(event), wwnr_model_state_name(state));
 }
 
 static void on_switch(void *data, bool preempt, struct task_struct *prev, struct task_struct *next,
@@ -93,7 +93,7 @@ static void on_switch(void *data, bool preempt, struct task_struct *prev, struct
 {
 	struct wwnr_task *t;
 
-	if (!rv_monitoring_on())
+	if (!rvc_monitoring_on())
 		return;
 	rcu_read_lock();
 	t = task_find(prev);
@@ -113,7 +113,7 @@ static void on_wakeup(void *data, struct task_struct *p)
 
 	rcu_read_lock();
 	t = task_find(p);
-	if (t && rv_monitoring_on())
+	if (t && rvc_monitoring_on())
 		task_step(p, t, WWNR_MODEL_EVENT_WAKEUP);
 	rcu_read_unlock();
 }
@@ -125,12 +125,12 @@ static void on_free(void *data, struct task_struct *p)
 
 	rcu_read_lock();
 	t = task_find(p);
-	if (t && rv_store_remove(&tasks, &t->object))
+	if (t && rvc_store_remove(&tasks, &t->object))
 		call_rcu(&t->rcu, pool_give);
 	rcu_read_unlock();
 }
 
-static struct rv_hook hooks[] = {
+static struct rvc_hook hooks[] = {
 	{"sched_switch", on_switch},
 	{"sched_wakeup", on_wakeup},
 	{"sched_process_free", on_free},
@@ -143,20 +143,20 @@ static void __maybe_unused check_types(void)
 	check_trace_callback_type_sched_process_free(on_free);
 }
 
-static void remove_one(struct rv_object *object, void *arg)
+static void remove_one(struct rvc_object *object, void *arg)
 {
-	rv_store_remove(&tasks, object);
+	rvc_store_remove(&tasks, object);
 }
 
 static void wwnr_disable(void)
 {
-	rv_hooks_detach(hooks, ARRAY_SIZE(hooks));
-	rv_reaction_sync(&reaction);
-	rv_store_for_each(&tasks, remove_one, NULL);
+	rvc_hooks_detach(hooks, ARRAY_SIZE(hooks));
+	rvc_reaction_sync(&reaction);
+	rvc_store_for_each(&tasks, remove_one, NULL);
 	rcu_barrier(); /* objects on their way back */
 	init_llist_head(&free_list);
 	kvfree(pool);
-	rv_store_deinit(&tasks);
+	rvc_store_deinit(&tasks);
 }
 
 static int wwnr_enable(void)
@@ -166,24 +166,24 @@ static int wwnr_enable(void)
 
 	if (wwnr_tasks == 0 || wwnr_tasks > 1u << 22)
 		return -EINVAL;
-	ret = rv_store_init(&tasks, wwnr_tasks);
+	ret = rvc_store_init(&tasks, wwnr_tasks);
 	if (ret)
 		return ret;
 	pool = kvcalloc(wwnr_tasks, sizeof(*pool), GFP_KERNEL);
 	if (!pool) {
-		rv_store_deinit(&tasks);
+		rvc_store_deinit(&tasks);
 		return -ENOMEM;
 	}
 	for (i = 0; i < wwnr_tasks; i++)
 		llist_add(&pool[i].free, &free_list);
-	rv_reaction_init(&reaction, NULL);
-	ret = rv_hooks_attach(hooks, ARRAY_SIZE(hooks));
+	rvc_reaction_init(&reaction, NULL);
+	ret = rvc_hooks_attach(hooks, ARRAY_SIZE(hooks));
 	if (ret)
 		wwnr_disable();
 	return ret;
 }
 
-struct rv_monitor wwnr_monitor = {
+struct rvc_monitor wwnr_monitor = {
 	.name = "wwnr",
 	.desc = "wakeup while not running per-task testing model.",
 	.enable = wwnr_enable,

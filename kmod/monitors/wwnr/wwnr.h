@@ -4,6 +4,6 @@
 
 #include <rv/rv.h>
 
-extern struct rv_monitor wwnr_monitor;
+extern struct rvc_monitor wwnr_monitor;
 
 #endif
