@@ -78,7 +78,9 @@ struct pcpu_hot {
 
 struct pt_regs___syscall {
 	unsigned long orig_ax; /* x86 */
+	unsigned short cs; /* x86 */
 	int syscallno; /* arm64 */
+	unsigned long pstate; /* arm64 */
 };
 
 #pragma clang attribute pop
@@ -179,7 +181,13 @@ static __always_inline __u64 kernel_cgroup(struct task_struct *task)
 	return task->cgroups->dfl_cgrp->kn->id;
 }
 
-/* The system call that @task, which is in the kernel, is in; -1: none, or a thread of the kernel. */
+#define X86_USER32_CS 0x23
+#define ARM64_MODE32 0x10
+
+/*
+ * The system call that @task, which is in the kernel, is in. -1: none, a thread of the kernel, or a 32-bit program, whose
+ * numbers are others.
+ */
 static __always_inline int kernel_syscall(struct task_struct *task)
 {
 	struct pt_regs___syscall *regs;
@@ -188,9 +196,9 @@ static __always_inline int kernel_syscall(struct task_struct *task)
 		return -1;
 	regs = (struct pt_regs___syscall *)bpf_task_pt_regs(task);
 	if (bpf_core_field_exists(regs->orig_ax))
-		return (int)regs->orig_ax;
+		return regs->cs == X86_USER32_CS ? -1 : (int)regs->orig_ax;
 	if (bpf_core_field_exists(regs->syscallno))
-		return regs->syscallno;
+		return regs->pstate & ARM64_MODE32 ? -1 : regs->syscallno;
 	return -1;
 }
 

@@ -21,7 +21,7 @@ int cli_json_open(struct cli_json *j, const char *path)
 		close(fd);
 		return -1;
 	}
-	setvbuf(j->out, NULL, _IOFBF, 1 << 16);
+	setvbuf(j->out, NULL, _IOFBF, 1 << 17);
 	return 0;
 }
 

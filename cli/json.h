@@ -13,6 +13,9 @@
 struct cli_json {
 	FILE *out;
 	bool comma; /* a member precedes at the current depth */
+	uint64_t second_ns; /* events: when the current second began, */
+	unsigned int in_second; /* how many were written in it, */
+	uint64_t left_out; /* and how many were not, in all */
 	int error; /* errno of the first write that failed; nothing is written after it */
 };
 

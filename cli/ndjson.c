@@ -63,7 +63,15 @@ static void put_flags(struct cli_json *j, const struct tlob_record *r)
 
 /* ---- why */
 
-#define MAX_SEGMENTS 256 /* written; a long window on a busy machine has thousands */
+/* What is written of a long window on a busy machine, so that an object stays one write. */
+#define MAX_SEGMENTS 128
+#define MAX_CULPRITS 64
+#define MAX_SHARES 32
+
+static size_t at_most(size_t n, size_t limit)
+{
+	return n < limit ? n : limit;
+}
 
 static void put_who(struct cli_json *j, const char *key, const struct tlobctl_why *why,
 		    uint32_t who)
@@ -114,8 +122,10 @@ static void put_chain(struct cli_json *j, const struct tlobctl_why *why,
 
 static void put_culprits(struct cli_json *j, const struct tlobctl_why *why)
 {
+	size_t n = at_most(why->nculprits, MAX_CULPRITS);
+
 	cli_json_array(j, "culprits");
-	for (size_t i = 0; i < why->nculprits; i++) {
+	for (size_t i = 0; i < n; i++) {
 		const struct tlobctl_culprit *c = &why->culprits[i];
 
 		cli_json_object(j, NULL);
@@ -129,12 +139,13 @@ static void put_culprits(struct cli_json *j, const struct tlobctl_why *why)
 		cli_json_object_end(j);
 	}
 	cli_json_array_end(j);
+	cli_json_number(j, "culprits_left_out", why->nculprits - n);
 }
 
 static void put_shares(struct cli_json *j, const struct tlobctl_why *why)
 {
 	cli_json_array(j, "processes");
-	for (size_t i = 0; i < why->nprocesses; i++) {
+	for (size_t i = 0; i < at_most(why->nprocesses, MAX_SHARES); i++) {
 		cli_json_object(j, NULL);
 		cli_json_number(j, "pid", why->processes[i].id);
 		cli_json_string(j, "program", why->processes[i].name);
@@ -143,7 +154,7 @@ static void put_shares(struct cli_json *j, const struct tlobctl_why *why)
 	}
 	cli_json_array_end(j);
 	cli_json_array(j, "cgroups");
-	for (size_t i = 0; i < why->ncgroups; i++) {
+	for (size_t i = 0; i < at_most(why->ncgroups, MAX_SHARES); i++) {
 		cli_json_object(j, NULL);
 		cli_json_number(j, "id", why->cgroups[i].id);
 		cli_json_string(j, "cgroup", why->cgroups[i].name);
@@ -155,7 +166,7 @@ static void put_shares(struct cli_json *j, const struct tlobctl_why *why)
 
 static void put_segments(struct cli_json *j, const struct tlobctl_why *why)
 {
-	size_t n = why->nsegments < MAX_SEGMENTS ? why->nsegments : MAX_SEGMENTS;
+	size_t n = at_most(why->nsegments, MAX_SEGMENTS);
 
 	cli_json_array(j, "segments");
 	for (size_t i = 0; i < n; i++) {
@@ -198,6 +209,22 @@ static void put_why(struct cli_json *j, const struct tlobctl_event *event)
 	cli_json_object_end(j);
 }
 
+static bool has_room(struct cli_json *j)
+{
+	uint64_t now = cli_now_ns();
+
+	if (now - j->second_ns >= CLI_NS_PER_S) {
+		j->second_ns = now;
+		j->in_second = 0;
+	}
+	if (j->in_second == CLI_NDJSON_PER_SECOND) {
+		j->left_out++;
+		return false;
+	}
+	j->in_second++;
+	return true;
+}
+
 void cli_ndjson_event(struct cli_json *j, const struct tlobctl_event *event)
 {
 	static const char *const states[] = {
@@ -205,6 +232,8 @@ void cli_ndjson_event(struct cli_json *j, const struct tlobctl_event *event)
 	const struct tlob_record *r = event->record;
 	char comm[TLOB_COMM_BYTES + 1] = "";
 
+	if (!has_room(j))
+		return;
 	memcpy(comm, r->comm, TLOB_COMM_BYTES);
 	cli_json_begin(j, r->type == TLOB_REC_CLOSE ? "close" : "overrun");
 	put_time(j, r->time_ns);
@@ -287,6 +316,7 @@ void cli_ndjson_end(struct cli_json *j, const struct cli_ndjson_end *end)
 	put_counts(j, end->total);
 	cli_json_number(j, "lost_ends", end->lost_ends);
 	cli_json_number(j, "strange", end->strange);
+	cli_json_number(j, "left_out", j->left_out);
 	cli_json_number(j, "why_analyses", end->why->analyses);
 	cli_json_number(j, "why_skipped", end->why->skipped);
 	cli_json_number(j, "why_cpu_ns", end->why->cpu_ns);

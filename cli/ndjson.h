@@ -13,6 +13,8 @@
 #define CLI_NDJSON_FORMAT \
 	1 /* raised when a field changes its meaning or goes; new fields do not raise it */
 
+#define CLI_NDJSON_PER_SECOND 10000 /* overruns and ends; more cost too much of a CPU */
+
 struct cli_ndjson_end {
 	int exit_status; /* tlob's own */
 	int program_status; /* of tlob run's program, as a shell reports it; -1: none */
@@ -25,6 +27,7 @@ struct cli_ndjson_end {
 /* @program: what is run, or NULL. */
 void cli_ndjson_start(struct cli_json *j, const char *command, const char *engine,
 		      char *const *program, pid_t pid, const struct cli_regions *regions);
+/* At most CLI_NDJSON_PER_SECOND of them are written in a second; the rest is counted in left_out. */
 void cli_ndjson_event(struct cli_json *j, const struct tlobctl_event *event);
 void cli_ndjson_summary(struct cli_json *j, const struct cli_summary *summary);
 void cli_ndjson_end(struct cli_json *j, const struct cli_ndjson_end *end);

@@ -68,6 +68,16 @@ int cli_session_open(struct cli_session *s, const struct tlobctl_opts *opts)
 	return 0;
 }
 
+/* Engine bpf does without if its programs or its memory cannot be had. */
+static bool lacks_history(const struct cli_session *s)
+{
+	struct tlobctl_why_stat stat;
+
+	tlobctl_why_stats(s->ctl, &stat);
+	return s->settings->why != TLOBCTL_WHY_NONE && !stat.history_bytes &&
+	       !strcmp(tlobctl_engine_name(s->ctl), "bpf");
+}
+
 static void announce(const struct cli_session *s, const char *program)
 {
 	const char *note = tlobctl_note(s->ctl);
@@ -85,6 +95,12 @@ static void announce(const struct cli_session *s, const char *program)
 			 cli_style(&s->term, CLI_WARN), cli_style(&s->term, CLI_PLAIN), note);
 		cli_wrap(&s->term, text, 0);
 	}
+	if (lacks_history(s))
+		cli_wrap(
+			&s->term,
+			"No causes: the history of context switches cannot be kept here; try a smaller "
+			"--history.",
+			0);
 	cli_regions_print(&s->regions, &s->term);
 	fputc('\n', out);
 	fflush(out);
@@ -257,6 +273,11 @@ int cli_session_finish(struct cli_session *s, int program_status)
 	if (!s->settings->quiet)
 		fputc('\n', s->term.out);
 	cli_summary_print(&s->summary, &s->term, end.elapsed_ns);
+	if (s->json.left_out)
+		fprintf(s->term.out,
+			"%s%llu overruns and ends came too fast to be written to '%s'%s: counted only.\n",
+			cli_style(&s->term, CLI_WARN), (unsigned long long)s->json.left_out,
+			s->settings->json, cli_style(&s->term, CLI_PLAIN));
 	print_program(s, program_status);
 	return end.exit_status;
 }

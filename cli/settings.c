@@ -125,7 +125,7 @@ const struct cli_option cli_option_why = {
 	set_why};
 const struct cli_option cli_option_history = {
 	0, "history", "MIB",
-	"memory for what the whole machine did last, to ask\nin (4 for each CPU)", set_history};
+	"memory for what the whole machine did last, to ask\nin (8 for each CPU)", set_history};
 const struct cli_option cli_option_fail = {
 	0, "fail", NULL, "exit with 0 within budget, 2 on an overrun,\n1 on an error", set_fail};
 const struct cli_option cli_option_quiet = {

@@ -13,6 +13,7 @@
 
 #include "error.h"
 #include "ledger.h"
+#include "now.h"
 #include "session.h"
 
 #define MAX_FDS 3
@@ -57,6 +58,11 @@ static int refuse(int fd)
 
 /* ---- records that are left for later */
 
+static void come_back(struct tlobctl_agent *agent)
+{
+	(void)!write(agent->later_fd, &(uint64_t){1}, sizeof(uint64_t));
+}
+
 /* The engine has had its turn with @client, and is not through. */
 static void put_off(struct tlobctl_agent *agent, struct tlobctl_client *client)
 {
@@ -65,7 +71,7 @@ static void put_off(struct tlobctl_agent *agent, struct tlobctl_client *client)
 	client->put_off = true;
 	client->next_later = agent->later;
 	agent->later = client;
-	(void)!write(agent->later_fd, &(uint64_t){1}, sizeof(uint64_t));
+	come_back(agent);
 }
 
 static void take_off(struct tlobctl_agent *agent, const struct tlobctl_client *client)
@@ -84,11 +90,11 @@ static void collect(struct tlobctl *ctl, struct tlobctl_client *client)
 		put_off(&ctl->agent, client);
 }
 
-/* One more turn for each that waits for one. */
+/* One more turn for each that waits for one; when this takes long, the rest comes first the next time. */
 static void later_ready(struct tlobctl *ctl, struct tlobctl_source *self)
 {
-	struct tlobctl_client *client = ctl->agent.later;
-	uint64_t count;
+	struct tlobctl_client *client = ctl->agent.later, **last;
+	uint64_t end = tlobctl_now_ns() + TLOBCTL_TURN_NS, count;
 
 	(void)self;
 	(void)!read(ctl->agent.later_fd, &count, sizeof(count));
@@ -99,7 +105,16 @@ static void later_ready(struct tlobctl *ctl, struct tlobctl_source *self)
 		client->put_off = false;
 		collect(ctl, client);
 		client = next;
+		if (tlobctl_now_ns() >= end)
+			break;
 	}
+	if (!client)
+		return;
+	for (last = &client; *last; last = &(*last)->next_later)
+		;
+	*last = ctl->agent.later;
+	ctl->agent.later = client;
+	come_back(&ctl->agent);
 }
 
 /* Nobody else has this descriptor, so that nobody can make a read or a write of it wait. */
@@ -143,11 +158,25 @@ static int welcome(struct tlobctl *ctl, struct tlobctl_client *client)
 	return r;
 }
 
+/* All of it, whatever differs first: how long that takes tells nothing. */
+static bool is_invited(const struct tlobctl_agent *agent, const struct tlob_msg_hello *hello)
+{
+	unsigned char differs = 0;
+
+	for (size_t i = 0; i < sizeof(agent->token); i++)
+		differs |= (unsigned char)(agent->token[i] ^ hello->token[i]);
+	return !*agent->token || !differs;
+}
+
 static int on_hello(struct tlobctl *ctl, struct tlobctl_client *client,
 		    const struct tlob_msg_hello *hello)
 {
 	if (client->ledger)
 		return -EPROTO;
+	if (!is_invited(&ctl->agent, hello)) {
+		refuse(client->fd);
+		return -EACCES;
+	}
 	if (client->pid <= 0 ||
 	    !tlobctl_program_of(client->pid, client->program, sizeof(client->program)))
 		tlobctl_printable(client->program, sizeof(client->program), hello->program,
@@ -364,10 +393,24 @@ void tlobctl_agent_bury(struct tlobctl *ctl)
 	}
 }
 
+static int take_token(struct tlobctl_agent *agent, const char *token)
+{
+	size_t length = token ? strlen(token) : 0;
+
+	if (token && (!length || length >= sizeof(agent->token) || strchr(token, ',')))
+		return tlobctl_fail(-EINVAL,
+				    "a token has 1 to %zu characters, and no comma: '%s' has not",
+				    sizeof(agent->token) - 1, token);
+	memcpy(agent->token, token ? token : "", length);
+	return 0;
+}
+
 int tlobctl_agent_open(struct tlobctl *ctl, const char *where)
 {
-	int r = tlobctl_listener_open(&ctl->agent.listener, where);
+	int r = take_token(&ctl->agent, ctl->opts.token);
 
+	if (!r)
+		r = tlobctl_listener_open(&ctl->agent.listener, where);
 	if (!r)
 		r = open_later(ctl);
 	if (r)

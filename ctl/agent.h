@@ -45,6 +45,7 @@ struct tlobctl_agent {
 	struct tlobctl_listener listener;
 	struct tlobctl_source source;
 	int spare_fd;
+	char token[TLOB_TOKEN_BYTES]; /* "": anybody may join */
 	/* clients whose records are not all collected yet, and what makes the session come back to them */
 	struct tlobctl_client *later;
 	struct tlobctl_source later_source;

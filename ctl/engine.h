@@ -9,6 +9,11 @@
 
 #include <tlob/ctl.h>
 
+/* How much of what has piled up an engine hands out before others have their turn. */
+#define TLOBCTL_TURN_RECORDS 256
+#define TLOBCTL_TURN_NS 2000000ULL
+#define TLOBCTL_TURN_LOOK 16 /* records between looks at the clock */
+
 struct tlobctl_binding;
 struct tlobctl_client;
 

@@ -13,11 +13,6 @@
 #include "now.h"
 #include "tlob.skel.h"
 
-/* One turn; then the sockets have theirs. */
-#define TURN_RECORDS 256
-#define TURN_NS 2000000ULL
-#define TURN_LOOK 16 /* records between looks at the clock */
-
 #define SMALLEST_ENTRY (8 + sizeof(struct tlob_bpf_note)) /* in the ring, with its head */
 
 /* A storm: this many records in such a time. */
@@ -37,7 +32,7 @@ static bool is_turn_over(struct tlobctl_bpf *bpf)
 {
 	if (++bpf->turn >= bpf->turn_records)
 		return true;
-	return bpf->turn_end_ns && bpf->turn % TURN_LOOK == 0 &&
+	return bpf->turn_end_ns && bpf->turn % TLOBCTL_TURN_LOOK == 0 &&
 	       tlobctl_now_ns() >= bpf->turn_end_ns;
 }
 
@@ -94,7 +89,7 @@ static void records_ready(struct tlobctl *ctl, struct tlobctl_source *self)
 	struct tlobctl_bpf *bpf = tlobctl_bpf_of(ctl);
 
 	(void)self;
-	if (consume(bpf, TURN_RECORDS, tlobctl_now_ns() + TURN_NS))
+	if (consume(bpf, TLOBCTL_TURN_RECORDS, tlobctl_now_ns() + TLOBCTL_TURN_NS))
 		gather(bpf);
 }
 

@@ -10,7 +10,8 @@
 #include "history_entry.h"
 #include "tlob.skel.h"
 
-#define ENTRIES_PER_CPU 65536u /* two seconds of a CPU with 30,000 switches and wake-ups a second */
+#define ENTRIES_PER_CPU \
+	131072u /* two seconds of a CPU with 30,000 switches and as many wake-ups a second */
 #define ENTRIES_MIN 1024u
 #define TOTAL_BYTES (256ULL << 20)
 

@@ -54,14 +54,17 @@ static void hand_out(struct tlobctl *ctl, struct tlobctl_client *client, struct 
 
 static bool user_wake(struct tlobctl *ctl, struct tlobctl_client *client)
 {
+	uint64_t end = tlobctl_now_ns() + TLOBCTL_TURN_NS;
 	struct tlob_record record;
 
-	for (unsigned int i = 0; i < TLOB_LEDGER_RING_CAPACITY; i++) {
+	for (unsigned int i = 1; i <= TLOBCTL_TURN_RECORDS; i++) {
 		if (!tlobctl_ledger_pop(client->ledger, &record))
 			return false;
 		hand_out(ctl, client, &record);
+		if (i % TLOBCTL_TURN_LOOK == 0 && tlobctl_now_ns() >= end)
+			break;
 	}
-	return true; /* more than the ring holds: it goes on writing */
+	return true;
 }
 
 /* Its memory may still be written to by another process: what the ring holds is looked at, and no more. */

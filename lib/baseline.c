@@ -250,7 +250,8 @@ static void split_wait(const struct tlob_window *w, struct tlob_record *r, __u64
 
 /*
  * A clock that moves between two reads belongs to a thread that runs: what is left then is sleep that is over. One that
- * does not move: the state letter tells.
+ * does not move: the state letter tells. Without /proc there is none, and it is called sleep, which is what is left in the
+ * split too.
  */
 int tlob_baseline_split_other(const struct tlob_slot *slot, const struct tlob_window *w,
 			      struct tlob_record *r, __u64 lateness_ns)
@@ -277,7 +278,7 @@ int tlob_baseline_split_other(const struct tlob_slot *slot, const struct tlob_wi
 		return 0;
 	if (stat.state == 'R') {
 		split_wait(w, r, lateness_ns);
-	} else if (stat.state) {
+	} else {
 		r->state = TLOB_SLEEPING;
 		r->switches++;
 	}

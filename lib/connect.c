@@ -33,8 +33,6 @@ static bool is_trusted(int fd, enum tlob_trust trust)
 	struct ucred peer;
 	socklen_t bytes = sizeof(peer);
 
-	if (trust == TLOB_TRUST_ANY)
-		return true;
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes))
 		return false;
 	return peer.uid == 0 || (trust == TLOB_TRUST_OWN && peer.uid == geteuid());

@@ -9,13 +9,12 @@
 #define TLOB_MAX_FDS 8 /* a message with more than anybody needs is refused */
 
 /*
- * Say hello to the agent at @where, a path or @name (abstract): only to one of root's, or also to one of this user's, or
- * to whoever is there. Returns a socket, or negative errno.
+ * Say hello to the agent at @where, a path or @name (abstract), if it is one of root's, or also if it is one of this user's:
+ * it gets to see what this process does, and names files and memory to it. Returns a socket, or negative errno.
  */
 enum tlob_trust {
 	TLOB_TRUST_ROOT,
-	TLOB_TRUST_OWN,
-	TLOB_TRUST_ANY
+	TLOB_TRUST_OWN
 };
 int tlob_connect_hello(const char *where, enum tlob_trust trust);
 

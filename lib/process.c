@@ -21,9 +21,9 @@
 #include "thread.h"
 #include "watch.h"
 
-#define WAIT_NAMED_NS (200 * TLOB_NS_PER_MS) /* TLOB_AGENT: it was started for us */
+#define WAIT_EARLY_NS (200 * TLOB_NS_PER_MS) /* TLOB_AGENT, before main(): it was started for us */
 #define WAIT_DEFAULT_NS (5 * TLOB_NS_PER_MS)
-#define WAIT_OTHERS_NS (WAIT_NAMED_NS + 100 * TLOB_NS_PER_MS) /* for a thread that is at it */
+#define WAIT_OTHERS_NS (WAIT_EARLY_NS + 100 * TLOB_NS_PER_MS) /* for a thread that is at it */
 #define LOOK_NS TLOB_NS_PER_S
 #define LOOK_PENDING_NS (10 * TLOB_NS_PER_MS)
 #define PENDING_NS TLOB_NS_PER_S /* an agent that has not answered by then is tried anew */
@@ -40,6 +40,9 @@ static struct {
 	bool secure; /* setuid and the like: the environment is the caller's, not to be believed */
 	char agent[112];
 } env;
+
+/* Before main() nothing is measured yet, so that the named agent may be waited for. Later on a start must not take long. */
+static __u32 early;
 
 /* All homes, for the child that has to close them. Outlives fork. */
 static struct tlob_home *homes;
@@ -143,9 +146,7 @@ static void publish_local(struct tlob_live *live)
 
 static int hello(void)
 {
-	return tlob_connect_hello(env.agent, env.secure ? TLOB_TRUST_ROOT :
-					     env.named	? TLOB_TRUST_ANY :
-							  TLOB_TRUST_OWN);
+	return tlob_connect_hello(env.agent, env.secure ? TLOB_TRUST_ROOT : TLOB_TRUST_OWN);
 }
 
 static void forget_pending(struct tlob_live *live)
@@ -186,7 +187,7 @@ static int take_answer(struct tlob_live *live, __u64 wait_ns)
 /* At first use: an agent if it is quick, else none for now. */
 static void move_in(struct tlob_live *live)
 {
-	__u64 wait_ns = env.named ? WAIT_NAMED_NS : WAIT_DEFAULT_NS;
+	__u64 wait_ns = tlob_load(&early) && env.named ? WAIT_EARLY_NS : WAIT_DEFAULT_NS;
 	__u64 now = tlob_now();
 	__u64 until = now + wait_ns;
 	int fd;
@@ -296,6 +297,7 @@ bool tlob_process_listens(const struct tlob_home *home)
 
 static void in_child(void)
 {
+	tlob_watch_note_signals();
 	for (struct tlob_home *h = tlob_load(&homes); h; h = h->older)
 		tlob_home_forget(h);
 }
@@ -314,12 +316,15 @@ static __attribute__((constructor)) void begin(void)
 	if (!live)
 		return;
 	pthread_atfork(NULL, NULL, in_child);
+	tlob_watch_note_signals();
 	tlob_thread_init();
 	tlob_thread_hold();
 	read_environment();
 	if (tlob_switched_off || !(env.named || tlob_log_is_open()))
 		return;
+	tlob_store(&early, 1u);
 	home = tlob_process_home();
+	tlob_store(&early, 0u);
 	if (home && !home->engine->clocked && tlob_process_listens(home))
 		tlob_watch_start();
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -31,6 +32,9 @@
 
 /* Of the watcher that runs; live->watching. */
 static pthread_t thread;
+
+/* Signals that were blocked where no handler ran: since before main(), or in the parent when it forked. */
+static sigset_t usual;
 
 /* ---- expiry */
 
@@ -265,6 +269,11 @@ static int create(struct tlob_live *live, int manner)
 	return -r;
 }
 
+void tlob_watch_note_signals(void)
+{
+	(void)pthread_sigmask(SIG_SETMASK, NULL, &usual);
+}
+
 void tlob_watch_start(void)
 {
 	struct tlob_live *live = tlob_live;
@@ -317,19 +326,26 @@ void tlob_watch_stop(void)
 	tlob_lock_release(&live->watching);
 }
 
+static bool is_usual(const sigset_t *blocked)
+{
+	for (int signal = 1; signal < NSIG; signal++)
+		if (sigismember(blocked, signal) && !sigismember(&usual, signal))
+			return false;
+	return true;
+}
+
 /*
  * A start without a watcher: in a forked child, after an agent has come that wants engine user, or after the watcher has
- * gone with the threads. A handler that runs has its own signal blocked, so where nothing is blocked no handler is, and a
- * thread may be created. Elsewhere overruns are told at the stop, until somebody arms who may.
+ * gone with the threads. A handler that runs has its own signal blocked, so where nothing is blocked but what always is, no
+ * handler runs, and a thread may be created. Elsewhere overruns are told at the stop, until somebody arms who may.
  */
 static void start_if_safe(struct tlob_home *home)
 {
 	sigset_t blocked;
 
-	if (!tlob_process_listens(home) || pthread_sigmask(SIG_SETMASK, NULL, &blocked) ||
-	    !sigisemptyset(&blocked))
-		return;
-	tlob_watch_start();
+	if (tlob_process_listens(home) && !pthread_sigmask(SIG_SETMASK, NULL, &blocked) &&
+	    is_usual(&blocked))
+		tlob_watch_start();
 }
 
 void tlob_watch_arm(struct tlob_home *home, struct tlob_arena_head *head, __u64 deadline_ns)

@@ -14,6 +14,8 @@
  * a start, but where a callback is set or before main().
  */
 void tlob_watch_start(void);
+/* What is blocked now is not so because of a handler: before main(), and in a forked child. */
+void tlob_watch_note_signals(void);
 /* Stop it, and wait for that a little: the library is being unloaded, or the process exits. */
 void tlob_watch_stop(void);
 /* Let it look at everything anew. */

@@ -48,7 +48,8 @@ struct tlobctl_opts {
 	pid_t pid; /* probes only fire for this process; 0: all */
 	bool children; /* with pid: and for its descendants */
 	enum tlobctl_why_mode why; /* an engine that cannot do it leaves it out */
-	uint64_t history_bytes; /* switch history of all CPUs, rounded down to what fits; 0: 4 MiB per CPU, at most 256 MiB */
+	uint64_t history_bytes; /* switch history of all CPUs, rounded down to what fits; 0: 8 MiB per CPU, at most 256 MiB */
+	const char *token; /* only TLOB_AGENT="@name,TOKEN" may join; NULL: anybody */
 };
 
 /* Text of the last failure in this thread; "" if none. */

@@ -5,7 +5,7 @@
 . "$(dirname "$0")/../tap.sh"
 tlob=$BUILD/tlob
 why=$("$tlob" doctor --usable bpf 2>&1) || skip_all "engine bpf: $(head -n 1 <<<"$why")"
-plan 27
+plan 28
 
 lacks() { # NAME WORDS
 	[[ $err != *"$2"* ]]
@@ -63,6 +63,17 @@ has "quiet: but the ranking" "late was over budget once:" "$err"
 # ---- memory for the history
 late mutex 'holder' --history 1
 has "little memory is enough for a short window" "until holder[" "$err"
+group=/sys/fs/cgroup/memory/tlob-why-$$
+if mkdir $group 2>/dev/null && echo 100M >$group/memory.limit_in_bytes; then
+	err=$(
+		echo $BASHPID >$group/cgroup.procs
+		timeout 20 "$tlob" run --history 1024 -- true 2>&1
+	)
+	has "no memory for it is said, and is no failure" "No causes: the history of context switches cannot be kept" "$err"
+else
+	skip "no memory for it is said" "no memory control groups of version 1"
+fi
+rmdir $group 2>/dev/null
 for value in 0 -1 x 5000 1k ''; do
 	err=$("$tlob" run --history="$value" -- true 2>&1)
 	is "no such history: '$value'" 64 $?

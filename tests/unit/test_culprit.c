@@ -447,6 +447,61 @@ static void test_more_culprits_than_the_table_holds(void **state)
 	assert_int_equal(answer.why.culprits[0].ns, (2000 - (WHY_MAX_WHO - 1)) * US + 100 * US);
 }
 
+static uint32_t seed = 1;
+
+static uint32_t any(uint32_t below)
+{
+	seed = seed * 1664525u + 1013904223u;
+	return (seed >> 8) % below;
+}
+
+/* Streams that make no sense: of few threads and CPUs, in order of time, with a gap now and then. */
+static void any_stream(void)
+{
+	static const uint16_t states[] = {
+		0, 0, S, S, D, TLOB_HISTORY_STOPPED, TLOB_HISTORY_DEAD, 0xffff};
+	uint64_t us = any(200);
+	uint32_t n = any(200);
+
+	begin(NULL);
+	while (n--) {
+		uint8_t kind = (uint8_t)(1 + any(TLOB_HISTORY_MIGRATE + 1));
+		uint32_t tids[2] = {any(4) ? ME + 100 * any(4) : 0, any(4) ? ME + 100 * any(4) : 0};
+		struct tlob_history_entry *e = add(us, (uint16_t)any(4), kind, tids[0], tids[1]);
+
+		e->prev_state = states[any(8)];
+		e->flags = (uint8_t)any(256);
+		e->syscall = (uint16_t)any(500);
+		e->other_cpu = (uint16_t)(any(50) ? any(4) : 0xffff);
+		e->tgid += any(20) ? 0 : 1;
+		us += any(3) ? any(20) : 0;
+	}
+	if (!any(4))
+		stream.covers_ns = any(1500) * US;
+}
+
+/* judge() checks that the segments cover the window and that all sums are right. */
+static void test_whatever_comes(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 20000; i++) {
+		uint64_t from = any(800);
+
+		any_stream();
+		stream.from_ns = any(2) ? 0 : from * US;
+		judge(from, from + 1 + any(900));
+		assert_true(answer.why.blame < answer.why.nculprits);
+		for (size_t k = 0; k < answer.why.nculprits; k++) {
+			const struct tlobctl_culprit *c = &answer.why.culprits[k];
+
+			assert_true(c->who == TLOBCTL_NOBODY || c->who < answer.why.nwho);
+			assert_true(c->nlinks <= WHY_CHAIN_DEPTH);
+			for (size_t l = 0; l < c->nlinks; l++)
+				assert_true(c->links[l].who < answer.why.nwho);
+		}
+	}
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(test_##name, begin, end)
@@ -479,6 +534,7 @@ int main(void)
 		CASE(blame),
 		CASE(two_causes),
 		CASE(more_culprits_than_the_table_holds),
+		CASE(whatever_comes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
