@@ -220,8 +220,10 @@ static void print_event(struct cli_live *live, const struct tlobctl_event *e)
 	print_tail(e, tail_columns(live, wide), tail, sizeof(tail));
 	print_line(live, &l, wide);
 	live->lines_below_head++;
-	if (close && e->why)
+	if (e->why && close)
 		cli_why_print(e, live->term);
+	else if (e->why)
+		cli_why_print_open(e, live->term);
 	fflush(live->term->out);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* See why.h. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "format.h"
@@ -199,34 +200,78 @@ static uint64_t sum(const struct tlobctl_why *why, enum tlobctl_cause cause)
 	return ns;
 }
 
-static void say_behind(struct cli_words *w, const struct tlobctl_why *why)
-{
-	uint64_t total = sum(why, TLOBCTL_CAUSE_BEHIND), rest = 0;
-	size_t named = 0, others = 0;
-	char t[TLOB_DURATION_BYTES], who[NAME_BYTES];
+/* Those of one name that it waited behind. */
+struct rivals {
+	uint32_t who; /* the one of them that took most */
+	unsigned int threads;
+	uint64_t ns;
+};
 
-	cli_say(w, "waited %s behind", ms(t, total));
+#define MAX_RIVALS 64 /* names; what is beyond counts as one */
+
+static int by_ns(const void *a, const void *b)
+{
+	const struct rivals *x = a, *y = b;
+
+	return x->ns < y->ns ? 1 : x->ns > y->ns ? -1 : 0;
+}
+
+static size_t collect_rivals(const struct tlobctl_why *why, struct rivals *all)
+{
+	size_t n = 0;
+
 	for (size_t i = 0; i < why->nculprits; i++) {
 		const struct tlobctl_culprit *c = &why->culprits[i];
-		const struct tlobctl_who *x;
+		size_t k = 0;
 
 		if (c->cause != TLOBCTL_CAUSE_BEHIND)
 			continue;
-		if (named == NAMES || (named && c->ns < total / 100)) {
-			others++;
-			rest += c->ns;
-			continue;
-		}
-		x = &why->who[c->who];
-		cli_say(w, "%s %s%s %s", named++ ? "," : "", name(who, why, c->who),
-			x->kernel	       ? " (kernel)" :
-			x->priority < 0	       ? " (deadline)" :
-			x->priority < REALTIME ? " (real-time)" :
-						 "",
-			ms(t, c->ns));
+		while (k < n && strcmp(why->who[all[k].who].comm, why->who[c->who].comm))
+			k++;
+		if (k == MAX_RIVALS)
+			k--;
+		else if (k == n)
+			all[n++] = (struct rivals){.who = c->who};
+		all[k].threads++;
+		all[k].ns += c->ns;
 	}
-	if (others)
-		cli_say(w, ", %zu other%s %s", others, others > 1 ? "s" : "", ms(t, rest));
+	qsort(all, n, sizeof(*all), by_ns);
+	return n;
+}
+
+static void say_rivals(struct cli_words *w, const struct tlobctl_why *why, const struct rivals *r)
+{
+	const struct tlobctl_who *x = &why->who[r->who];
+	char t[TLOB_DURATION_BYTES], who[NAME_BYTES];
+
+	if (r->threads > 1)
+		cli_say(w, " %s (%u threads)", comm_of(who, why, r->who), r->threads);
+	else
+		cli_say(w, " %s", name(who, why, r->who));
+	cli_say(w, "%s %s",
+		x->kernel	       ? " (kernel)" :
+		x->priority < 0	       ? " (deadline)" :
+		x->priority < REALTIME ? " (real-time)" :
+					 "",
+		ms(t, r->ns));
+}
+
+static void say_behind(struct cli_words *w, const struct tlobctl_why *why)
+{
+	struct rivals all[MAX_RIVALS];
+	uint64_t total = sum(why, TLOBCTL_CAUSE_BEHIND), rest = 0;
+	size_t n = collect_rivals(why, all), named = 0;
+	char t[TLOB_DURATION_BYTES];
+
+	cli_say(w, "waited %s behind", ms(t, total));
+	for (; named < n && named < NAMES && (!named || all[named].ns >= total / 100); named++) {
+		cli_say(w, "%s", named ? "," : "");
+		say_rivals(w, why, &all[named]);
+	}
+	for (size_t i = named; i < n; i++)
+		rest += all[i].ns;
+	if (n > named)
+		cli_say(w, ", %zu other%s %s", n - named, n - named > 1 ? "s" : "", ms(t, rest));
 }
 
 static void print_waiting(const struct tlobctl_why *why, uint64_t least,
@@ -328,6 +373,19 @@ static void print_rest(const struct tlobctl_why *why, uint64_t least,
 	if (!why->complete)
 		cli_say(&w, "%sthe history does not reach back to the start: %s are missing",
 			w.used ? "; " : "", ms(t, why->unknown_ns));
+	print_words(term, &w);
+}
+
+void cli_why_print_open(const struct tlobctl_event *e, const struct cli_terminal *term)
+{
+	const struct tlobctl_culprit *c = &e->why->culprits[e->why->blame];
+	struct cli_words w = {.used = 0};
+	char cause[CLI_WHY_CAUSE_BYTES], t[TLOB_DURATION_BYTES];
+
+	if (c->cause == TLOBCTL_CAUSE_RUNNING || c->cause == TLOBCTL_CAUSE_UNKNOWN)
+		return;
+	cli_say(&w, "%sso far: %s %s%s", cli_style(term, CLI_DIM), ms(t, c->ns),
+		cli_why_cause(cause, sizeof(cause), e), cli_style(term, CLI_PLAIN));
 	print_words(term, &w);
 }
 

@@ -16,6 +16,9 @@
 char *cli_why_cause(char *buf, size_t size, const struct tlobctl_event *event);
 /* "running", "behind", ...: for JSON. */
 const char *cli_why_word(enum tlobctl_cause cause);
+/* Below the line of a window that is still open: what it went into so far, if it is not its own running. */
+void cli_why_print_open(const struct tlobctl_event *event, const struct cli_terminal *term);
+/* Below the line of one that has ended. */
 void cli_why_print(const struct tlobctl_event *event, const struct cli_terminal *term);
 
 /* How often which cause made which region late. */

@@ -44,6 +44,8 @@ static bool is_arena_map(int fd)
 	struct bpf_map_info info = {0};
 	union bpf_attr attr = {0};
 
+	if (tlob_is_filtered())
+		return false;
 	attr.info.bpf_fd = (__u32)fd;
 	attr.info.info_len = sizeof(info);
 	attr.info.info = (__u64)(uintptr_t)&info;

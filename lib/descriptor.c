@@ -14,6 +14,11 @@
 #define FLOOR 200
 #define FLOOR_TIGHT 3
 
+bool tlob_is_filtered(void)
+{
+	return prctl(PR_GET_SECCOMP, 0, 0, 0, 0) != 0;
+}
+
 /*
  * The number of the BPF program behind @fd; 0: none, or not to be asked for where a filter may kill whoever calls bpf().
  * Eventfds, epolls, timers and BPF objects share one inode.
@@ -23,7 +28,7 @@ static __u32 program_of(int fd)
 	struct bpf_prog_info info = {0};
 	union bpf_attr attr = {0};
 
-	if (prctl(PR_GET_SECCOMP, 0, 0, 0, 0) != 0)
+	if (tlob_is_filtered())
 		return 0;
 	attr.info.bpf_fd = (__u32)fd;
 	attr.info.info_len = sizeof(info);

@@ -21,6 +21,8 @@ struct tlob_descriptor {
 
 #define TLOB_NO_DESCRIPTOR ((struct tlob_descriptor){.fd = -1})
 
+/* Is there a seccomp filter, so that a call of bpf() may end the process? There may be one from any moment on. */
+bool tlob_is_filtered(void);
 /* Takes over @fd, which is closed, and moves it up; 0 or negative errno. */
 int tlob_descriptor_adopt(int fd, struct tlob_descriptor *out);
 /* False if there is none, or the number means something else now, or that cannot be told. */

@@ -27,6 +27,8 @@ static int kick(const struct tlob_seat *seat, struct tlob_kick *k)
 {
 	union bpf_attr attr;
 
+	if (tlob_is_filtered())
+		return -ESHUTDOWN;
 	memset(&attr, 0, sizeof(attr));
 	attr.test.prog_fd = (__u32)seat->home->kick.fd;
 	attr.test.ctx_in = (__u64)(uintptr_t)k;

@@ -21,7 +21,7 @@ struct tlob_home *tlob_home_new(void)
 
 	if (home == MAP_FAILED)
 		return NULL;
-	home->socket = home->kick = TLOB_NO_DESCRIPTOR;
+	home->socket = home->kick = home->ledger_file = TLOB_NO_DESCRIPTOR;
 	return home;
 }
 
@@ -29,6 +29,7 @@ static void close_descriptors(struct tlob_home *home)
 {
 	tlob_descriptor_drop(&home->socket);
 	tlob_descriptor_drop(&home->kick);
+	tlob_descriptor_drop(&home->ledger_file);
 }
 
 void tlob_home_free(struct tlob_home *home)
@@ -38,8 +39,7 @@ void tlob_home_free(struct tlob_home *home)
 		munmap(home->arenas[i].entries, TLOB_ARENA_BYTES);
 		munmap(home->arenas[i].seats, sizeof(struct tlob_seat) * TLOB_ARENA_SLOTS);
 	}
-	if (home->ledger)
-		munmap(home->ledger, TLOB_LEDGER_BYTES);
+	tlob_ledger_unmap(home);
 	munmap(home, sizeof(*home));
 }
 
@@ -53,9 +53,8 @@ static void sign(struct tlob_ledger *ledger)
 int tlob_home_make_local(struct tlob_home *home)
 {
 	home->engine = &tlob_engine_user;
-	home->ledger = tlob_ledger_map_own();
-	if (!home->ledger)
-		return -errno;
+	if (tlob_ledger_map_own(home))
+		return -ENOMEM;
 	sign(home->ledger);
 	return 0;
 }
@@ -70,9 +69,8 @@ int tlob_home_make_kernel(struct tlob_home *home)
 	if (r)
 		return r;
 	home->engine = &tlob_engine_kernel;
-	home->ledger = tlob_ledger_map_own();
-	if (!home->ledger)
-		return -errno;
+	if (tlob_ledger_map_own(home))
+		return -ENOMEM;
 	sign(home->ledger);
 	return tlob_kernel_grow(home);
 }
@@ -104,6 +102,8 @@ static int make_bpf(struct tlob_home *home, int *fds)
 	union tlob_arena_entry *entries;
 	int r;
 
+	if (tlob_is_filtered())
+		return -ENOTSUP;
 	if (!is_kick_program(fds[1]))
 		return -EPROTO;
 	r = adopt(&fds[1], &home->kick);
@@ -148,12 +148,14 @@ static int make_guest(struct tlob_home *home, int *fds, int nfds)
 		     home->welcome.engine == TLOB_ENGINE_KERNEL ? 3 :
 		     home->welcome.engine == TLOB_ENGINE_USER	? 1 :
 								  -1;
+	int r;
 
 	if (nfds != wanted)
 		return -EPROTO;
-	home->ledger = tlob_ledger_map(fds[0]);
-	if (!home->ledger)
-		return -errno;
+	r = tlob_ledger_map(home, fds[0]);
+	fds[0] = -1;
+	if (r)
+		return r;
 	sign(home->ledger);
 	home->agent = true;
 	home->engine = &tlob_engine_user;
@@ -179,7 +181,7 @@ void tlob_home_bury(struct tlob_home *home)
 
 	tlob_store(&home->dead, 1u);
 	close_descriptors(home);
-	tlob_ledger_blank(home->ledger);
+	tlob_ledger_blank(home);
 	for (__u32 i = 0; home->engine->clocked && i < n; i++)
 		(void)mmap(home->arenas[i].entries, TLOB_ARENA_BYTES, PROT_READ | PROT_WRITE,
 			   MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

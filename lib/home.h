@@ -30,7 +30,7 @@ struct tlob_seat {
 	struct tlob_slot *slot;
 	struct tlob_arena_head *head;
 	__u64 salt; /* upper bits of its handles are mixed with this: another thread's do not match */
-	char *hist; /* histogram of region 0 in this thread's shard */
+	__u64 shard; /* this thread's, in bytes from the first */
 	struct tlob_home *home;
 	struct tlob_seat *older; /* seat of the same thread in an older home */
 	__u16 clocked; /* the engine keeps the slot's thread clock */
@@ -59,7 +59,9 @@ struct tlob_home {
 	__u32 dead; /* its agent has gone: windows here end as cancelled */
 	const struct tlob_engine *engine;
 	struct tlob_home *older;
-	struct tlob_ledger *ledger;
+	struct tlob_ledger *ledger; /* up to its histograms */
+	struct tlob_descriptor ledger_file;
+	char *hists[TLOB_MAX_REGIONS]; /* all shards; NULL: not entered here, or there is nobody to read them */
 	bool agent; /* records go to an agent */
 	struct tlob_descriptor socket, kick;
 	__u32 shards; /* bit per shard that belongs to one thread */

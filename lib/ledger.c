@@ -7,15 +7,9 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 #include "ring.h"
-
-static struct tlob_ledger *map(int flags, int fd)
-{
-	void *p = mmap(NULL, TLOB_LEDGER_BYTES, PROT_READ | PROT_WRITE, flags, fd, 0);
-
-	return p == MAP_FAILED ? NULL : p;
-}
 
 /*
  * A mapping faults when the file is cut short afterwards, or, with huge pages, when none is left. So: of full size,
@@ -32,25 +26,81 @@ static bool is_safe(int fd)
 	       fs.f_type == TMPFS_MAGIC;
 }
 
-struct tlob_ledger *tlob_ledger_map(int fd)
+/*
+ * Not all at once: a program that locks its memory would lock all of it, and of most regions there is none. What is
+ * nobody's to read is not mapped at all.
+ */
+#define FRONT_BYTES TLOB_LEDGER_HIST_OFFSET /* regions and ring */
+#define OWN_BYTES TLOB_LEDGER_RING_OFFSET
+#define HIST_BYTES (TLOB_HIST_SHARDS * TLOB_HIST_STRIDE)
+#define OWN_FLAGS (MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
+
+static void *map(void *at, size_t bytes, int flags, int fd, __u64 offset)
+{
+	void *p = mmap(at, bytes, PROT_READ | PROT_WRITE, flags, fd, (off_t)offset);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+/* How far a region's histograms lie behind a page's begin: somewhere, where pages are large. */
+static size_t lead_of(__u32 region)
+{
+	return TLOB_LEDGER_HIST(region, 0) & ((size_t)sysconf(_SC_PAGESIZE) - 1);
+}
+
+int tlob_ledger_map(struct tlob_home *home, int fd)
 {
 	if (!is_safe(fd)) {
-		errno = EPROTO;
-		return NULL;
+		close(fd);
+		return -EPROTO;
 	}
-	return map(MAP_SHARED, fd);
+	home->ledger = map(NULL, FRONT_BYTES, MAP_SHARED, fd, 0);
+	if (home->ledger)
+		return tlob_descriptor_adopt(fd, &home->ledger_file);
+	close(fd);
+	return -ENOMEM;
 }
 
-struct tlob_ledger *tlob_ledger_map_own(void)
+int tlob_ledger_map_own(struct tlob_home *home)
 {
-	return map(MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
+	home->ledger = map(NULL, OWN_BYTES, OWN_FLAGS, -1, 0);
+	return home->ledger ? 0 : -ENOMEM;
 }
 
-void tlob_ledger_blank(struct tlob_ledger *ledger)
+void tlob_ledger_enter(struct tlob_home *home, __u32 region)
 {
-	/* if this fails the pages stay until the process ends, and nothing else is wrong */
-	(void)mmap(ledger, TLOB_LEDGER_BYTES, PROT_READ | PROT_WRITE,
-		   MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	size_t lead = lead_of(region);
+	char *p;
+
+	if (tlob_load(&home->hists[region]) || !tlob_descriptor_ours(&home->ledger_file))
+		return;
+	p = map(NULL, lead + HIST_BYTES, MAP_SHARED, home->ledger_file.fd,
+		TLOB_LEDGER_HIST(region, 0) - lead);
+	if (p && tlob_cmpxchg(&home->hists[region], (char *)NULL, p + lead))
+		munmap(p, lead + HIST_BYTES); /* another thread was faster */
+}
+
+void tlob_ledger_unmap(struct tlob_home *home)
+{
+	if (home->ledger)
+		munmap(home->ledger, home->agent ? FRONT_BYTES : OWN_BYTES);
+	for (__u32 i = 0; i < TLOB_MAX_REGIONS; i++)
+		if (home->hists[i])
+			munmap(home->hists[i] - lead_of(i), lead_of(i) + HIST_BYTES);
+}
+
+/* If this fails the pages stay until the process ends, and nothing else is wrong. */
+void tlob_ledger_blank(struct tlob_home *home)
+{
+	(void)map(home->ledger, home->agent ? FRONT_BYTES : OWN_BYTES, MAP_FIXED | OWN_FLAGS, -1,
+		  0);
+	for (__u32 i = 0; i < TLOB_MAX_REGIONS; i++) {
+		char *hist = tlob_load(&home->hists[i]);
+
+		if (hist)
+			(void)map(hist - lead_of(i), lead_of(i) + HIST_BYTES, MAP_FIXED | OWN_FLAGS,
+				  -1, 0);
+	}
 }
 
 void tlob_ledger_push(struct tlob_ledger *ledger, const struct tlob_record *record)
@@ -74,7 +124,7 @@ static void claim_shard(struct tlob_seat *seat)
 		was = tlob_cmpxchg(&home->shards, shards, shards | 1u << shard);
 		if (was != shards)
 			return; /* somebody else is at it: next time */
-		tlob_store(&seat->hist, tlob_ledger_shard(home->ledger, shard));
+		tlob_store(&seat->shard, shard * TLOB_HIST_STRIDE);
 		tlob_store(&seat->own_shard, (__u16)(shard + 1));
 		return;
 	}

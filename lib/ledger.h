@@ -7,23 +7,22 @@
 #include "home.h"
 #include "now.h"
 
-/* Map the agent's file, checked so that touching it can never fault; NULL and errno otherwise. */
-struct tlob_ledger *tlob_ledger_map(int fd);
-/* One for a process without an agent: no ring in it. NULL and errno when memory is short. */
-struct tlob_ledger *tlob_ledger_map_own(void);
+/* Map the agent's file into @home, checked so that touching it can never fault; @fd is taken over. 0 or negative errno. */
+int tlob_ledger_map(struct tlob_home *home, int fd);
+/* For a home without an agent: neither ring nor histograms, which nobody could read. 0 or negative errno. */
+int tlob_ledger_map_own(struct tlob_home *home);
+/* Map the histograms of @region. Where that fails, its windows are missing from the statistics. Signal-safe. */
+void tlob_ledger_enter(struct tlob_home *home, __u32 region);
+/* Only before anybody else has seen @home. */
+void tlob_ledger_unmap(struct tlob_home *home);
 /* Give the memory back and keep the addresses: late writers write into nothing. */
-void tlob_ledger_blank(struct tlob_ledger *ledger);
+void tlob_ledger_blank(struct tlob_home *home);
 /* Append to the agent's ring; when it is full the record is dropped and counted. */
 void tlob_ledger_push(struct tlob_ledger *ledger, const struct tlob_record *record);
 
 /* Half of the shards each belong to one busy thread, which counts without atomics; the others share the rest. */
 #define TLOB_OWN_SHARDS (TLOB_HIST_SHARDS / 2)
 #define TLOB_BUSY_ADDS 256u /* so many windows make a busy thread */
-
-tlob_inline char *tlob_ledger_shard(struct tlob_ledger *ledger, __u32 shard)
-{
-	return (char *)ledger + TLOB_LEDGER_HIST(0, shard);
-}
 
 /* One more of @what, a counter of the region; @region may come from memory that an agent can write. */
 #define tlob_ledger_count(seat, number, what) \
@@ -63,11 +62,13 @@ struct tlob_cell {
  */
 tlob_inline struct tlob_cell tlob_ledger_cell(const struct tlob_seat *seat, __u32 region)
 {
-	size_t offset = (size_t)region * TLOB_HIST_SHARDS * TLOB_HIST_STRIDE;
 	struct tlob_cell cell = {.own = tlob_load(&seat->own_shard) != 0};
+	char *hist = NULL;
 
 	if (tlob_likely(region < TLOB_MAX_REGIONS))
-		cell.hist = (struct tlob_hist *)(tlob_load(&seat->hist) + offset);
+		hist = tlob_load(&seat->home->hists[region]);
+	if (tlob_likely(hist != NULL))
+		cell.hist = (struct tlob_hist *)(hist + tlob_load(&seat->shard));
 	return cell;
 }
 

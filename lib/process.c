@@ -339,6 +339,7 @@ static __attribute__((destructor)) void end(void)
 		return;
 	tlob_store(&tlob_switched_off, 1u);
 	tlob_watch_stop();
+	tlob_thread_leave_windows();
 	tlob_thread_deinit();
 	if (tlob_lock_take(&live->changing, WAIT_DEFAULT_NS))
 		return;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "baseline.h"
+#include "ledger.h"
 
 /*
  * By number. All threads, and a handler that interrupts one of them, walk it in the same order and take the
@@ -137,6 +138,7 @@ int tlob_region_enter(struct tlob_home *home, struct tlob_region *region)
 		return -ENOSPC;
 	}
 	copy_text(names[id], region->name, TLOB_NAME_BYTES);
+	tlob_ledger_enter(home, id);
 	write_entry(home->ledger, id, region, budget_ns);
 	tlob_store(&region->internal_id, id);
 	tlob_store(&region->internal_budget_ns, budget_ns);

