@@ -19,7 +19,7 @@ EXTRA := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-
 endif
 ifdef TSAN
 B := build/tsan
-EXTRA := -fsanitize=thread
+EXTRA := -fsanitize=thread -Wno-tsan
 endif
 ifdef COV
 B := build/cov

@@ -27,6 +27,19 @@ static __always_inline long timer_probe(struct tlob_alarm *alarm)
 	return bpf_timer_start(&alarm->timer, far, 0);
 }
 
+static __always_inline long open_alarm(struct tlob_alarm *alarm)
+{
+	long err;
+
+	if (!kernel_timers)
+		return 0;
+	err = bpf_timer_init(&alarm->timer, &alarms, CLOCK_MONOTONIC);
+	if (err && err != -EBUSY) /* busy: it is there from an earlier use of the arena */
+		return err;
+	bpf_timer_set_callback(&alarm->timer, timer_fired);
+	return timer_flags ? 0 : timer_probe(alarm);
+}
+
 static __always_inline int open_arena(struct tlob_bpf_agent *call, struct tlob_keeper *keeper,
 				      struct tlob_alarm *alarm)
 {
@@ -35,15 +48,9 @@ static __always_inline int open_arena(struct tlob_bpf_agent *call, struct tlob_k
 
 	if (!head)
 		return ENOENT;
-	err = bpf_timer_init(&alarm->timer, &alarms, CLOCK_MONOTONIC);
-	if (err && err != -EBUSY) /* busy: it is there from an earlier use of the arena */
+	err = open_alarm(alarm);
+	if (err)
 		return (int)-err;
-	bpf_timer_set_callback(&alarm->timer, timer_fired);
-	if (!timer_flags) {
-		err = timer_probe(alarm);
-		if (err)
-			return (int)-err;
-	}
 	head->magic = TLOB_ABI_MAGIC;
 	head->version = TLOB_ABI_VERSION;
 	tlob_store(&head->closed, 0);
@@ -60,28 +67,34 @@ static __always_inline int close_arena(struct tlob_bpf_agent *call, struct tlob_
 	tlob_store(&keeper->cookie, 0);
 	if (call->arena < TLOB_BPF_ARENAS)
 		tlob_add(&arena_generation[call->arena], 1);
-	bpf_timer_cancel(&alarm->timer);
+	if (kernel_timers)
+		bpf_timer_cancel(&alarm->timer);
 	return 0;
 }
 
 SEC("syscall")
 int agent(struct tlob_bpf_agent *call)
 {
-	struct tlob_keeper *keeper;
-	struct tlob_alarm *alarm;
+	struct tlob_keeper *keeper = keeper_of(call->arena);
+	struct tlob_alarm *alarm = alarm_of(call->arena);
 
-	if (call->op == TLOB_BPF_SERVE) {
-		serve_wanted();
-		return 0;
-	}
-	keeper = keeper_of(call->arena);
-	alarm = alarm_of(call->arena);
 	if (!keeper || !alarm)
 		return EINVAL;
-	if (call->op == TLOB_BPF_OPEN)
+	switch (call->op) {
+	case TLOB_BPF_OPEN:
 		return open_arena(call, keeper, alarm);
-	if (call->op == TLOB_BPF_CLOSE)
+	case TLOB_BPF_CLOSE:
 		return close_arena(call, keeper, alarm);
+	case TLOB_BPF_SERVE:
+		serve_wanted();
+		return 0;
+	case TLOB_BPF_EXPECT:
+		remember_due(call->arena, call->deadline_ns);
+		return 0;
+	case TLOB_BPF_WAKE:
+		call->deadline_ns = serve(call->arena);
+		return 0;
+	}
 	return EINVAL;
 }
 

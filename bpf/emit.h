@@ -6,7 +6,11 @@
 #include "maps.h"
 #include "switch.h"
 
-/* Which window, and what it was when it was looked at: a copy, because the thread may go on and change it. */
+/*
+ * Which window is looked at, and when. Small, as every frame of a program on a probe has to be: larger ones, from 64 bytes
+ * when rounded up to 16, come from a stack of the CPU's where the kernel has such (Linux 6.13), and a program on a
+ * probe may be preempted by the same program of another thread.
+ */
 struct tlob_sight {
 	__u32 arena;
 	__u32 slot;
@@ -14,26 +18,26 @@ struct tlob_sight {
 	__u16 flags; /* enum tlob_record_flags */
 	__u16 former; /* of the program that this thread ran before exec */
 	__u64 now;
-	struct tlob_window window;
 };
 
-static __always_inline void sight_copy(struct tlob_sight *sight, struct tlob_window *w)
+/* A copy, because once its state has been changed the thread may go on and use it again. */
+static __always_inline void window_copy(struct tlob_window *to, struct tlob_window *from)
 {
-	sight->window.state = tlob_load(&w->state);
-	sight->window.start_ns = tlob_load(&w->start_ns);
-	sight->window.deadline_ns = tlob_load(&w->deadline_ns);
-	sight->window.tag = tlob_load(&w->tag);
-	sight->window.region = tlob_load(&w->region);
-	sight->window.switches = tlob_load(&w->switches);
-	sight->window.running_ns = tlob_load(&w->running_ns);
-	sight->window.waiting_ns = tlob_load(&w->waiting_ns);
-	sight->window.sleeping_ns = tlob_load(&w->sleeping_ns);
+	to->state = tlob_load(&from->state);
+	to->start_ns = tlob_load(&from->start_ns);
+	to->deadline_ns = tlob_load(&from->deadline_ns);
+	to->tag = tlob_load(&from->tag);
+	to->region = tlob_load(&from->region);
+	to->switches = tlob_load(&from->switches);
+	to->running_ns = tlob_load(&from->running_ns);
+	to->waiting_ns = tlob_load(&from->waiting_ns);
+	to->sleeping_ns = tlob_load(&from->sleeping_ns);
 }
 
 #define READ_ATTEMPTS 64
 
 /* A thread that is switched on another CPU makes an attempt fail; only a scribbler makes all of them fail. */
-static __always_inline void read_clock(struct tlob_clock *c, __u64 now, struct tlob_split *split)
+static __noinline void read_clock(struct tlob_clock *c, __u64 now, struct tlob_split *split)
 {
 	for (int i = 0; i < READ_ATTEMPTS; i++)
 		if (tlob_clock_try_read(c, now, split))
@@ -59,21 +63,34 @@ static __always_inline void look_into_queue(struct tlob_clock *c, struct task_st
 	split->state = TLOB_WAITING;
 }
 
+/*
+ * Where the thread's clocks are kept until they have been used: not on the stack, see above, but in that part of the record
+ * that is filled in last.
+ */
+static __always_inline struct tlob_split *split_in(struct tlob_record *r)
+{
+	TLOB_ASSERT(__builtin_offsetof(struct tlob_record, running_ns) -
+				    __builtin_offsetof(struct tlob_record, time_ns) >=
+			    sizeof(struct tlob_split),
+		    "the split fits between them");
+	return (struct tlob_split *)&r->time_ns;
+}
+
 static __always_inline void describe_owner(const struct tlob_sight *sight, struct tlob_slot *slot,
-					   struct tlob_split *split, struct tlob_record *r)
+					   struct tlob_record *r)
 {
 	struct tlob_bpf_owner *owner = owner_of(sight->arena, sight->slot);
 
 	r->tgid = owner ? owner->tgid : 0;
 	r->tid = owner ? owner->tid : 0;
-	read_clock(&slot->clock, sight->now, split);
+	read_clock(&slot->clock, sight->now, split_in(r));
 	/* the name it registered with */
 	__builtin_memcpy(r->comm, slot->reserved, sizeof(r->comm));
 }
 
 /* What only the thread itself can tell, which may be anywhere: its name of today, and whether it waits. */
 static __always_inline void ask_owner(const struct tlob_sight *sight, struct tlob_slot *slot,
-				      struct tlob_split *split, struct tlob_record *r)
+				      struct tlob_record *r)
 {
 	struct task_struct *task;
 
@@ -82,68 +99,95 @@ static __always_inline void ask_owner(const struct tlob_sight *sight, struct tlo
 	task = bpf_task_from_pid(r->tid);
 	if (!task)
 		return;
-	look_into_queue(&slot->clock, task, sight->now, split);
+	look_into_queue(&slot->clock, task, sight->now, split_in(r));
 	bpf_probe_read_kernel(r->comm, sizeof(r->comm), task->comm);
 	bpf_task_release(task);
 }
 
 static __always_inline void fill_record(const struct tlob_sight *sight, struct tlob_slot *slot,
-					const struct tlob_split *split, struct tlob_record *r)
+					struct tlob_window *w, struct tlob_record *r)
 {
-	const struct tlob_window *w = &sight->window;
 	struct tlob_keeper *keeper = keeper_of(sight->arena);
+	__u64 start = tlob_load(&w->start_ns), elapsed = 0;
 
+	if (start < sight->now)
+		elapsed = sight->now - start;
+	r->flags = sight->flags | tlob_window_split(w, split_in(r), elapsed, r);
+	if (sight->arena >= TLOB_BPF_ARENAS) {
+		r->flags &= ~TLOB_F_SPOILED; /* nobody can: the thread was switched in between */
+		r->flags |= TLOB_F_PROBE;
+	}
+	__asm__ volatile("" ::: "memory"); /* that was the last use of the split */
+	r->time_ns = sight->now;
+	r->start_ns = sight->now - elapsed;
+	r->budget_ns = tlob_load(&w->deadline_ns) - start;
+	r->elapsed_ns = elapsed;
 	r->client = keeper ? keeper->client : 0;
 	r->cpu = tlob_load(&slot->clock.cpu);
-	r->region = w->region;
-	r->time_ns = sight->now;
-	r->start_ns = w->start_ns < sight->now ? w->start_ns : sight->now;
-	r->budget_ns = w->deadline_ns - w->start_ns;
-	r->elapsed_ns = r->time_ns - r->start_ns;
+	r->region = tlob_load(&w->region);
 	r->uncertain_ns = 0;
-	r->tag = w->tag;
-	r->window = TLOB_WINDOW_GEN(w->state) * TLOB_MAX_DEPTH + sight->index;
-	r->flags = sight->flags | tlob_window_split(w, split, r->elapsed_ns, r);
-	if (sight->arena >= TLOB_BPF_ARENAS)
-		r->flags |= TLOB_F_PROBE;
+	r->tag = tlob_load(&w->tag);
+	r->window = TLOB_WINDOW_GEN(tlob_load(&w->state)) * TLOB_MAX_DEPTH + sight->index;
 }
 
-static __always_inline int emit(struct tlob_sight *sight, struct tlob_slot *slot, __u32 type,
-				bool own)
+/* The closing record of a window that was late at its stop: all as in its overrun record. */
+static __always_inline void emit_closing(const struct tlob_record *overrun)
 {
-	struct tlob_split split = {};
-	struct tlob_record *r;
+	struct tlob_record *r = bpf_ringbuf_reserve(&records, sizeof(*r), 0);
 
-	if (!sight || !slot)
-		return 0;
-	r = bpf_ringbuf_reserve(&records, sizeof(*r), 0);
+	if (!r) {
+		tlob_add(&records_dropped, 1);
+		return;
+	}
+	__builtin_memcpy(r, overrun, sizeof(*r));
+	r->type = TLOB_REC_CLOSE;
+	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP); /* it is not to be had before the other one is */
+}
+
+static __always_inline int emit(struct tlob_sight *sight, struct tlob_slot *slot,
+				struct tlob_window *w, __u32 type, bool own)
+{
+	struct tlob_record *r = bpf_ringbuf_reserve(&records, sizeof(*r), 0);
+
 	if (!r) {
 		tlob_add(&records_dropped, 1);
 		return 0;
 	}
 	r->type = type;
-	describe_owner(sight, slot, &split, r);
+	describe_owner(sight, slot, r);
 	if (!own)
-		ask_owner(sight, slot, &split, r);
+		ask_owner(sight, slot, r);
 	else if (!sight->former)
 		bpf_get_current_comm(r->comm, sizeof(r->comm));
-	fill_record(sight, slot, &split, r);
+	fill_record(sight, slot, w, r);
+	if (own && (sight->flags & TLOB_F_AT_STOP))
+		emit_closing(r);
 	bpf_ringbuf_submit(r, BPF_RB_FORCE_WAKEUP);
 	return 0;
 }
 
 /* One record of type @type for what @sight saw in @slot. Global functions: the verifier looks at them once. */
 
-/* The slot is the current thread's. */
+/* The current thread's own window, which stays as it is meanwhile. With TLOB_F_AT_STOP: its closing record, too. */
 __noinline int emit_own(struct tlob_sight *sight, struct tlob_slot *slot, __u32 type)
 {
-	return emit(sight, slot, type, true);
+	__u32 index;
+
+	if (!sight || !slot)
+		return 0;
+	index = sight->index;
+	if (index >= TLOB_MAX_DEPTH)
+		return 0;
+	return emit(sight, slot, &slot->windows[index], type, true);
 }
 
-/* Any thread's; not from probes, which may not look for a task. */
-__noinline int emit_other(struct tlob_sight *sight, struct tlob_slot *slot, __u32 type)
+/* Any thread's, @w being a copy; not from probes, which may not look for a task. */
+__noinline int emit_other(struct tlob_sight *sight, struct tlob_slot *slot, struct tlob_window *w,
+			  __u32 type)
 {
-	return emit(sight, slot, type, false);
+	if (!sight || !slot || !w)
+		return 0;
+	return emit(sight, slot, w, type, false);
 }
 
 static __always_inline void note(__u32 kind, __u32 client, __u32 region, bool probe)

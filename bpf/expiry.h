@@ -7,7 +7,20 @@
 #ifndef TLOB_BPF_EXPIRY_H
 #define TLOB_BPF_EXPIRY_H
 
+#include <linux/errno.h>
+
 #include "emit.h"
+
+/*
+ * Real-time kernels do not let programs have timers. There the agent keeps the time: it is asked for a wake-up
+ * through a ring of its own, and its timer, whose interrupt is seen all the same, stands for ours.
+ */
+const volatile bool kernel_timers = true;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 16);
+} wakeups SEC(".maps");
 
 #define UNBOUNDED_RETRY_NS 1000000ULL
 #define DUE_ENTRIES 8
@@ -65,21 +78,69 @@ static __always_inline bool thread_bounded(struct tlob_slot *slot)
 	return tlob_model_bounded(tlob_load(&slot->clock.state));
 }
 
+/*
+ * Is the thread that registered @slot there, and still in it? A preemptible kernel passes over a program when the same
+ * one is under way on that CPU, so a thread may have gone unnoticed.
+ */
+static __noinline bool has_owner(__u32 arena, __u32 number)
+{
+	struct tlob_bpf_owner *owner = owner_of(arena, number);
+	struct tlob_thread *thread;
+	struct task_struct *task;
+	bool here = false;
+
+	if (!owner || !owner->tid)
+		return false;
+	if (!kernel_task_from_pid)
+		return true;
+	task = bpf_task_from_pid(owner->tid);
+	if (!task)
+		return false;
+	thread = bpf_task_storage_get(&threads, task, NULL, 0);
+	if (thread && arena < TLOB_BPF_ARENAS)
+		here = thread->arena == arena && thread->slot == number;
+	else if (thread)
+		here = thread->probe == entry_of(arena, number);
+	bpf_task_release(task);
+	return here;
+}
+
+static __noinline void release_orphan(struct tlob_slot *slot, __u32 arena, __u32 number)
+{
+	struct tlob_bpf_owner *owner = owner_of(arena, number);
+	struct tlob_keeper *keeper = keeper_of(arena);
+	__u32 used = tlob_load(&slot->used), entry = entry_of(arena, number);
+
+	if (!owner || !keeper || !owner->tid)
+		return;
+	for (__u32 index = 0; index < TLOB_MAX_DEPTH; index++) {
+		struct tlob_window *w = &slot->windows[index];
+		__u64 state = tlob_load(&w->state);
+
+		if ((used >> index & 1) && TLOB_WINDOW_STATE(state) == TLOB_ARMED &&
+		    tlob_window_take(w, state, TLOB_IDLE))
+			note(TLOB_BPF_NOTE_ABANDONED, keeper->client, tlob_load(&w->region),
+			     arena >= TLOB_BPF_ARENAS);
+	}
+	tlob_store(&slot->used, 0);
+	if (tlob_xchg(&owner->tid, 0) && arena >= TLOB_BPF_ARENAS)
+		bpf_map_push_elem(&free_slots, &entry, 0);
+}
+
 __noinline int scan_window(struct tlob_scan *scan, struct tlob_slot *slot, __u32 number,
 			   __u32 index)
 {
 	struct tlob_sight sight = {.slot = number, .index = index};
-	struct tlob_window *w;
+	struct tlob_window copy;
 
 	if (!scan || !slot || index >= TLOB_MAX_DEPTH)
 		return 0;
-	w = &slot->windows[index];
-	sight_copy(&sight, w);
-	if (TLOB_WINDOW_STATE(sight.window.state) != TLOB_ARMED)
+	window_copy(&copy, &slot->windows[index]);
+	if (TLOB_WINDOW_STATE(copy.state) != TLOB_ARMED)
 		return 0;
-	if (sight.window.deadline_ns > scan->now) {
-		if (sight.window.deadline_ns < scan->next)
-			scan->next = sight.window.deadline_ns;
+	if (copy.deadline_ns > scan->now) {
+		if (copy.deadline_ns < scan->next)
+			scan->next = copy.deadline_ns;
 		return 0;
 	}
 	if (!thread_bounded(slot)) {
@@ -87,12 +148,16 @@ __noinline int scan_window(struct tlob_scan *scan, struct tlob_slot *slot, __u32
 			scan->next = scan->now + UNBOUNDED_RETRY_NS;
 		return 0;
 	}
-	if (!tlob_window_take(w, sight.window.state, TLOB_EXPIRED))
+	if (!has_owner(scan->arena, number)) {
+		release_orphan(slot, scan->arena, number);
+		return 0;
+	}
+	if (!tlob_window_take(&slot->windows[index], copy.state, TLOB_EXPIRED))
 		return 0;
 	tlob_add(scan->early ? &expired_early : &expired_late, 1);
 	sight.arena = scan->arena;
 	sight.now = scan->now;
-	return emit_other(&sight, slot, TLOB_REC_OVERRUN);
+	return emit_other(&sight, slot, &copy, TLOB_REC_OVERRUN);
 }
 
 static long scan_slot(__u32 i, struct tlob_scan *scan)
@@ -132,10 +197,26 @@ static __always_inline void remember_due(__u32 arena, __u64 deadline_ns)
 	tlob_store(&entry->deadline_ns, deadline_ns);
 }
 
-static __always_inline long start_timer(__u32 arena, struct tlob_alarm *alarm, __u64 deadline_ns)
+static __always_inline long ask_agent(__u32 arena, __u64 deadline_ns)
 {
+	struct tlob_bpf_wakeup *w = bpf_ringbuf_reserve(&wakeups, sizeof(*w), 0);
+
+	if (!w)
+		return -EAGAIN;
+	w->arena = arena;
+	w->reserved = 0;
+	w->deadline_ns = deadline_ns;
+	bpf_ringbuf_submit(w, BPF_RB_FORCE_WAKEUP);
+	return 0;
+}
+
+static __always_inline long start_timer(__u32 arena, __u64 deadline_ns)
+{
+	struct tlob_alarm *alarm = alarm_of(arena);
 	__u64 when = deadline_ns;
 
+	if (!alarm)
+		return -ENOENT;
 	if (!timer_flags) {
 		__u64 now = bpf_ktime_get_ns();
 
@@ -152,8 +233,8 @@ static __always_inline long start_timer(__u32 arena, struct tlob_alarm *alarm, _
  * what next_wake_ns is by then, and looks again: the last to set it sets it to the lowest. @head may be
  * scribbled over, which delays that process's own expiries and costs a bounded time.
  */
-static __noinline long wake_at(__u32 arena, struct tlob_arena_head *head, struct tlob_alarm *alarm,
-			       __u64 deadline_ns)
+static __always_inline long lower_wake(__u32 arena, struct tlob_arena_head *head, __u64 deadline_ns,
+				       bool timers)
 {
 	__u64 next = 0;
 	long err = 0;
@@ -170,7 +251,7 @@ static __noinline long wake_at(__u32 arena, struct tlob_arena_head *head, struct
 	for (i = 0; i < LOWER_ATTEMPTS; i++) {
 		__u64 lower;
 
-		err = start_timer(arena, alarm, next);
+		err = timers ? start_timer(arena, next) : ask_agent(arena, next);
 		lower = tlob_load(&head->next_wake_ns);
 		if (err || lower >= next)
 			break;
@@ -179,24 +260,42 @@ static __noinline long wake_at(__u32 arena, struct tlob_arena_head *head, struct
 	return err;
 }
 
-/* Threads that start a window from here on find TLOB_NEVER and kick; those that started before are scanned. */
-static __always_inline void serve(__u32 arena, struct tlob_alarm *alarm)
+/* For programs that may not even name a map with timers in it. */
+static __noinline long wake_by_agent(__u32 arena, struct tlob_arena_head *head, __u64 deadline_ns)
+{
+	return lower_wake(arena, head, deadline_ns, false);
+}
+
+static __noinline long wake_at(__u32 arena, struct tlob_arena_head *head, __u64 deadline_ns)
+{
+	if (!kernel_timers)
+		return wake_by_agent(arena, head, deadline_ns);
+	return lower_wake(arena, head, deadline_ns, true);
+}
+
+/*
+ * Threads that start a window from here on find TLOB_NEVER and kick; those that started before are scanned. Returns the
+ * earliest deadline still open, or TLOB_NEVER.
+ */
+static __always_inline __u64 serve(__u32 arena)
 {
 	struct tlob_arena_head *head = head_of(arena);
 	__u64 next;
 
 	if (!head)
-		return;
+		return TLOB_NEVER;
 	tlob_xchg(&head->next_wake_ns, TLOB_NEVER);
 	next = scan_arena(arena, bpf_ktime_get_ns(), false);
 	if (next != TLOB_NEVER)
-		wake_at(arena, head, alarm, next);
+		wake_at(arena, head, next);
+	return next;
 }
 
 static int timer_fired(void *map, __u32 *arena, struct tlob_alarm *alarm)
 {
 	(void)map;
-	serve(*arena, alarm);
+	(void)alarm;
+	serve(*arena);
 	return 0;
 }
 

@@ -51,15 +51,24 @@ static __always_inline int kick_unregister(struct tlob_thread *thread)
 	return 0;
 }
 
+/* Without timers of our own nothing fails when the agent has gone, but what it was asked for does not happen. */
+static __always_inline bool is_overdue(struct tlob_arena_head *head)
+{
+	__u64 next = tlob_load(&head->next_wake_ns), now = bpf_ktime_get_ns();
+
+	return !kernel_timers && next < now && now - next > TLOB_STALL_NS;
+}
+
 static __always_inline int kick_arm(struct tlob_thread *thread, __u64 deadline_ns)
 {
 	struct tlob_arena_head *head = head_of(thread->arena);
-	struct tlob_alarm *alarm = alarm_of(thread->arena);
 	long err;
 
-	if (!alarm || !head)
+	if (!head)
 		return ENOENT;
-	err = wake_at(thread->arena, head, alarm, deadline_ns);
+	if (is_overdue(head))
+		return ETIMEDOUT;
+	err = wake_at(thread->arena, head, deadline_ns);
 	return err < 0 ? (int)-err : 0;
 }
 
@@ -73,13 +82,13 @@ static __always_inline int kick_close(struct tlob_thread *thread, struct tlob_sl
 
 	if (sight.index >= TLOB_MAX_DEPTH)
 		return EINVAL;
-	sight_copy(&sight, &slot->windows[sight.index]);
 	sight.now = kick->now_ns < now ? kick->now_ns : now;
 	if (kick->op == TLOB_KICK_REPORT) {
 		sight.flags = TLOB_F_AT_STOP;
 		emit_own(&sight, slot, TLOB_REC_OVERRUN);
+	} else {
+		emit_own(&sight, slot, TLOB_REC_CLOSE);
 	}
-	emit_own(&sight, slot, TLOB_REC_CLOSE);
 	return 0;
 }
 

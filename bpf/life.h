@@ -5,14 +5,6 @@
 
 #include "expiry.h"
 
-/* Slots of arena 0 that nobody sits in. */
-struct {
-	__uint(type, BPF_MAP_TYPE_QUEUE);
-	__uint(max_entries, 1); /* set by the loader */
-	__uint(key_size, 0);
-	__uint(value_size, sizeof(__u32));
-} free_slots SEC(".maps");
-
 /* @slot is the current thread's from now on, and its clock starts at zero. */
 static __always_inline void take_slot(struct tlob_slot *slot, struct tlob_bpf_owner *owner)
 {
@@ -39,6 +31,7 @@ __noinline int abandon_window(struct tlob_sight *sight, struct tlob_slot *slot)
 	struct tlob_keeper *keeper;
 	struct tlob_window *w;
 	__u32 index;
+	__u64 state;
 
 	if (!sight || !slot)
 		return 0;
@@ -47,17 +40,15 @@ __noinline int abandon_window(struct tlob_sight *sight, struct tlob_slot *slot)
 	if (index >= TLOB_MAX_DEPTH || !keeper)
 		return 0;
 	w = &slot->windows[index];
-	sight_copy(sight, w);
-	if (TLOB_WINDOW_STATE(sight->window.state) == TLOB_ARMED &&
-	    tlob_window_take(w, sight->window.state, TLOB_IDLE)) {
-		note(TLOB_BPF_NOTE_ABANDONED, keeper->client, sight->window.region,
+	state = tlob_load(&w->state);
+	if (TLOB_WINDOW_STATE(state) == TLOB_ARMED && tlob_window_take(w, state, TLOB_IDLE)) {
+		note(TLOB_BPF_NOTE_ABANDONED, keeper->client, tlob_load(&w->region),
 		     sight->arena >= TLOB_BPF_ARENAS);
 		return 0;
 	}
 	/* expired long since, or at this very moment */
-	sight->window.state = tlob_load(&w->state);
-	if (TLOB_WINDOW_STATE(sight->window.state) == TLOB_EXPIRED &&
-	    tlob_window_take(w, sight->window.state, TLOB_IDLE))
+	state = tlob_load(&w->state);
+	if (TLOB_WINDOW_STATE(state) == TLOB_EXPIRED && tlob_window_take(w, state, TLOB_IDLE))
 		emit_own(sight, slot, TLOB_REC_CLOSE);
 	return 0;
 }

@@ -65,16 +65,29 @@ struct {
 	__uint(max_entries, 1 << 20); /* set by the loader */
 } records SEC(".maps");
 
+/* Slots of arena 0 that nobody sits in. */
+struct {
+	__uint(type, BPF_MAP_TYPE_QUEUE);
+	__uint(max_entries, 1); /* set by the loader */
+	__uint(key_size, 0);
+	__uint(value_size, sizeof(__u32));
+} free_slots SEC(".maps");
+
 /* Changes when an arena gets a new owner, so that a thread of the old one is not taken for one of the new. */
 __u32 arena_generation[TLOB_BPF_ARENAS];
 
 __u64 records_dropped;
 
+/* Where @slot of @arena is in its map. */
+static __always_inline __u32 entry_of(__u32 arena, __u32 slot)
+{
+	return arena < TLOB_BPF_ARENAS ? slot : (arena - TLOB_BPF_ARENAS) * TLOB_ARENA_SLOTS + slot;
+}
+
 static __always_inline struct tlob_slot *slot_at(__u32 arena, __u32 slot)
 {
 	__u32 outer = arena < TLOB_BPF_ARENAS ? arena : 0;
-	__u32 inner = arena < TLOB_BPF_ARENAS ? slot :
-						(arena - TLOB_BPF_ARENAS) * TLOB_ARENA_SLOTS + slot;
+	__u32 inner = entry_of(arena, slot);
 	void *map = bpf_map_lookup_elem(&arenas, &outer);
 
 	return map ? bpf_map_lookup_elem(map, &inner) : NULL;

@@ -76,8 +76,13 @@ static __always_inline void raise_interrupt(void)
 		note(TLOB_BPF_NOTE_DRAIN, 0, 0, true);
 }
 
-static __always_inline void want(__u32 arena)
+static __always_inline void want(__u32 arena, struct tlob_arena_head *head, __u64 deadline_ns)
 {
+	if (!kernel_timers) {
+		/* nothing to avoid: the agent is asked, from here as from anywhere */
+		wake_by_agent(arena, head, deadline_ns);
+		return;
+	}
 	for (int i = 0; i < TLOB_BPF_WANTS; i++) {
 		__u32 was = tlob_cmpxchg(&wanted[i], 0, arena);
 
@@ -92,15 +97,13 @@ static __always_inline void want(__u32 arena)
 static __always_inline void serve_wanted(void)
 {
 	for (int i = 0; i < TLOB_BPF_WANTS; i++) {
-		struct tlob_alarm *alarm;
 		__u32 arena;
 
 		if (!tlob_load(&wanted[i]))
 			continue;
 		arena = tlob_xchg(&wanted[i], 0);
-		alarm = alarm_of(arena);
-		if (alarm && arena)
-			serve(arena, alarm);
+		if (arena)
+			serve(arena);
 	}
 }
 
@@ -166,10 +169,11 @@ static __noinline struct tlob_thread *settle(struct task_struct *task)
 	owner = owner_of(probe_arena_of(entry), entry % TLOB_ARENA_SLOTS);
 	if (!owner)
 		return NULL;
-	thread->probe = entry;
-	slot = probe_slot(thread);
-	if (slot)
-		take_slot(slot, owner);
+	slot = slot_at(probe_arena_of(entry), entry % TLOB_ARENA_SLOTS);
+	if (!slot)
+		return NULL;
+	take_slot(slot, owner);
+	tlob_store(&thread->probe, entry);
 	return thread;
 }
 
@@ -218,29 +222,37 @@ static __always_inline void skip_clear(struct tlob_slot *slot)
 		skip[i].count = 0;
 }
 
-static __always_inline void open_window(struct tlob_slot *slot, __u32 arena, __u32 index,
-					__u32 binding, __u64 budget_ns)
+/* The time, and the thread's clocks at that time. */
+static __noinline void begin_window(struct tlob_window *w, struct tlob_clock *c)
 {
-	struct tlob_window *w = &slot->windows[index];
-	struct tlob_arena_head *head = head_of(arena);
 	struct tlob_split split = {};
 	__u64 now = bpf_ktime_get_ns();
 
-	if (!head)
-		return;
-	read_clock(&slot->clock, now, &split);
+	read_clock(c, now, &split);
 	w->start_ns = now;
-	w->deadline_ns = now + budget_ns;
-	w->tag = 0;
-	w->region = binding;
 	w->switches = split.switches;
 	w->running_ns = split.running_ns;
 	w->waiting_ns = split.waiting_ns;
 	w->sleeping_ns = split.sleeping_ns;
+}
+
+static __noinline void open_window(struct tlob_slot *slot, __u32 entry, __u32 index, __u32 binding,
+				   __u64 budget_ns)
+{
+	struct tlob_arena_head *head = head_of(probe_arena_of(entry));
+	struct tlob_window *w;
+
+	if (!head || index >= TLOB_MAX_DEPTH)
+		return;
+	w = &slot->windows[index];
+	begin_window(w, &slot->clock);
+	w->deadline_ns = w->start_ns + budget_ns;
+	w->tag = 0;
+	w->region = binding;
 	tlob_store(&slot->used, slot->used | 1u << index);
 	tlob_window_arm(w);
 	if (w->deadline_ns < tlob_load(&head->next_wake_ns))
-		want(arena);
+		want(probe_arena_of(entry), head, w->deadline_ns);
 }
 
 SEC("uprobe")
@@ -264,8 +276,7 @@ int probe_start(void *ctx)
 		for (__u32 index = 0; index < TLOB_MAX_DEPTH; index++) {
 			if (used >> index & 1)
 				continue;
-			open_window(slot, probe_arena_of(thread->probe), index, binding,
-				    b->budget_ns);
+			open_window(slot, thread->probe, index, binding, b->budget_ns);
 			return 0;
 		}
 		skip_add(slot, binding);
@@ -321,24 +332,21 @@ static __noinline void close_window(struct tlob_thread *thread, struct tlob_slot
 	w = &slot->windows[index];
 	sight.arena = probe_arena_of(thread->probe);
 	sight.now = bpf_ktime_get_ns();
-	sight_copy(&sight, w);
-	was = tlob_window_end(w, TLOB_WINDOW_GEN(sight.window.state));
+	was = tlob_window_end(w, TLOB_WINDOW_GEN(tlob_load(&w->state)));
 	tlob_store(&slot->used, slot->used & ~(1u << index));
 	if (!slot->used)
 		skip_clear(slot);
 	if (was == TLOB_EXPIRED) {
 		/* on another CPU, and that may have been after the time was read here */
 		sight.now = bpf_ktime_get_ns();
-	} else if (was == TLOB_ARMED && sight.now > sight.window.deadline_ns) {
-		sight.flags = TLOB_F_AT_STOP;
-		emit_own(&sight, slot, TLOB_REC_OVERRUN);
-		was = TLOB_EXPIRED;
-	}
-	if (was == TLOB_EXPIRED) {
 		emit_own(&sight, slot, TLOB_REC_CLOSE);
 		tlob_add(&tally->overruns, 1);
+	} else if (was == TLOB_ARMED && sight.now > w->deadline_ns) {
+		sight.flags = TLOB_F_AT_STOP;
+		emit_own(&sight, slot, TLOB_REC_OVERRUN);
+		tlob_add(&tally->overruns, 1);
 	}
-	tally_add(tally, sight.now - sight.window.start_ns);
+	tally_add(tally, sight.now - w->start_ns);
 }
 
 SEC("uprobe")

@@ -54,17 +54,29 @@ struct tlob_bpf_note {
 	__u32 probe;
 };
 
+/* Where programs may have no timers: what they ask of the agent. */
+struct tlob_bpf_wakeup {
+	__u32 arena;
+	__u32 reserved;
+	__u64 deadline_ns;
+};
+
 /* Context of the agent's own calls. */
 enum tlob_bpf_agent_op {
 	TLOB_BPF_OPEN = 1, /* arena @arena gets @cookie and @client, and its timer */
 	TLOB_BPF_CLOSE = 2, /* nobody registers there any more, and its timer stops */
 	TLOB_BPF_SERVE = 3, /* look after every arena that a probe wants served */
+	/* where the agent keeps the time: */
+	TLOB_BPF_EXPECT =
+		4, /* this CPU's next timer interrupt may be for @arena, at @deadline_ns */
+	TLOB_BPF_WAKE = 5, /* it is time for @arena; @deadline_ns becomes its next, or TLOB_NEVER */
 };
 
 struct tlob_bpf_agent {
 	__u32 op;
 	__u32 arena;
 	__u64 cookie;
+	__u64 deadline_ns;
 	__u32 client;
 	__u32 reserved;
 };

@@ -101,8 +101,11 @@ tlob_inline void tlob_arena_close(struct tlob_arena_head *h)
 	(void)tlob_xchg(&h->closed, 1u);
 }
 
-#define TLOB_SPLIT_SLACK_NS \
-	1000ULL /* the kernel's fast clock and the vDSO's may differ by this much */
+/*
+ * A thread that is switched between a read of the time and a read of its clock makes the two disagree by about as
+ * much as lies between them; what an honest program cannot reach is more than that.
+ */
+#define TLOB_SPLIT_SLACK_NS 20000ULL
 
 /* What a clock gained, kept within 0 .. @limit_ns. */
 tlob_inline __u64 tlob_gain(__u64 now_ns, __u64 then_ns, __u64 limit_ns)

@@ -139,6 +139,7 @@ static void bpf_close(struct tlobctl *ctl)
 
 	for (size_t i = 0; i < ctl->regions.nbindings; i++)
 		tlobctl_bpf_detach(ctl, ctl->regions.bindings[i]);
+	tlobctl_bpf_time_stop(bpf);
 	tlobctl_bpf_arenas_deinit(bpf);
 	ring_buffer__free(bpf->records);
 	ring_buffer__free(bpf->kicks);
@@ -160,6 +161,8 @@ static int bpf_open(struct tlobctl *ctl)
 		r = tlobctl_bpf_filters(ctl, bpf);
 	if (!r)
 		r = open_rings(ctl, bpf);
+	if (!r && !bpf->skel->rodata->kernel_timers)
+		r = tlobctl_bpf_time_start(bpf);
 	if (!r)
 		r = tlobctl_bpf_history_map(ctl, bpf);
 	if (!r)

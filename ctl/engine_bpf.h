@@ -10,6 +10,7 @@
 #include "../bpf/shared.h"
 
 struct tlob; /* the skeleton */
+struct tlobctl_bpf_time;
 
 /* What the running kernel's type information says. */
 struct tlobctl_bpf_features {
@@ -19,6 +20,7 @@ struct tlobctl_bpf_features {
 	bool task_from_pid; /* Linux 6.2 */
 	bool softirq_raise; /* tracepoints */
 	bool irq_work;
+	bool timers; /* programs may have timers: not on real-time kernels */
 	int uprobe_multi; /* attach type: many addresses with one link; 0: not here. Linux 6.6 */
 };
 void tlobctl_bpf_features(struct tlobctl_bpf_features *out);
@@ -40,6 +42,7 @@ struct tlobctl_bpf {
 	struct tlobctl_source records_source;
 	struct ring_buffer *kicks;
 	struct tlobctl_source kicks_source;
+	struct tlobctl_bpf_time *time; /* NULL: programs have timers */
 	bool serves_kicks; /* no interrupt to hook: this process sets the timers that probes want */
 	struct tlobctl_bpf_arena arenas[TLOB_BPF_ARENAS]; /* 0 is for probes */
 	size_t nready;
@@ -66,6 +69,9 @@ int tlobctl_bpf_explain(int err, const struct tlobctl_bpf_features *features, co
 /* Before the load: its size and programs. After it: map it. */
 void tlobctl_bpf_history_configure(const struct tlobctl *ctl, struct tlobctl_bpf *bpf);
 int tlobctl_bpf_history_map(struct tlobctl *ctl, struct tlobctl_bpf *bpf);
+/* For programs without timers: a thread that keeps the time. */
+int tlobctl_bpf_time_start(struct tlobctl_bpf *bpf);
+void tlobctl_bpf_time_stop(struct tlobctl_bpf *bpf);
 /* Hand out all records that are in the ring now. */
 void tlobctl_bpf_drain(struct tlobctl *ctl);
 

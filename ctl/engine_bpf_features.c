@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What the kernel's own type information says it can do. */
+#include <string.h>
+#include <sys/utsname.h>
+
 #include <bpf/btf.h>
 
 #include "engine_bpf.h"
@@ -45,11 +48,19 @@ static int attach_type(const struct btf *btf, const char *name)
 	return 0;
 }
 
+/* CONFIG_PREEMPT_RT. From Linux 6.18 on it refuses timers; before, they were there and made it complain. */
+static bool is_real_time(void)
+{
+	struct utsname u;
+
+	return !uname(&u) && strstr(u.version, "PREEMPT_RT");
+}
+
 void tlobctl_bpf_features(struct tlobctl_bpf_features *out)
 {
 	struct btf *btf = btf__load_vmlinux_btf();
 
-	*out = (struct tlobctl_bpf_features){0};
+	*out = (struct tlobctl_bpf_features){.timers = !is_real_time()};
 	if (!btf)
 		return;
 	out->btf = true;

@@ -17,26 +17,47 @@
 #define RING_BYTES (1u << 20)
 #define THREADS 16384
 
-/* ---- what libbpf has to say, kept for the explanation */
+/* ---- what libbpf has to say, kept for the explanation: of each message, which may hold a verifier's log, both ends */
 
-static __thread char log_text[4096];
+#define LOG_BYTES 16384
+#define LOG_END 1024
+
+static __thread char log_text[LOG_BYTES];
 static __thread size_t log_length;
+
+static void keep_text(const char *text, size_t bytes)
+{
+	if (bytes > sizeof(log_text) - 1 - log_length)
+		return;
+	memcpy(log_text + log_length, text, bytes);
+	log_length += bytes;
+	log_text[log_length] = '\0';
+}
 
 static int keep_log(enum libbpf_print_level level, const char *fmt, va_list args)
 {
+	char *text;
 	int n;
 
-	if (level != LIBBPF_WARN || log_length >= sizeof(log_text) - 1)
+	if (level != LIBBPF_WARN)
 		return 0;
-	n = vsnprintf(log_text + log_length, sizeof(log_text) - log_length, fmt, args);
-	if (n > 0)
-		log_length += (size_t)n;
+	n = vasprintf(&text, fmt, args);
+	if (n < 0)
+		return 0;
+	if (n <= 2 * LOG_END) {
+		keep_text(text, (size_t)n);
+	} else {
+		keep_text(text, LOG_END);
+		keep_text("\n", 1);
+		keep_text(text + n - LOG_END, LOG_END);
+	}
+	free(text);
 	return 0;
 }
 
 /*
  * For tests: words that make this kernel look older. wakeup: no look into queues; softirq: no early look;
- * irq_work: no interrupt for probes; multi: one link for each probe.
+ * irq_work: no interrupt for probes; multi: one link for each probe; timer: as on a real-time kernel.
  */
 static bool pretended(const char *word)
 {
@@ -50,6 +71,7 @@ static void pretend(struct tlobctl_bpf_features *features)
 	features->task_from_pid &= !pretended("wakeup");
 	features->softirq_raise &= !pretended("softirq");
 	features->irq_work &= !pretended("irq_work");
+	features->timers &= !pretended("timer");
 	if (pretended("multi"))
 		features->uprobe_multi = 0;
 }
@@ -76,12 +98,13 @@ static void configure(const struct tlobctl *ctl, struct tlobctl_bpf *bpf,
 	if (bpf->pieces > TLOB_BPF_MAX_PIECES)
 		bpf->pieces = TLOB_BPF_MAX_PIECES;
 	bpf->shards = shards_for_cpus();
-	bpf->serves_kicks = !features->irq_work;
+	bpf->serves_kicks = features->timers && !features->irq_work;
 	bpf->uprobe_multi = features->uprobe_multi;
 
 	s->rodata->kernel_switch_state = features->switch_state;
 	s->rodata->kernel_task_from_pid = features->task_from_pid;
 	s->rodata->follow_wakeups = follow;
+	s->rodata->kernel_timers = features->timers;
 	s->rodata->filter_process = o->pid != 0;
 	s->rodata->filter_cgroup = o->cgroup_id != 0;
 	s->rodata->tally_shards = bpf->shards;
@@ -97,7 +120,7 @@ static void configure(const struct tlobctl *ctl, struct tlobctl_bpf *bpf,
 	}
 	bpf_program__set_autoload(s->progs.sched_wakeup, follow);
 	bpf_program__set_autoload(s->progs.softirq_raise, features->softirq_raise);
-	bpf_program__set_autoload(s->progs.irq_work_exit, features->irq_work);
+	bpf_program__set_autoload(s->progs.irq_work_exit, features->timers && features->irq_work);
 	bpf_program__set_autoload(s->progs.sched_process_fork, o->pid && o->children);
 	tlobctl_bpf_history_configure(ctl, bpf);
 }
