@@ -94,6 +94,8 @@ $(B)/examples/%: examples/%.cpp $(B)/libtlob.a
 	@mkdir -p $(@D)
 	$(CXX) -Iinclude -std=c++17 -Wall -Wextra -pedantic $(CFLAGS) $(EXTRA) -MMD -MP $(LDFLAGS) $< -o $@ $(B)/libtlob.a -lpthread
 
+include kmod/kmod.mk
+
 # ---- what people type; these fetch missing packages first
 PARALLEL = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
 

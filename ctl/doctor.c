@@ -130,11 +130,20 @@ static void check_paranoid(struct answer *a)
 static void check_module(struct answer *a)
 {
 	a->ok = !access("/dev/rv", R_OK | W_OK);
-	snprintf(a->found, sizeof(a->found),
-		 a->ok ? "/dev/rv is there, but this version does not use it" :
-			 "/dev/rv is not there: tlob.ko is not loaded");
-	a->ok = false;
-	a->remedy = "engine kernel is not part of this version; use bpf or user";
+	snprintf(a->found, sizeof(a->found), "/dev/rv: %s", a->ok ? "there" : strerror(errno));
+	a->remedy = "build the module with make kmod-install, and modprobe tlob";
+}
+
+static void check_monitor(struct answer *a)
+{
+	const struct tlobctl_opts opts = {.size = sizeof(opts), .engine = TLOBCTL_ENGINE_KERNEL};
+	struct tlobctl *ctl;
+
+	a->ok = tlobctl_open(&opts, &ctl) == 0;
+	snprintf(a->found, sizeof(a->found), "%s", a->ok ? "takes threads" : tlobctl_error());
+	a->remedy = "echo 1 > /sys/kernel/debug/rv/monitors/tlob/enable";
+	if (a->ok)
+		tlobctl_close(ctl);
 }
 
 static void check_user(struct answer *a)
@@ -181,6 +190,7 @@ static const struct row {
 	{"bpf", "uprobes", check_uprobes, false},
 	{"bpf", "perf_event_paranoid", check_paranoid, false},
 	{"kernel", "module", check_module, true},
+	{"kernel", "monitor", check_monitor, true},
 	{"user", "engine", check_user, true},
 	{"user", "schedstat", check_schedstat, false},
 	{"user", "real-time priority", check_fifo, false},

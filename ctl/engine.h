@@ -53,6 +53,7 @@ struct tlobctl_engine_ops {
 };
 
 extern const struct tlobctl_engine_ops tlobctl_engine_bpf;
+extern const struct tlobctl_engine_ops tlobctl_engine_kernel;
 extern const struct tlobctl_engine_ops tlobctl_engine_user;
 
 #endif

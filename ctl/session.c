@@ -32,8 +32,12 @@ void tlobctl_source_remove(struct tlobctl *ctl, int fd)
 
 /* ---- engines */
 
-static const struct tlobctl_engine_ops *const engines[] = {&tlobctl_engine_bpf,
-							   &tlobctl_engine_user};
+/* kernel comes second as long as it has no probes for unmodified programs here */
+static const struct tlobctl_engine_ops *const engines[] = {
+	&tlobctl_engine_bpf,
+	&tlobctl_engine_kernel,
+	&tlobctl_engine_user,
+};
 #define ENGINES (sizeof(engines) / sizeof(*engines))
 
 static int open_engine(struct tlobctl *ctl, const struct tlobctl_engine_ops *engine)
@@ -69,10 +73,6 @@ static int choose_engine(struct tlobctl *ctl)
 	for (size_t i = 0; i < ENGINES; i++)
 		if ((int)engines[i]->kind == (int)ctl->opts.engine)
 			return open_engine(ctl, engines[i]);
-	if (ctl->opts.engine == TLOBCTL_ENGINE_KERNEL)
-		return tlobctl_fail(
-			-ENOTSUP,
-			"engine kernel is not part of this version; use engine bpf or user");
 	return tlobctl_fail(-EINVAL, "there is no engine number %d", (int)ctl->opts.engine);
 }
 

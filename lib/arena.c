@@ -86,24 +86,32 @@ static int append(struct tlob_home *home, struct tlob_arena *arena, __u32 seen)
 	return -ENOSPC;
 }
 
-/* Memory of the process's own. Not the place behind @seen: somebody else has just grown the home, which will do. */
+/* Not the place behind @number: if somebody else has just grown the home, that will do. */
+int tlob_arena_place(struct tlob_home *home, union tlob_arena_entry *entries, __u32 number)
+{
+	struct tlob_arena *arena = make_arena(entries, number, 0);
+
+	if (!arena)
+		return -ENOMEM;
+	if (tlob_cmpxchg(&home->arenas[number], (struct tlob_arena *)NULL, arena))
+		free_arena(arena);
+	return 0;
+}
+
+/* Memory of the process's own. */
 static int append_own(struct tlob_home *home, __u32 seen)
 {
 	union tlob_arena_entry *entries;
-	struct tlob_arena *arena;
 
 	if (seen == TLOB_MAX_ARENAS)
 		return -ENOSPC;
 	entries = map(TLOB_ARENA_BYTES, MAP_PRIVATE | MAP_ANONYMOUS, -1);
-	arena = make_arena(entries, seen, 0);
-	if (!arena)
+	if (!entries)
 		return -ENOMEM;
 	entries->head.magic = TLOB_ABI_MAGIC;
 	entries->head.version = TLOB_ABI_VERSION;
 	entries->head.next_wake_ns = TLOB_NEVER;
-	if (tlob_cmpxchg(&home->arenas[seen], (struct tlob_arena *)NULL, arena))
-		free_arena(arena);
-	return 0;
+	return tlob_arena_place(home, entries, seen);
 }
 
 int tlob_arena_add(struct tlob_home *home, int fd, const struct tlob_msg_arena *msg)
@@ -168,7 +176,7 @@ static void ask_ahead(struct tlob_home *home, const struct tlob_arena *arena, __
 {
 	int used = __builtin_popcountll(tlob_load(&arena->taken));
 
-	if (!home->engine->clocked || tlob_arena_at(home, number + 1) ||
+	if (!home->engine->clocked || home->engine->grow || tlob_arena_at(home, number + 1) ||
 	    used < (number ? 2 : TLOB_ARENA_SLOTS / 2) || tlob_lock_take(&home->growing, 0))
 		return;
 	while (home->asked && !take(home, 0))
@@ -229,9 +237,10 @@ struct tlob_seat *tlob_arena_claim(struct tlob_home *home, __u64 wait_ns)
 		now = tlob_now();
 		if (!until)
 			until = now + wait_ns;
-		r = home->engine->clocked ?
-			    append_from_agent(home, n, now < until ? until - now : 0) :
-			    append_own(home, n);
+		r = home->engine->grow ? home->engine->grow(home, n) :
+		    home->engine->clocked ?
+					 append_from_agent(home, n, now < until ? until - now : 0) :
+					 append_own(home, n);
 		if (r)
 			return NULL;
 	}

@@ -33,10 +33,16 @@ struct tlob_engine {
 	int (*close)(const struct tlob_ending *end);
 	/* The window was late, and its stop won. If the engine has gone nobody is told. */
 	int (*report)(const struct tlob_ending *end);
+	/* Arena @number, from the engine itself; NULL: the agent has them, or the process makes them. */
+	int (*grow)(struct tlob_home *home, __u32 number);
 };
 
 extern const struct tlob_engine tlob_engine_bpf;
+extern const struct tlob_engine tlob_engine_kernel;
 extern const struct tlob_engine tlob_engine_user;
+
+/* Both records of a late window as its thread sees them: for the callback, or for everybody if the engine has gone. */
+void tlob_engine_tell(const struct tlob_ending *end, bool engine_gone);
 
 /* Is this kick's result a reason to give the engine up? */
 static inline bool tlob_engine_gone(int r)

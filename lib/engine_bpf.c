@@ -69,7 +69,7 @@ static int arm(struct tlob_seat *seat, __u64 now_ns, __u64 deadline_ns)
 }
 
 /* Both records as this thread sees them, for the callback, or for everybody if the engine has gone since the first. */
-static void tell(const struct tlob_ending *end, bool engine_gone)
+void tlob_engine_tell(const struct tlob_ending *end, bool engine_gone)
 {
 	struct tlob_split now;
 	struct tlob_record r;
@@ -102,7 +102,7 @@ static int finish(const struct tlob_ending *end, enum tlob_kick_op op)
 	k.deadline_ns = end->window->deadline_ns;
 	r = kick(end->seat, &k);
 	if (op == TLOB_KICK_CLOSE || !tlob_engine_gone(r))
-		tell(end, tlob_engine_gone(r));
+		tlob_engine_tell(end, tlob_engine_gone(r));
 	return r;
 }
 

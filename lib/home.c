@@ -4,12 +4,15 @@
 #include <errno.h>
 #include <linux/bpf.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "engine.h"
+#include "engine_kernel.h"
 #include "ledger.h"
 
 struct tlob_home *tlob_home_new(void)
@@ -54,6 +57,22 @@ int tlob_home_make_local(struct tlob_home *home)
 	return 0;
 }
 
+int tlob_home_make_kernel(struct tlob_home *home)
+{
+	int fd = tlob_kernel_open(), r;
+
+	if (fd < 0)
+		return fd;
+	r = tlob_descriptor_adopt(fd, &home->kick);
+	if (r)
+		return r;
+	home->engine = &tlob_engine_kernel;
+	if (tlob_ledger_map_own(home))
+		return -ENOMEM;
+	sign(home->ledger);
+	return tlob_kernel_grow(home, 0);
+}
+
 static bool is_kick_program(int fd)
 {
 	struct bpf_prog_info info = {0};
@@ -90,11 +109,35 @@ static int make_bpf(struct tlob_home *home, int *fds)
 	return tlob_arena_add(home, fds[2], &home->welcome.arena);
 }
 
+static bool is_device(int fd)
+{
+	char path[32], target[32];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	n = readlink(path, target, sizeof(target) - 1);
+	return n == sizeof("/dev/rv") - 1 && !memcmp(target, "/dev/rv", (size_t)n);
+}
+
+static int make_module(struct tlob_home *home, int *fds)
+{
+	int r;
+
+	if (!is_device(fds[1]))
+		return -EPROTO;
+	r = adopt(&fds[1], &home->kick);
+	if (r)
+		return r;
+	home->engine = &tlob_engine_kernel;
+	return tlob_kernel_grow(home, 0);
+}
+
 static int make_guest(struct tlob_home *home, int *fds, int nfds)
 {
-	int wanted = home->welcome.engine == TLOB_ENGINE_BPF  ? 3 :
-		     home->welcome.engine == TLOB_ENGINE_USER ? 1 :
-								-1;
+	int wanted = home->welcome.engine == TLOB_ENGINE_BPF	? 3 :
+		     home->welcome.engine == TLOB_ENGINE_KERNEL ? 3 :
+		     home->welcome.engine == TLOB_ENGINE_USER	? 1 :
+								  -1;
 	int r;
 
 	if (nfds != wanted)
@@ -106,7 +149,9 @@ static int make_guest(struct tlob_home *home, int *fds, int nfds)
 	sign(home->ledger);
 	home->agent = true;
 	home->engine = &tlob_engine_user;
-	return wanted == 3 ? make_bpf(home, fds) : 0;
+	if (home->welcome.engine == TLOB_ENGINE_BPF)
+		return make_bpf(home, fds);
+	return home->welcome.engine == TLOB_ENGINE_KERNEL ? make_module(home, fds) : 0;
 }
 
 int tlob_home_make_guest(struct tlob_home *home, int *fds, int nfds)
@@ -125,11 +170,17 @@ void tlob_home_bury(struct tlob_home *home)
 	struct tlob_arena *arena;
 
 	tlob_store(&home->dead, 1u);
-	close_descriptors(home);
+	if (tlob_descriptor_ours(&home->socket))
+		shutdown(home->socket.fd, SHUT_RDWR);
 	tlob_ledger_blank(home);
 	for (__u32 i = 0; home->engine->clocked && (arena = tlob_arena_at(home, i)); i++)
 		(void)mmap(arena->entries, TLOB_ARENA_BYTES, PROT_READ | PROT_WRITE,
 			   MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+
+void tlob_home_close(struct tlob_home *home)
+{
+	close_descriptors(home);
 }
 
 void tlob_home_forget(struct tlob_home *home)

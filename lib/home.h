@@ -80,19 +80,25 @@ struct tlob_home *tlob_home_new(void);
 void tlob_home_free(struct tlob_home *home);
 /* Make @home one that needs no agent. 0 or negative errno. */
 int tlob_home_make_local(struct tlob_home *home);
+/* The same, with the clocks and the expiry of the kernel's module. */
+int tlob_home_make_kernel(struct tlob_home *home);
 /*
  * Make @home one that serves @home->welcome, with the @nfds descriptors that came with it, which are taken over in any case.
  * Nothing of it is believed unchecked. 0 or negative errno.
  */
 int tlob_home_make_guest(struct tlob_home *home, int *fds, int nfds);
-/* The agent has gone: close the descriptors and let go of the memory, which stays readable and writable. */
+/* The agent has gone: let go of the memory, which stays readable and writable. */
 void tlob_home_bury(struct tlob_home *home);
+/* Close the descriptors, when nobody can be in the middle of using one any more. */
+void tlob_home_close(struct tlob_home *home);
 /* In a forked child: close what belongs to the parent, and leave its memory alone. */
 void tlob_home_forget(struct tlob_home *home);
 
 /* lib/arena.c */
 /* The arena of an agent that is described in @msg, behind @fd, which is checked to be one. 0 or negative errno. */
 int tlob_arena_add(struct tlob_home *home, int fd, const struct tlob_msg_arena *msg);
+/* Arena @number in @entries, which it takes over. */
+int tlob_arena_place(struct tlob_home *home, union tlob_arena_entry *entries, __u32 number);
 /* Only before anybody else has seen them. */
 void tlob_arena_free_all(struct tlob_home *home);
 /* @i-th; NULL behind the last. */

@@ -128,17 +128,32 @@ static void publish(struct tlob_live *live, struct tlob_home *home)
 	tlob_store_release(&live->epoch, home->epoch);
 }
 
-static void publish_local(struct tlob_live *live)
+/* Without an agent: with the kernel's module if there is one, else all by itself. */
+static struct tlob_home *own_home(void)
 {
 	struct tlob_home *home = tlob_home_new();
 
-	if (home && !tlob_home_make_local(home)) {
+	if (home && !tlob_home_make_kernel(home))
+		return home;
+	if (home)
+		tlob_home_free(home);
+	home = tlob_home_new();
+	if (home && !tlob_home_make_local(home))
+		return home;
+	if (home)
+		tlob_home_free(home);
+	return NULL;
+}
+
+static void publish_local(struct tlob_live *live)
+{
+	struct tlob_home *home = own_home();
+
+	if (home) {
 		publish(live, home);
 		return;
 	}
 	/* out of memory: off until the next look */
-	if (home)
-		tlob_home_free(home);
 	tlob_store(&live->epoch, 0u);
 	tlob_store(&live->home, (struct tlob_home *)NULL);
 }

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* A program linked with libtlob finds the module by itself, and nothing else is needed. */
+#include <pthread.h>
+#include <sys/wait.h>
+
+#include <tlob/tlob.h>
+
+#include "trace.h"
+
+TLOB_REGION(wide, "wide", TLOB_S(10));
+TLOB_REGION(narrow, "narrow", TLOB_MS(5));
+
+static struct tlob_record told[64];
+static unsigned int told_count;
+
+static void note(const struct tlob_record *record, const struct tlob_region *region, void *arg)
+{
+	(void)region;
+	(void)arg;
+	if (told_count < 64)
+		told[told_count++] = *record;
+}
+
+static void engine_is_kernel(void)
+{
+	check(strcmp(tlob_engine(), "kernel") == 0, "%s", tlob_engine());
+}
+
+static void in_time(void)
+{
+	for (int i = 0; i < 1000; i++)
+		check(tlob_stop(tlob_start(&wide, i)) == 0);
+}
+
+static void over_budget(void)
+{
+	char line[512];
+	tlob_window_t w;
+
+	told_count = 0;
+	trace_begin();
+	w = tlob_start(&narrow, 99);
+	sleep_ns(30 * MS);
+	check(tlob_stop(w) == -EOVERFLOW);
+	trace_end();
+	check(trace_count("tlob_budget_exceeded", line, sizeof(line)) == 1 &&
+		      trace_field(line, "tag") == 99,
+	      "the kernel has seen it");
+	check(told_count == 2, "%u", told_count);
+	check(told[0].type == TLOB_REC_OVERRUN && told[1].type == TLOB_REC_CLOSE);
+	check(told[0].tag == 99 && told[0].elapsed_ns < told[1].elapsed_ns && sum_holds(&told[1]));
+	check(told[1].sleeping_ns > told[1].running_ns && told[1].flags == 0);
+}
+
+static void own_clock(void)
+{
+	struct tlob_times a, b;
+
+	check(tlob_thread_clock(&a) == 0);
+	sleep_ns(20 * MS);
+	check(tlob_thread_clock(&b) == 0 && b.sleeping_ns - a.sleeping_ns > 15 * MS);
+	check(!(b.flags & TLOB_F_ESTIMATED));
+}
+
+static pthread_barrier_t all_here;
+
+static void *thread_with_window(void *arg)
+{
+	tlob_window_t w = tlob_start(&wide, 0);
+
+	pthread_barrier_wait(&all_here);
+	*(int *)arg = tlob_stop(w);
+	return NULL;
+}
+
+static void more_threads_than_an_arena_has(void)
+{
+	static pthread_t threads[150];
+	static int results[150];
+	pthread_attr_t attr;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, 65536);
+	pthread_barrier_init(&all_here, NULL, 150);
+	for (int i = 0; i < 150; i++)
+		check(pthread_create(&threads[i], &attr, thread_with_window, &results[i]) == 0);
+	for (int i = 0; i < 150; i++) {
+		pthread_join(threads[i], NULL);
+		check(results[i] == 0, "%d: %d", i, results[i]);
+	}
+	check(rv_tasks_become(1), "%u", rv_tasks());
+}
+
+static void forked(void)
+{
+	tlob_window_t w = tlob_start(&wide, 0);
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		int ret = tlob_stop(w);
+
+		if (ret != -ECANCELED && ret != -EINVAL)
+			_exit(1);
+		if (tlob_stop(tlob_start(&wide, 1)) != 0)
+			_exit(2);
+		w = tlob_start(&narrow, 1);
+		sleep_ns(20 * MS);
+		_exit(tlob_stop(w) == -EOVERFLOW && strcmp(tlob_engine(), "kernel") == 0 ? 0 : 3);
+	}
+	check(waitpid(pid, &status, 0) == pid && status == 0, "status %x", status);
+	check(tlob_stop(w) == 0);
+}
+
+static void disabled_meanwhile(void)
+{
+	tlob_window_t w = tlob_start(&wide, 0);
+
+	tlob_set_enabled(false);
+	check(tlob_stop(w) == -ECANCELED);
+	/* goes on by itself */
+	w = tlob_start(&narrow, 0);
+	sleep_ns(20 * MS);
+	tlob_stop(w);
+	w = tlob_start(&narrow, 0);
+	sleep_ns(20 * MS);
+	check(tlob_stop(w) == -EOVERFLOW);
+	check(strcmp(tlob_engine(), "user") == 0, "%s", tlob_engine());
+	tlob_set_enabled(true);
+}
+
+int main(void)
+{
+	static const struct tap_test tests[] = {
+		T(engine_is_kernel),
+		T(in_time),
+		T(over_budget),
+		T(own_clock),
+		T(more_threads_than_an_arena_has),
+		T(forked),
+		T(disabled_meanwhile),
+	};
+
+	tlob_set_enabled(true);
+	tlob_on_overrun(note, NULL);
+	return tap_run(tests, sizeof(tests) / sizeof(tests[0]));
+}
