@@ -62,7 +62,7 @@ int cli_child_check(const char *program)
 			 "cannot execute '%s': %s", program, strerror(err));
 }
 
-static void child_main(char **argv, const char *socket, const struct cli_signals *signals, int gate,
+static void child_main(char **argv, const char *agent, const struct cli_signals *signals, int gate,
 		       int verdict)
 {
 	char go = 0; /* stays so if the gate is closed unwritten */
@@ -74,7 +74,7 @@ static void child_main(char **argv, const char *socket, const struct cli_signals
 			_exit(CLI_ERROR);
 	if (go != 'x')
 		_exit(CLI_ERROR);
-	if (!setenv("TLOB_AGENT", socket, 1))
+	if (!setenv("TLOB_AGENT", agent, 1))
 		execvp(argv[0], argv);
 	err = errno;
 	if (write(verdict, &err, sizeof(err)) < 0)
@@ -82,7 +82,7 @@ static void child_main(char **argv, const char *socket, const struct cli_signals
 	_exit(err == ENOENT ? CLI_NOT_FOUND : CLI_NOT_EXECUTABLE);
 }
 
-int cli_child_fork(struct cli_child *c, char **argv, const char *socket,
+int cli_child_fork(struct cli_child *c, char **argv, const char *agent,
 		   const struct cli_signals *signals)
 {
 	int gate[2], verdict[2];
@@ -97,7 +97,7 @@ int cli_child_fork(struct cli_child *c, char **argv, const char *socket,
 		goto close_verdict;
 	if (pid == 0) {
 		close(gate[1]); /* else the child would keep its own gate from closing */
-		child_main(argv, socket, signals, gate[0], verdict[1]);
+		child_main(argv, agent, signals, gate[0], verdict[1]);
 	}
 	close(gate[0]);
 	close(verdict[1]);

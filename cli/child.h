@@ -21,8 +21,8 @@ struct cli_child {
 
 /* 0, or CLI_NOT_FOUND or CLI_NOT_EXECUTABLE having said why: known before anything is attached. */
 int cli_child_check(const char *program);
-/* @socket becomes TLOB_AGENT in the child. Returns 0 or -1 with errno. */
-int cli_child_fork(struct cli_child *c, char **argv, const char *socket,
+/* @agent becomes TLOB_AGENT in the child. Returns 0 or -1 with errno. */
+int cli_child_fork(struct cli_child *c, char **argv, const char *agent,
 		   const struct cli_signals *signals);
 /*
  * Let it execute the program. Returns 0, or an errno of execvp(3); then it has ended and been

@@ -8,30 +8,49 @@
 
 #include "session.h"
 
+/* How the program finds this process. */
+struct address {
+	char socket[48];
+	char token[TLOB_TOKEN_BYTES];
+	char agent[48 + TLOB_TOKEN_BYTES]; /* both, for TLOB_AGENT */
+};
+
+static int random_text(char *text, size_t size)
+{
+	unsigned char random[TLOB_TOKEN_BYTES];
+	size_t n = (size - 1) / 2;
+
+	if (getrandom(random, n, 0) != (ssize_t)n)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		sprintf(text + 2 * i, "%02x", random[i]);
+	return 0;
+}
+
 /*
  * Abstract, so that nothing is left behind however tlob ends; random, so that nobody can take the
- * name first.
+ * name first. Anybody can read it in /proc/net/unix, so who comes must bring the token too.
  */
-static int name_socket(char *name, size_t size)
+static int make_address(struct address *a)
 {
-	unsigned char random[8];
-	int n = snprintf(name, size, "@tlob-run-%d-", (int)getpid());
+	char random[17];
 
-	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
+	if (random_text(random, sizeof(random)) || random_text(a->token, sizeof(a->token)))
 		return -1;
-	for (size_t i = 0; i < sizeof(random); i++)
-		n += snprintf(name + n, size - (size_t)n, "%02x", random[i]);
+	snprintf(a->socket, sizeof(a->socket), "@tlob-run-%d-%s", (int)getpid(), random);
+	snprintf(a->agent, sizeof(a->agent), "%s,%s", a->socket, a->token);
 	return 0;
 }
 
 static int run_session(struct cli_session *s, struct cli_child *child, char **argv,
-		       const char *socket)
+		       const struct address *address)
 {
 	struct tlobctl_opts opts = {.size = sizeof(opts),
 				    .engine = s->settings->engine,
 				    .why = s->settings->why,
 				    .history_bytes = s->settings->history_bytes,
-				    .socket = socket,
+				    .socket = address->socket,
+				    .token = address->token,
 				    .pid = child->pid,
 				    .children = true};
 	int status = cli_session_open(s, &opts);
@@ -54,14 +73,14 @@ static int run(const struct cli_settings *settings, char **argv)
 {
 	struct cli_session s;
 	struct cli_child child = {0};
-	char socket[64];
+	struct address address;
 	int status = cli_session_init(&s, "run", settings, STDERR_FILENO);
 
-	if (!status && (name_socket(socket, sizeof(socket)) ||
-			cli_child_fork(&child, argv, socket, &s.signals)))
+	if (!status &&
+	    (make_address(&address) || cli_child_fork(&child, argv, address.agent, &s.signals)))
 		status = cli_error(CLI_ERROR, "cannot start a process: %m");
 	if (!status)
-		status = run_session(&s, &child, argv, socket);
+		status = run_session(&s, &child, argv, &address);
 	cli_child_deinit(&child);
 	cli_session_deinit(&s);
 	return status;

@@ -4,7 +4,7 @@
 # shellcheck disable=SC2016 # what the programs run is not for this shell
 # shellcheck source-path=SCRIPTDIR source=../tap.sh
 . "$(dirname "$0")/../tap.sh"
-plan 69
+plan 71
 tlob=$BUILD/tlob
 hello=$BUILD/examples/hello # its region "answer", budget 5 ms: five windows of 2 to 10 ms
 
@@ -164,6 +164,12 @@ nohup=1 kill_with HUP sh -c 'sleep 1.5; exit 8'
 is "nohup works" 8 $status
 [[ $(<"$TMP/err") != *"waiting for the program"* ]]
 verdict $? "and the signal is not even seen"
+
+# ---- nobody else joins
+run -- sh -c 'TLOB_AGENT=${TLOB_AGENT%,*} "$0"' "$hello"
+has "who does not know the token is not let in" "No window was measured." "$err"
+run -- sh -c 'TLOB_AGENT=${TLOB_AGENT%?}x "$0"' "$hello"
+has "nor who knows it nearly" "No window was measured." "$err"
 
 # ---- nothing is left
 "$tlob" run -e user -- sleep 30 >"$TMP/out" 2>"$TMP/err" &
