@@ -124,7 +124,7 @@ static __noinline void release_orphan(struct tlob_slot *slot, __u32 arena, __u32
 	}
 	tlob_store(&slot->used, 0);
 	if (tlob_xchg(&owner->tid, 0) && arena >= TLOB_BPF_ARENAS)
-		bpf_map_push_elem(&free_slots, &entry, 0);
+		give_vacant(entry);
 }
 
 __noinline int scan_window(struct tlob_scan *scan, struct tlob_slot *slot, __u32 number,

@@ -106,7 +106,7 @@ static __always_inline void leave_probe_slot(struct tlob_thread *thread,
 	if (!slot)
 		return;
 	vacate(slot, probe_arena_of(entry), entry % TLOB_ARENA_SLOTS, leaver);
-	bpf_map_push_elem(&free_slots, &entry, 0);
+	give_vacant(entry);
 }
 
 static __always_inline void leave_all(const struct tlob_leaver *leaver)

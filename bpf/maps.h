@@ -6,6 +6,7 @@
 #include "kernel.h"
 #include "shared.h"
 
+#include <hist.h>
 #include <window.h>
 
 /* Where a thread's slots are. Zero: none. */
@@ -65,13 +66,16 @@ struct {
 	__uint(max_entries, 1 << 20); /* set by the loader */
 } records SEC(".maps");
 
-/* Slots of arena 0 that nobody sits in. */
+/* Slots of arena 0 that nobody sits in: by piece, one bit each. Not a queue: sleepable programs may have those only late. */
 struct {
-	__uint(type, BPF_MAP_TYPE_QUEUE);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1); /* set by the loader */
-	__uint(key_size, 0);
-	__uint(value_size, sizeof(__u32));
-} free_slots SEC(".maps");
+	__type(key, __u32);
+	__type(value, __u64);
+} vacant SEC(".maps");
+
+const volatile __u32 probe_pieces;
+__u32 vacant_hint; /* the piece where one was found last */
 
 /* Changes when an arena gets a new owner, so that a thread of the old one is not taken for one of the new. */
 __u32 arena_generation[TLOB_BPF_ARENAS];
@@ -135,6 +139,53 @@ static __always_inline struct tlob_slot *probe_slot(struct tlob_thread *thread)
 		return NULL;
 	map = bpf_map_lookup_elem(&arenas, &zero);
 	return map ? bpf_map_lookup_elem(map, &entry) : NULL;
+}
+
+struct tlob_search {
+	__u32 first; /* piece */
+	__u32 entry; /* found; 0: none */
+};
+
+#define VACANT_ATTEMPTS 8
+
+static long search_piece(__u32 i, struct tlob_search *search)
+{
+	__u32 piece = (search->first + i) % (probe_pieces ? probe_pieces : 1);
+	__u64 *mask = bpf_map_lookup_elem(&vacant, &piece), free, was;
+
+	if (!mask)
+		return 1;
+	free = tlob_load(mask);
+	for (int n = 0; n < VACANT_ATTEMPTS && free; n++) {
+		__u64 lowest = free & -free;
+
+		was = tlob_cmpxchg(mask, free, free & ~lowest);
+		if (was == free) {
+			search->entry = piece * TLOB_ARENA_SLOTS + tlob_log2(lowest);
+			tlob_store(&vacant_hint, piece);
+			return 1;
+		}
+		free = was;
+	}
+	return 0;
+}
+
+/* An entry of arena 0 for a thread to sit in; 0 if there is none. */
+static __always_inline __u32 take_vacant(void)
+{
+	struct tlob_search search = {.first = tlob_load(&vacant_hint)};
+
+	bpf_loop(probe_pieces, search_piece, &search, 0);
+	return search.entry;
+}
+
+static __always_inline void give_vacant(__u32 entry)
+{
+	__u32 piece = entry / TLOB_ARENA_SLOTS;
+	__u64 *mask = bpf_map_lookup_elem(&vacant, &piece);
+
+	if (mask)
+		__sync_fetch_and_or(mask, 1ULL << entry % TLOB_ARENA_SLOTS);
 }
 
 #endif

@@ -7,8 +7,6 @@
 #ifndef TLOB_BPF_PROBE_H
 #define TLOB_BPF_PROBE_H
 
-#include <hist.h>
-
 #include "life.h"
 
 const volatile __u32 tally_shards = 1; /* power of two */
@@ -119,12 +117,13 @@ static __noinline struct tlob_thread *settle(struct task_struct *task)
 	struct tlob_thread *thread;
 	struct tlob_bpf_owner *owner;
 	struct tlob_slot *slot;
-	__u32 entry = 0;
+	__u32 entry;
 
 	thread = bpf_task_storage_get(&threads, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!thread || thread->probe)
 		return thread;
-	if (bpf_map_pop_elem(&free_slots, &entry))
+	entry = take_vacant();
+	if (!entry)
 		return NULL;
 	owner = owner_of(probe_arena_of(entry), entry % TLOB_ARENA_SLOTS);
 	if (!owner)

@@ -112,7 +112,8 @@ static void configure(const struct tlobctl *ctl, struct tlobctl_bpf *bpf,
 	bpf_map__set_max_entries(s->maps.alarms, TLOB_BPF_ARENAS + bpf->pieces);
 	bpf_map__set_max_entries(s->maps.owners,
 				 (TLOB_BPF_ARENAS + bpf->pieces) * TLOB_ARENA_SLOTS);
-	bpf_map__set_max_entries(s->maps.free_slots, bpf->pieces * TLOB_BPF_SLOTS_PER_ARENA);
+	bpf_map__set_max_entries(s->maps.vacant, bpf->pieces);
+	s->rodata->probe_pieces = bpf->pieces;
 	bpf_map__set_max_entries(s->maps.records, o->ring_bytes ? o->ring_bytes : RING_BYTES);
 	if (features->uprobe_multi) {
 		bpf_program__set_expected_attach_type(s->progs.probe_start, features->uprobe_multi);

@@ -65,22 +65,18 @@ int tlobctl_bpf_filters(struct tlobctl *ctl, struct tlobctl_bpf *bpf)
 
 static int open_pieces(struct tlobctl_bpf *bpf)
 {
-	int slots = bpf_map__fd(bpf->skel->maps.free_slots);
+	const uint64_t all = ~1ULL; /* but the head */
+	int vacant = bpf_map__fd(bpf->skel->maps.vacant);
 
 	for (uint32_t piece = 0; piece < bpf->pieces; piece++) {
 		struct tlob_bpf_agent call = {.op = TLOB_BPF_OPEN, .arena = TLOB_BPF_PIECE(piece)};
 		int r = tlobctl_bpf_call(bpf, &call);
 
+		if (!r && bpf_map_update_elem(vacant, &piece, &all, BPF_ANY))
+			r = -errno;
 		if (r)
 			return tlobctl_fail(r, "cannot open slots for probed threads: %s",
 					    strerror(-r));
-		for (uint32_t i = 1; i < TLOB_ARENA_SLOTS; i++) {
-			uint32_t entry = piece * TLOB_ARENA_SLOTS + i;
-
-			if (bpf_map_update_elem(slots, NULL, &entry, BPF_ANY))
-				return tlobctl_fail(-errno,
-						    "cannot set up slots for probed threads: %m");
-		}
 	}
 	return 0;
 }

@@ -10,6 +10,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "atomic.h"
+
 /* First choice, and what is left under a tight limit: never one of the three standard streams. */
 #define FLOOR 200
 #define FLOOR_TIGHT 3
@@ -68,16 +70,19 @@ int tlob_descriptor_adopt(int fd, struct tlob_descriptor *out)
 
 bool tlob_descriptor_ours(const struct tlob_descriptor *d)
 {
+	int fd = tlob_load(&d->fd);
 	struct stat st;
 
-	if (d->fd < 0 || fstat(d->fd, &st) || st.st_dev != d->dev || st.st_ino != d->ino)
+	if (fd < 0 || fstat(fd, &st) || st.st_dev != d->dev || st.st_ino != d->ino)
 		return false;
-	return !is_anonymous(&st) || (d->program && program_of(d->fd) == d->program);
+	return !is_anonymous(&st) || (d->program && program_of(fd) == d->program);
 }
 
 void tlob_descriptor_drop(struct tlob_descriptor *d)
 {
-	if (tlob_descriptor_ours(d))
-		close(d->fd);
-	*d = TLOB_NO_DESCRIPTOR;
+	struct tlob_descriptor was = {.dev = d->dev, .ino = d->ino, .program = d->program};
+
+	was.fd = tlob_xchg(&d->fd, -1);
+	if (tlob_descriptor_ours(&was))
+		close(was.fd);
 }

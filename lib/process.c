@@ -256,6 +256,10 @@ void tlob_process_lost(struct tlob_home *home)
 		if (live->home == home)
 			publish_local(live);
 		tlob_home_bury(home);
+		if (live->buried)
+			tlob_home_close(live->buried);
+		live->buried = home;
+		live->buried_ns = tlob_now();
 	}
 	tlob_lock_release(&live->changing);
 }
@@ -280,6 +284,15 @@ static void look_for_agent(struct tlob_live *live, __u64 now_ns)
 		tlob_store(&live->look_ns, now_ns + LOOK_PENDING_NS);
 }
 
+/* Other threads may have been in the middle of a call to the agent that was lost: a second later none is. */
+static void close_buried(struct tlob_live *live, __u64 now_ns)
+{
+	if (!live->buried || now_ns - live->buried_ns < LOOK_NS)
+		return;
+	tlob_home_close(live->buried);
+	live->buried = NULL;
+}
+
 void tlob_process_look(__u64 now_ns)
 {
 	struct tlob_live *live = tlob_live;
@@ -296,6 +309,7 @@ void tlob_process_look(__u64 now_ns)
 	}
 	if (tlob_lock_take(&live->changing, 0))
 		return;
+	close_buried(live, now_ns);
 	if (live->home == home && now_ns >= tlob_load(&live->look_ns)) {
 		tlob_store(&live->look_ns, now_ns + LOOK_NS);
 		look_for_agent(live, now_ns);
@@ -362,8 +376,13 @@ static __attribute__((destructor)) void end(void)
 	tlob_store(&live->epoch, 0u);
 	tlob_store(&live->home, (struct tlob_home *)NULL);
 	forget_pending(live);
-	if (home && home->agent)
-		tlob_home_bury(home);
+	/* where other threads are left it is an exit, and the rest is the kernel's; else it may be an unloading */
+	if (tlob_load(&live->holders) <= 1) {
+		if (home && home->agent)
+			tlob_home_bury(home);
+		for (home = homes; home; home = home->older)
+			tlob_home_close(home);
+	}
 	tlob_lock_release(&live->changing);
 }
 

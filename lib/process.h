@@ -28,6 +28,8 @@ struct tlob_live {
 	__u32 pid; /* a child that shares the memory (vfork) has another */
 	__u64 look_ns; /* when to look for an agent again */
 	__u64 pending_ns; /* since when @pending */
+	struct tlob_home *buried; /* its descriptors are still open */
+	__u64 buried_ns;
 	int pending; /* socket whose agent has not answered yet, + 1; 0: none */
 	__u32 kept_books;
 	__s32 holders; /* main thread and those with a seat: while there are any the watcher stays */

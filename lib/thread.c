@@ -158,8 +158,8 @@ static void fit_out(struct tlob_seat *seat)
 	seat->tag = (seat->epoch & 0xff) << 4 | 8;
 	seat->salt = salt_for(home);
 	seat->clocked = home->engine->clocked;
-	seat->shard = (TLOB_OWN_SHARDS + index % (TLOB_HIST_SHARDS - TLOB_OWN_SHARDS)) *
-		      TLOB_HIST_STRIDE;
+	seat->shard =
+		(TLOB_OWN_SHARDS + index % (TLOB_HIST_SHARDS - TLOB_OWN_SHARDS)) * TLOB_HIST_STRIDE;
 	clear_windows(slot);
 	tlob_store(&slot->tid, tlob_gettid());
 	tlob_store(&slot->refused, 0u);
