@@ -20,6 +20,8 @@
 /* A thread that samples often keeps its file open: three times as fast. Not for all: descriptors are the program's. */
 #define SAMPLES_TO_KEEP 8u
 #define MAX_KEPT 64u
+/* Longer than any way of reading them takes. */
+#define LONG_READ_NS (50 * TLOB_NS_PER_US)
 /* While nobody listens only to see whether an agent has come. */
 #define DEAF_NS (100 * TLOB_NS_PER_MS)
 /* The watcher's own wake-up and first microseconds, on top of how late it says it is. */
@@ -30,6 +32,7 @@ struct books {
 	__u64 waiting_ns;
 	__u32 switches; /* times it got a CPU */
 	__u32 voluntary; /* times it gave it up by itself: without any it has not slept */
+	__u64 at_ns; /* when running_ns was read, last of all: of one's own books only */
 	bool closed; /* no schedstat to be had: waiting_ns is unknown */
 };
 
@@ -98,8 +101,7 @@ static bool read_schedstat(struct tlob_seat *seat, __u64 values[3])
 	return read;
 }
 
-/* The CPU clock last: what follows it is as young as can be. */
-static void read_own(struct tlob_seat *seat, struct books *b)
+static void read_once(struct tlob_seat *seat, struct books *b)
 {
 	__u64 values[3] = {0};
 	struct rusage usage = {0};
@@ -110,6 +112,19 @@ static void read_own(struct tlob_seat *seat, struct books *b)
 	b->voluntary = (__u32)usage.ru_nvcsw;
 	b->switches = b->closed ? (__u32)(usage.ru_nvcsw + usage.ru_nivcsw) : (__u32)values[2];
 	b->running_ns = cpu_clock(CLOCK_THREAD_CPUTIME_ID);
+	b->at_ns = tlob_now();
+}
+
+/* Pages that do not belong together would make a wait into sleep: read again if this thread was off the CPU meanwhile. */
+static void read_own(struct tlob_seat *seat, struct books *b)
+{
+	for (int tries = 0; tries < 3; tries++) {
+		__u64 begin = tlob_now();
+
+		read_once(seat, b);
+		if (b->at_ns - begin < LONG_READ_NS)
+			break;
+	}
 }
 
 static void sample(struct tlob_seat *seat)
@@ -122,7 +137,7 @@ static void sample(struct tlob_seat *seat)
 	slot->sample_waiting_ns = b.waiting_ns;
 	slot->sample_switches = b.switches;
 	slot->reserved[0] = (__u64)b.voluntary << 32;
-	slot->sample_ns = tlob_now();
+	slot->sample_ns = b.at_ns;
 }
 
 void tlob_baseline_begin(struct tlob_seat *seat)
@@ -155,7 +170,7 @@ __u32 tlob_baseline_clock(struct tlob_seat *seat, struct tlob_split *out)
 	__u64 elapsed;
 
 	read_own(seat, &b);
-	elapsed = tlob_now() - c->since_ns;
+	elapsed = b.at_ns - c->since_ns;
 	out->running_ns = tlob_gain(b.running_ns, c->running_ns, elapsed);
 	out->waiting_ns = tlob_gain(b.waiting_ns, c->waiting_ns, elapsed - out->running_ns);
 	out->sleeping_ns = elapsed - out->running_ns - out->waiting_ns;
@@ -195,6 +210,13 @@ static void split(const struct tlob_window *w, const struct books *b, struct tlo
 		estimate(r, r->sleeping_ns);
 }
 
+/* It has not slept: what is left was taken from a thread on its CPU, by interrupts or by the host of a virtual machine. */
+static void has_not_slept(struct tlob_record *r)
+{
+	r->running_ns += r->sleeping_ns;
+	r->sleeping_ns = 0;
+}
+
 void tlob_baseline_split_own(struct tlob_seat *seat, const struct tlob_window *w,
 			     struct tlob_record *r)
 {
@@ -202,6 +224,8 @@ void tlob_baseline_split_own(struct tlob_seat *seat, const struct tlob_window *w
 
 	read_own(seat, &b);
 	split(w, &b, r);
+	if (b.voluntary == (__u32)(w->sleeping_ns >> 32))
+		has_not_slept(r);
 	r->state = TLOB_RUNNING;
 }
 
@@ -274,8 +298,11 @@ int tlob_baseline_split_other(const struct tlob_slot *slot, const struct tlob_wi
 	memcpy(r->comm, stat.comm, sizeof(r->comm));
 	split(w, &b, r);
 	r->state = TLOB_RUNNING;
-	if (b.running_ns != then)
+	if (b.running_ns != then) {
+		if (!b.closed && b.switches == w->switches) /* never off its CPU */
+			has_not_slept(r);
 		return 0;
+	}
 	if (stat.state == 'R') {
 		split_wait(w, r, lateness_ns);
 	} else {
