@@ -96,6 +96,13 @@ static void *grow(void *array, size_t *room, size_t need, size_t element)
 	return array;
 }
 
+static int engine_number(const char *name)
+{
+	if (!strcmp(name, "kernel"))
+		return TLOBCTL_ENGINE_KERNEL;
+	return !strcmp(name, "bpf") ? TLOBCTL_ENGINE_BPF : TLOBCTL_ENGINE_USER;
+}
+
 void conf_open(struct conf *c)
 {
 	struct tlobctl_opts opts = {.size = sizeof(opts)};
@@ -103,7 +110,7 @@ void conf_open(struct conf *c)
 	int r;
 
 	snprintf(c->socket, sizeof(c->socket), "@tlob-conformance-%d-%d", getpid(), serial++);
-	opts.engine = c->bpf ? TLOBCTL_ENGINE_BPF : TLOBCTL_ENGINE_USER;
+	opts.engine = engine_number(c->engine);
 	opts.socket = c->socket;
 	opts.why = c->why;
 	r = tlobctl_open(&opts, &c->ctl);
@@ -365,8 +372,9 @@ int main(int argc, char **argv)
 				return s->fn(argc - 2, argv + 2);
 		return 124;
 	}
-	if (argc != 2 || (strcmp(argv[1], "bpf") && strcmp(argv[1], "user"))) {
-		fprintf(stderr, "usage: %s bpf|user\n", argv[0]);
+	if (argc != 2 ||
+	    (strcmp(argv[1], "bpf") && strcmp(argv[1], "kernel") && strcmp(argv[1], "user"))) {
+		fprintf(stderr, "usage: %s bpf|kernel|user\n", argv[0]);
 		return 64;
 	}
 	signal(SIGPIPE, SIG_IGN);
