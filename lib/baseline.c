@@ -11,6 +11,7 @@
 
 #include "now.h"
 #include "process.h"
+#include "peek.h"
 #include "procfile.h"
 #include "window.h"
 
@@ -240,33 +241,52 @@ static void was_waiting(struct tlob_record *r, __u64 ns)
 	r->waiting_ns += ns;
 }
 
+/* Only displaced by the watcher itself, just now: then it is running. */
+static bool is_displaced(const struct tlob_record *r, __u64 off_ns, __u64 lateness_ns)
+{
+	return (int)r->cpu == sched_getcpu() && off_ns <= lateness_ns + WATCHER_SLACK_NS;
+}
+
+/*
+ * How long it has been off its CPU, as the scheduler's debug file has it. Clocks of two CPUs may not be compared: of a
+ * thread elsewhere it is not known, and anything up to @limit_ns.
+ */
+static __u64 off_cpu(const struct tlob_record *r, const struct tlob_procfile_sched *victim,
+		     __u64 limit_ns)
+{
+	struct tlob_procfile_sched self;
+
+	(void)cpu_clock(CLOCK_THREAD_CPUTIME_ID); /* brings this thread's entry up to date */
+	if ((int)r->cpu != sched_getcpu() || !tlob_procfile_sched(tlob_gettid(), &self))
+		return limit_ns;
+	return tlob_gain(self.exec_start_ns, victim->exec_start_ns, limit_ns);
+}
+
 /*
  * Runnable, but not on a CPU. The wait that goes on is in no book yet. If the thread has not slept since the
- * start, all that is left is that wait. If it has, and it last ran on the watcher's own CPU, the scheduler's debug file tells since
- * when it has been off it. Perhaps it is only the watcher that has displaced it just now: then it is running.
+ * start, all that is left is that wait; if it has, as much of it as it has been off its CPU.
  */
 static void split_wait(const struct tlob_window *w, struct tlob_record *r, __u64 lateness_ns)
 {
-	bool here = (int)r->cpu == sched_getcpu(), slept;
 	__u64 off = r->sleeping_ns;
-	struct tlob_procfile_sched victim, self;
+	struct tlob_procfile_sched victim;
+	bool slept = true;
 
 	r->switches++;
-	r->state = TLOB_WAITING;
-	if (!tlob_procfile_sched(r->tid, &victim)) {
-		slept = true;
-	} else {
-		slept = (__u32)victim.voluntary != (__u32)(w->sleeping_ns >> 32);
-		(void)cpu_clock(
-			CLOCK_THREAD_CPUTIME_ID); /* brings this thread's entry up to date */
-		if (here && tlob_procfile_sched(tlob_gettid(), &self))
-			off = tlob_gain(self.exec_start_ns, victim.exec_start_ns, r->sleeping_ns);
-	}
-	if (here && off <= lateness_ns + WATCHER_SLACK_NS) {
-		r->state = TLOB_RUNNING;
+	r->state = TLOB_RUNNING;
+	if (is_displaced(r, off, lateness_ns)) {
 		was_waiting(r, off);
 		return;
 	}
+	if (tlob_procfile_sched(r->tid, &victim)) {
+		slept = (__u32)victim.voluntary != (__u32)(w->sleeping_ns >> 32);
+		off = off_cpu(r, &victim, off);
+	}
+	if (is_displaced(r, off, lateness_ns)) {
+		was_waiting(r, off);
+		return;
+	}
+	r->state = TLOB_WAITING;
 	was_waiting(r, slept ? off : r->sleeping_ns);
 	if (slept)
 		estimate(r, off);
@@ -286,12 +306,12 @@ int tlob_baseline_split_other(const struct tlob_slot *slot, const struct tlob_wi
 	__u64 values[3] = {0}, then = cpu_clock(clock);
 
 	b.running_ns = cpu_clock(clock);
-	if (!then || !tlob_procfile_stat(slot->tid, &stat)) {
+	if (!then || !tlob_peek_stat(slot->tid, &stat)) {
 		if (!then)
 			return -ESRCH;
 		memset(&stat, 0, sizeof(stat));
 	}
-	b.closed = !tlob_procfile_schedstat(slot->tid, values);
+	b.closed = !tlob_peek_schedstat(slot->tid, values);
 	b.waiting_ns = values[1];
 	b.switches = b.closed ? w->switches : (__u32)values[2];
 	r->cpu = stat.cpu;

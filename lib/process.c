@@ -17,6 +17,7 @@
 #include "engine.h"
 #include "log.h"
 #include "now.h"
+#include "peek.h"
 #include "record.h"
 #include "thread.h"
 #include "watch.h"
@@ -225,6 +226,14 @@ static void move_in(struct tlob_live *live)
 	publish_local(live);
 }
 
+/* In a child: close what is its parent's. */
+static void forget_parent(void)
+{
+	tlob_peek_close();
+	for (struct tlob_home *home = tlob_load(&homes); home; home = home->older)
+		tlob_home_forget(home);
+}
+
 struct tlob_home *tlob_process_home(void)
 {
 	struct tlob_live *live = live_page();
@@ -237,9 +246,8 @@ struct tlob_home *tlob_process_home(void)
 		return NULL;
 	read_environment();
 	if (!tlob_switched_off && !live->epoch && tlob_now() >= tlob_load(&live->look_ns)) {
-		if (!live->first_epoch && homes) /* forked */
-			for (struct tlob_home *h = homes; h; h = h->older)
-				tlob_home_forget(h);
+		if (!live->first_epoch && homes) /* forked, perhaps without a call of in_child() */
+			forget_parent();
 		move_in(live);
 	}
 	tlob_lock_release(&live->changing);
@@ -327,8 +335,7 @@ bool tlob_process_listens(const struct tlob_home *home)
 static void in_child(void)
 {
 	tlob_watch_note_signals();
-	for (struct tlob_home *h = tlob_load(&homes); h; h = h->older)
-		tlob_home_forget(h);
+	forget_parent();
 }
 
 /*

@@ -49,7 +49,7 @@ bool tlob_procfile_numbers(int fd, __u64 *values, int n)
 	return *p == '\n' && p == text + bytes - 1;
 }
 
-static int open_file(__u32 tid, const char *name)
+int tlob_procfile_open(__u32 tid, const char *name)
 {
 	char path[64];
 	struct tlob_text t = {.buf = path, .size = sizeof(path)};
@@ -62,60 +62,41 @@ static int open_file(__u32 tid, const char *name)
 	return open(path, O_RDONLY | O_CLOEXEC);
 }
 
-/* The beginning of the file, terminated; 0 if there is none. */
-static size_t read_file(__u32 tid, const char *name, char *buf, size_t size)
+/* The beginning of the file, terminated; false if there is none. */
+static bool read_text(int fd, char *buf, size_t size)
 {
-	int fd = open_file(tid, name);
-	ssize_t bytes;
+	ssize_t bytes = pread(fd, buf, size - 1, 0);
 
-	if (fd < 0)
-		return 0;
-	bytes = read(fd, buf, size - 1);
-	close(fd);
-	if (bytes <= 0)
-		return 0;
-	buf[bytes] = '\0';
-	return (size_t)bytes;
-}
-
-bool tlob_procfile_schedstat(__u32 tid, __u64 values[3])
-{
-	int fd = open_file(tid, "schedstat");
-	bool read;
-
-	if (fd < 0)
-		return false;
-	read = tlob_procfile_numbers(fd, values, 3);
-	close(fd);
-	return read;
+	buf[bytes > 0 ? bytes : 0] = '\0';
+	return bytes > 0;
 }
 
 /* Fields of stat behind the name, counted from the state. */
 #define STAT_CPU 36
 
-bool tlob_procfile_stat(__u32 tid, struct tlob_procfile_stat *out)
+bool tlob_procfile_stat(int fd, __u32 tid, struct tlob_procfile_stat *out)
 {
 	char text[640];
-	char *name, *end;
-	const char *p;
-	__u64 cpu;
+	const char *p = text;
+	char *end;
+	__u64 n;
 
 	memset(out, 0, sizeof(*out));
-	if (!read_file(tid, "stat", text, sizeof(text)))
+	if (!read_text(fd, text, sizeof(text)) || !take_number(&p, &n) || n != tid || p[0] != ' ' ||
+	    p[1] != '(')
 		return false;
-	name = strchr(text, '(');
 	end = strrchr(text, ')'); /* a name may hold anything */
-	if (!name || !end || end[1] != ' ')
+	if (!end || end[1] != ' ')
 		return false;
 	*end = '\0';
-	strncpy(out->comm, name + 1, sizeof(out->comm) - 1);
+	strncpy(out->comm, p + 2, sizeof(out->comm) - 1);
 	p = end + 2;
 	out->state = *p;
 	for (int i = 0; i < STAT_CPU && p; i++)
 		p = strchr(p + 1, ' ');
-	if (!p || (p++, !take_number(&p, &cpu)))
+	if (!p || (p++, !take_number(&p, &n)))
 		return false;
-	out->cpu = (__u32)cpu;
+	out->cpu = (__u32)n;
 	return true;
 }
 
@@ -148,10 +129,16 @@ static bool take_ms(const char *p, __u64 *ns)
 
 bool tlob_procfile_sched(__u32 tid, struct tlob_procfile_sched *out)
 {
+	int fd = tlob_procfile_open(tid, "sched");
 	char text[2048];
 	const char *p;
+	bool read;
 
-	if (!read_file(tid, "sched", text, sizeof(text)))
+	if (fd < 0)
+		return false;
+	read = read_text(fd, text, sizeof(text));
+	close(fd);
+	if (!read)
 		return false;
 	p = entry(text, "nr_voluntary_switches");
 	return p && take_number(&p, &out->voluntary) &&

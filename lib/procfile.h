@@ -19,10 +19,12 @@ struct tlob_procfile_sched {
 	__u64 voluntary;
 };
 
+/* A file of a thread; negative if there is none. */
+int tlob_procfile_open(__u32 tid, const char *name);
 /* @n numbers, apart by blanks and nothing else, from the beginning of @fd. */
 bool tlob_procfile_numbers(int fd, __u64 *values, int n);
-bool tlob_procfile_schedstat(__u32 tid, __u64 values[3]);
-bool tlob_procfile_stat(__u32 tid, struct tlob_procfile_stat *out);
+/* @fd is thread @tid's. */
+bool tlob_procfile_stat(int fd, __u32 tid, struct tlob_procfile_stat *out);
 bool tlob_procfile_sched(__u32 tid, struct tlob_procfile_sched *out);
 
 #endif

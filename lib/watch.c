@@ -13,6 +13,7 @@
 #include "calm.h"
 #include "engine.h"
 #include "now.h"
+#include "peek.h"
 #include "process.h"
 #include "record.h"
 #include "window.h"
@@ -197,6 +198,20 @@ static void watch_until_unneeded(struct tlob_live *live)
 	}
 }
 
+/* Only looks: another watcher may be at it already. */
+static bool has_deadlines(void)
+{
+	struct tlob_home *home = tlob_load_acquire(&tlob_live->home);
+	struct tlob_arena *arena;
+
+	for (; home && home->epoch >= tlob_load(&tlob_live->first_epoch); home = home->older)
+		for (__u32 i = 0; !home->engine->clocked && (arena = tlob_arena_at(home, i)); i++)
+			if (!tlob_load(&home->dead) &&
+			    tlob_load(&arena->entries->head.next_wake_ns) != TLOB_NEVER)
+				return true;
+	return false;
+}
+
 static void *watch(void *arg)
 {
 	struct sched_param param;
@@ -210,13 +225,13 @@ static void *watch(void *arg)
 	tlob_store(&live->watch_tid, tlob_gettid());
 	for (;;) {
 		watch_until_unneeded(live);
+		tlob_peek_close();
 		if (tlob_cmpxchg(&live->watch, (__u32)TLOB_WATCH_RUNS, (__u32)TLOB_WATCH_NONE) ==
 		    TLOB_WATCH_ENDS)
 			return NULL; /* joined */
 		/* who arms from now on starts another; who did before is seen here */
-		if (scan_homes(tlob_now(), false) == TLOB_NEVER ||
-		    tlob_cmpxchg(&live->watch, (__u32)TLOB_WATCH_NONE, (__u32)TLOB_WATCH_RUNS) !=
-			    TLOB_WATCH_NONE)
+		if (!has_deadlines() || tlob_cmpxchg(&live->watch, (__u32)TLOB_WATCH_NONE,
+						     (__u32)TLOB_WATCH_RUNS) != TLOB_WATCH_NONE)
 			break;
 	}
 	pthread_detach(pthread_self());
