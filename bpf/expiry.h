@@ -294,18 +294,14 @@ static int timer_fired(void *map, __u32 *arena, struct tlob_alarm *alarm)
 }
 
 /* In hard interrupt, the timer base locked: nothing here may touch a timer. */
-SEC("tp_btf/softirq_raise")
-int softirq_raise(__u64 *ctx)
+static __always_inline void look_early(void)
 {
-	struct tlob_due_table *table;
 	__u32 zero = 0;
+	struct tlob_due_table *table = bpf_map_lookup_elem(&due, &zero);
 	__u64 now;
 
-	if ((__u32)ctx[0] != HRTIMER_SOFTIRQ)
-		return 0;
-	table = bpf_map_lookup_elem(&due, &zero);
 	if (!table)
-		return 0;
+		return;
 	now = bpf_ktime_get_ns();
 	for (int i = 0; i < DUE_ENTRIES; i++) {
 		struct tlob_due *entry = &table->entry[i];
@@ -316,6 +312,25 @@ int softirq_raise(__u64 *ctx)
 			scan_arena(arena, now, true);
 		}
 	}
+}
+
+SEC("tp_btf/softirq_raise")
+int softirq_raise(__u64 *ctx)
+{
+	if ((__u32)ctx[0] == HRTIMER_SOFTIRQ)
+		look_early();
+	return 0;
+}
+
+/*
+ * Before Linux 6.5 a softirq may be left to ksoftirqd, which a real-time thread keeps from running; until it has run, no interrupt
+ * comes for its timers. The tick comes all the same. Only on x86.
+ */
+SEC("tp_btf/local_timer_entry")
+int local_timer_entry(__u64 *ctx)
+{
+	(void)ctx;
+	look_early();
 	return 0;
 }
 

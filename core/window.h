@@ -8,8 +8,8 @@
 
 #include "clock.h"
 
-#define TLOB_STALL_NS \
-	100000000ULL /* next_wake_ns so far in the past: nobody serves this arena any more */
+#define TLOB_OVERDUE_NS 2000000ULL /* next_wake_ns so far in the past: the engine is told again */
+#define TLOB_STALL_NS 100000000ULL /* and here: nobody serves this arena any more */
 
 /* Thread: publish window @w, whose other fields are filled in. Full barrier: next_wake_ns is read after. */
 tlob_inline __u64 tlob_window_arm(struct tlob_window *w)
@@ -24,10 +24,10 @@ tlob_inline __u64 tlob_window_arm(struct tlob_window *w)
  * not look by itself, when the arena is closed or its engine seems to be gone: then the call fails and says so. */
 tlob_inline int tlob_window_wants_kick(struct tlob_arena_head *h, __u64 now_ns, __u64 deadline_ns)
 {
-	__u64 stale = now_ns - TLOB_STALL_NS;
+	__u64 stale = now_ns - TLOB_OVERDUE_NS;
 
 	/* in one comparison: the wake-up lies neither after the deadline nor before the time it would be stale. Modulo 2^64,
-	 * so not in the first TLOB_STALL_NS after boot. */
+	 * so not in the first TLOB_OVERDUE_NS after boot. */
 	return tlob_load(&h->next_wake_ns) - stale > deadline_ns - stale || tlob_load(&h->closed);
 }
 

@@ -3,7 +3,6 @@
 #include "calibrate.h"
 
 #include <link.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "hist.h"
@@ -20,6 +19,7 @@ static struct {
 	struct tlob_arena_head head;
 	struct tlob_slot slot;
 	struct tlob_hist hist;
+	unsigned int kicks;
 } bench;
 
 static void one_pair(void)
@@ -41,7 +41,7 @@ static void one_pair(void)
 	bench.slot.used |= 1;
 	gen = tlob_window_arm(w);
 	if (tlob_window_wants_kick(&bench.head, now, w->deadline_ns))
-		abort(); /* the next wake-up is always now */
+		bench.kicks++; /* only if this thread was away for long */
 
 	now = tlobctl_now_ns();
 	tlob_window_end(w, gen);
@@ -57,7 +57,7 @@ double tlobctl_calibrate_slot(void)
 	for (int round = 0; round < SLOT_ROUNDS; round++) {
 		uint64_t begin = tlobctl_now_ns(), took;
 
-		bench.head.next_wake_ns = begin;
+		bench.head.next_wake_ns = begin + TLOBCTL_NS_PER_S / 2;
 		for (int i = 0; i < SLOT_PAIRS; i++)
 			one_pair();
 		took = tlobctl_now_ns() - begin;

@@ -19,6 +19,7 @@ struct tlobctl_bpf_features {
 	bool queue_stamp; /* struct sched_info is kept */
 	bool task_from_pid; /* Linux 6.2 */
 	bool softirq_raise; /* tracepoints */
+	bool local_timer;
 	bool irq_work;
 	bool timers; /* programs may have timers: not on real-time kernels */
 	int uprobe_multi; /* attach type: many addresses with one link; 0: not here. Linux 6.6 */

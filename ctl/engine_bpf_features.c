@@ -68,6 +68,7 @@ void tlobctl_bpf_features(struct tlobctl_bpf_features *out)
 	out->queue_stamp = has(btf, "sched_info", BTF_KIND_STRUCT);
 	out->task_from_pid = has(btf, "bpf_task_from_pid", BTF_KIND_FUNC);
 	out->softirq_raise = has_tracepoint(btf, "softirq_raise");
+	out->local_timer = has_tracepoint(btf, "local_timer_entry");
 	out->irq_work = has_tracepoint(btf, "irq_work_exit");
 	out->uprobe_multi = attach_type(btf, "BPF_TRACE_UPROBE_MULTI");
 	btf__free(btf);

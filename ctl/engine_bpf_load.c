@@ -70,6 +70,7 @@ static void pretend(struct tlobctl_bpf_features *features)
 {
 	features->task_from_pid &= !pretended("wakeup");
 	features->softirq_raise &= !pretended("softirq");
+	features->local_timer &= !pretended("tick");
 	features->irq_work &= !pretended("irq_work");
 	features->timers &= !pretended("timer");
 	if (pretended("multi"))
@@ -121,6 +122,7 @@ static void configure(const struct tlobctl *ctl, struct tlobctl_bpf *bpf,
 	}
 	bpf_program__set_autoload(s->progs.sched_wakeup, follow);
 	bpf_program__set_autoload(s->progs.softirq_raise, features->softirq_raise);
+	bpf_program__set_autoload(s->progs.local_timer_entry, features->local_timer);
 	bpf_program__set_autoload(s->progs.irq_work_exit, features->timers && features->irq_work);
 	bpf_program__set_autoload(s->progs.sched_process_fork, o->pid && o->children);
 	tlobctl_bpf_history_configure(ctl, bpf);
@@ -142,6 +144,8 @@ static int attach_standing(struct tlob *s)
 		r = attach_one(s->progs.sched_process_exec, &s->links.sched_process_exec);
 	if (!r)
 		r = attach_one(s->progs.softirq_raise, &s->links.softirq_raise);
+	if (!r)
+		r = attach_one(s->progs.local_timer_entry, &s->links.local_timer_entry);
 	if (!r)
 		r = attach_one(s->progs.sched_wakeup, &s->links.sched_wakeup);
 	if (!r)

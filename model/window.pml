@@ -31,7 +31,7 @@
 
 #define WINDOWS (THREADS * DEPTH)
 #define NEVER 15
-#define STALL 1 /* TLOB_STALL_NS */
+#define STALL 1 /* TLOB_OVERDUE_NS */
 
 /* enum tlob_window_state, below the generation */
 #define IDLE 0

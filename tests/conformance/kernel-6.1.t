@@ -1,11 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Engine bpf on the kernel of Debian 12, in a virtual machine: its probes, and what tlob doctor says. Takes about two minutes, and
-# only runs where scripts/vm/fetch has been before: this is no place for downloads.
+# Engine bpf on the kernel of Debian 12, in a virtual machine: what tlob doctor says, and conformance cases that do not depend on
+# the time, which an emulated machine does not have; VM_PROGRAMS="windows probes nesting" runs more. Only where
+# scripts/vm/fetch has been before: this is no place for downloads.
 top=$(cd "$(dirname "$0")/../.." && pwd)
 build=${TLOB_BUILD:-$top/build}
 cache=${TLOB_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/tlob}
-programs="probes nesting"
+programs=${VM_PROGRAMS:-nesting}
 
 for set in qemu 6.1; do
 	if ! compgen -G "$cache/root/$set-*/.complete" >/dev/null; then
@@ -20,7 +21,7 @@ mkdir -p "$work/ram/usr/bin" "$work/ram/mnt" "$work/out"
 files=("$build/tlob" "$build/tests/conformance/probee" "$build/tests/conformance/probee_throw")
 for program in $programs; do files+=("$build/tests/conformance/conf_$program"); done
 cp "${files[@]}" "$work/ram/"
-cp "$(compgen -G "$cache/root/qemu-*/usr/bin/busybox" | head -n 1)" "$work/ram/usr/bin/unshare"
+cp "$("$top/scripts/vm/fetch" qemu)/usr/bin/busybox" "$work/ram/usr/bin/unshare"
 # libgcc_s is opened by pthread_exit()
 libgcc=$(gcc -print-file-name=libgcc_s.so.1)
 for library in $(ldd "${files[@]}" | grep -o '/[^ :]*\.so[^ :]*' | sort -u) "$libgcc"; do
