@@ -34,14 +34,22 @@ static __always_inline void window_copy(struct tlob_window *to, struct tlob_wind
 	to->sleeping_ns = tlob_load(&from->sleeping_ns);
 }
 
+/*
+ * Functions that are not static are looked at by the verifier once, instead of once for each way to each call: loading takes
+ * 0.1 s instead of 0.4.
+ */
+
 #define READ_ATTEMPTS 64
 
 /* A thread that is switched on another CPU makes an attempt fail; only a scribbler makes all of them fail. */
-static __noinline void read_clock(struct tlob_clock *c, __u64 now, struct tlob_split *split)
+__noinline int read_clock(struct tlob_clock *c, __u64 now, struct tlob_split *split)
 {
+	if (!c || !split)
+		return 0;
 	for (int i = 0; i < READ_ATTEMPTS; i++)
 		if (tlob_clock_try_read(c, now, split))
-			return;
+			return 1;
+	return 0;
 }
 
 /* Off the CPU, and by the clock asleep: since when has it been in a queue? Moves that part to waiting. */
@@ -145,8 +153,6 @@ static __always_inline void emit_closing(const struct tlob_record *overrun)
 	r->type = TLOB_REC_CLOSE;
 	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP); /* it is not to be had before the other one is */
 }
-
-/* Global functions: the verifier looks at them once. */
 
 /*
  * One record of type @type for the current thread's own window, which stays as it is meanwhile. With TLOB_F_AT_STOP: its

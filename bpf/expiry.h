@@ -174,7 +174,7 @@ static long scan_slot(__u32 i, struct tlob_scan *scan)
 }
 
 /* Expire what is over in @arena. Returns the earliest deadline still open, or TLOB_NEVER. */
-static __noinline __u64 scan_arena(__u32 arena, __u64 now, bool early)
+__noinline __u64 scan_arena(__u32 arena, __u64 now, bool early)
 {
 	struct tlob_scan scan = {.arena = arena, .early = early, .now = now, .next = TLOB_NEVER};
 
@@ -230,16 +230,19 @@ static __always_inline long start_timer(__u32 arena, __u64 deadline_ns)
 /*
  * See to it that the arena is served at @deadline_ns at the latest. Whoever lowers next_wake_ns then sets the timer, to
  * what next_wake_ns is by then, and looks again: the last to set it sets it to the lowest. A wake-up that lies in the
- * past may be one that could not be set, and is set again. @head may be scribbled over, which delays that process's own
+ * past may be one that could not be set, and is set again. The head may be scribbled over, which delays that process's own
  * expiries and costs a bounded time.
  */
-static __always_inline long lower_wake(__u32 arena, struct tlob_arena_head *head, __u64 deadline_ns,
-				       bool timers)
+static __always_inline long lower_wake(__u32 arena, __u64 deadline_ns, bool timers)
 {
-	__u64 next = tlob_wake_lower(head, deadline_ns);
+	struct tlob_arena_head *head = head_of(arena);
 	long err = 0;
+	__u64 next;
 	int i;
 
+	if (!head)
+		return -ENOENT;
+	next = tlob_wake_lower(head, deadline_ns);
 	if (next < deadline_ns && next > bpf_ktime_get_ns())
 		return 0;
 	for (i = 0; i < LOWER_ATTEMPTS; i++) {
@@ -255,23 +258,23 @@ static __always_inline long lower_wake(__u32 arena, struct tlob_arena_head *head
 }
 
 /* For programs that may not even name a map with timers in it. */
-static __noinline long wake_by_agent(__u32 arena, struct tlob_arena_head *head, __u64 deadline_ns)
+__noinline long wake_by_agent(__u32 arena, __u64 deadline_ns)
 {
-	return lower_wake(arena, head, deadline_ns, false);
+	return lower_wake(arena, deadline_ns, false);
 }
 
-static __noinline long wake_at(__u32 arena, struct tlob_arena_head *head, __u64 deadline_ns)
+__noinline long wake_at(__u32 arena, __u64 deadline_ns)
 {
 	if (!kernel_timers)
-		return wake_by_agent(arena, head, deadline_ns);
-	return lower_wake(arena, head, deadline_ns, true);
+		return wake_by_agent(arena, deadline_ns);
+	return lower_wake(arena, deadline_ns, true);
 }
 
 /*
  * Threads that start a window from here on find TLOB_NEVER and kick; those that started before are scanned. Returns the
  * earliest deadline still open, or TLOB_NEVER.
  */
-static __always_inline __u64 serve(__u32 arena)
+__noinline __u64 serve(__u32 arena)
 {
 	struct tlob_arena_head *head = head_of(arena);
 	__u64 next;
@@ -281,7 +284,7 @@ static __always_inline __u64 serve(__u32 arena)
 	tlob_xchg(&head->next_wake_ns, TLOB_NEVER);
 	next = scan_arena(arena, bpf_ktime_get_ns(), false);
 	if (next != TLOB_NEVER)
-		wake_at(arena, head, next);
+		wake_at(arena, next);
 	return next;
 }
 

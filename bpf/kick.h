@@ -71,7 +71,7 @@ static __always_inline int kick_arm(struct tlob_thread *thread, __u64 deadline_n
 		return ENOENT;
 	if (is_overdue(head))
 		return ETIMEDOUT;
-	err = wake_at(thread->arena, head, deadline_ns);
+	err = wake_at(thread->arena, deadline_ns);
 	return err < 0 ? (int)-err : 0;
 }
 

@@ -58,11 +58,11 @@ static __always_inline void raise_interrupt(void)
 		note(TLOB_BPF_NOTE_DRAIN, 0, 0, true);
 }
 
-static __always_inline void want(__u32 arena, struct tlob_arena_head *head, __u64 deadline_ns)
+static __always_inline void want(__u32 arena, __u64 deadline_ns)
 {
 	if (!kernel_timers) {
 		/* nothing to avoid: the agent is asked, from here as from anywhere */
-		wake_by_agent(arena, head, deadline_ns);
+		wake_by_agent(arena, deadline_ns);
 		return;
 	}
 	for (int i = 0; i < TLOB_BPF_WANTS; i++) {
@@ -191,19 +191,18 @@ static __always_inline void skip_clear(struct tlob_slot *slot)
 #define FRAME_FUNCTION 1ULL /* stack pointers are even */
 
 /* End a window that has no stop to come. */
-static __noinline void forget(struct tlob_thread *thread, struct tlob_slot *slot, __u32 index)
+__noinline int forget(struct tlob_thread *thread, struct tlob_slot *slot, __u32 index)
 {
-	struct tlob_sight sight = {.slot = thread->probe % TLOB_ARENA_SLOTS,
-				   .index = index,
-				   .flags = TLOB_F_ABANDONED,
-				   .now = bpf_ktime_get_ns()};
+	struct tlob_sight sight = {
+		.index = index, .flags = TLOB_F_ABANDONED, .now = bpf_ktime_get_ns()};
 	struct tlob_bpf_tally *tally;
 	struct tlob_window *w;
 	__u64 state;
 
-	if (index >= TLOB_MAX_DEPTH)
-		return;
+	if (!thread || !slot || index >= TLOB_MAX_DEPTH)
+		return 0;
 	w = &slot->windows[index];
+	sight.slot = thread->probe % TLOB_ARENA_SLOTS;
 	sight.arena = probe_arena_of(thread->probe);
 	state = tlob_load(&w->state);
 	if (TLOB_WINDOW_STATE(state) == TLOB_ARMED && tlob_window_take(w, state, TLOB_IDLE)) {
@@ -214,6 +213,7 @@ static __noinline void forget(struct tlob_thread *thread, struct tlob_slot *slot
 		abandon_window(&sight, slot);
 	}
 	tlob_store(&slot->used, slot->used & ~(1u << index));
+	return 0;
 }
 
 /*
@@ -274,7 +274,7 @@ static __noinline void open_window(struct tlob_slot *slot, __u32 entry, __u32 in
 	tlob_store(&slot->used, slot->used | 1u << index);
 	tlob_window_arm(w);
 	if (tlob_window_wants_kick(head, w->start_ns, w->deadline_ns))
-		want(probe_arena_of(entry), head, w->deadline_ns);
+		want(probe_arena_of(entry), w->deadline_ns);
 }
 
 /* False: all windows are taken. */
@@ -383,16 +383,17 @@ static __always_inline void tally_add(struct tlob_bpf_tally *tally, __u64 ns)
 	}
 }
 
-static __noinline void close_window(struct tlob_thread *thread, struct tlob_slot *slot, __u32 index,
-				    struct tlob_bpf_tally *tally)
+__noinline int close_window(struct tlob_thread *thread, struct tlob_slot *slot, __u32 index,
+			    struct tlob_bpf_tally *tally)
 {
-	struct tlob_sight sight = {.slot = thread->probe % TLOB_ARENA_SLOTS, .index = index};
+	struct tlob_sight sight = {.index = index};
 	struct tlob_window *w;
 	__u32 was;
 
-	if (index >= TLOB_MAX_DEPTH)
-		return;
+	if (!thread || !slot || !tally || index >= TLOB_MAX_DEPTH)
+		return 0;
 	w = &slot->windows[index];
+	sight.slot = thread->probe % TLOB_ARENA_SLOTS;
 	sight.arena = probe_arena_of(thread->probe);
 	sight.now = bpf_ktime_get_ns();
 	was = tlob_window_end(w, TLOB_WINDOW_GEN(tlob_load(&w->state)));
@@ -412,6 +413,7 @@ static __noinline void close_window(struct tlob_thread *thread, struct tlob_slot
 		tlob_add(&tally->overruns, 1);
 	}
 	tally_add(tally, sight.now - w->start_ns);
+	return 0;
 }
 
 /* What stops here; windows below it are ended as well. */
