@@ -257,7 +257,7 @@ static void subject_hog(void)
 	c = only(TLOB_REC_CLOSE);
 	CHECK_SPLIT(o->state != TLOB_SLEEPING);
 	CHECK_SPLIT(c->waiting_ns > c->elapsed_ns / 5);
-	CHECK_SPLIT(c->running_ns > c->elapsed_ns / 10);
+	CHECK_SPLIT(c->running_ns > c->elapsed_ns / 50);
 	CHECK_SPLIT(c->sleeping_ns < c->elapsed_ns / 20);
 	CHECK_SPLIT(o->sleeping_ns < o->elapsed_ns / 5);
 }
