@@ -15,10 +15,16 @@
 #include "procfile.h"
 #include "window.h"
 
-/* A baseline this fresh counts as taken at the start: the microsecond between is known to be running time. */
+/*
+ * A baseline this fresh counts as taken at the start: the microsecond between is known to be
+ * running time.
+ */
 #define FRESH_NS 2000u
 
-/* A thread that samples often keeps its file open: three times as fast. Not for all: descriptors are the program's. */
+/*
+ * A thread that samples often keeps its file open: three times as fast. Not for all: descriptors
+ * are the program's.
+ */
 #define SAMPLES_TO_KEEP 8u
 #define MAX_KEPT 64u
 /* Longer than any way of reading them takes. */
@@ -66,7 +72,10 @@ void tlob_books_close(struct tlob_seat *seat)
 	__atomic_sub_fetch(&tlob_live->kept_books, 1, __ATOMIC_RELAXED);
 }
 
-/* The program may have closed the kept file and opened something else: whatever does not read like one is forgotten. */
+/*
+ * The program may have closed the kept file and opened something else: whatever does not read like
+ * one is forgotten.
+ */
 static bool read_kept(struct tlob_seat *seat, __u64 values[3])
 {
 	if (seat->books.fd < 0)
@@ -116,7 +125,10 @@ static void read_once(struct tlob_seat *seat, struct books *b)
 	b->at_ns = tlob_now();
 }
 
-/* Pages that do not belong together would make a wait into sleep: read again if this thread was off the CPU meanwhile. */
+/*
+ * Pages that do not belong together would make a wait into sleep: read again if this thread was off
+ * the CPU meanwhile.
+ */
 static void read_own(struct tlob_seat *seat, struct books *b)
 {
 	for (int tries = 0; tries < 3; tries++) {
@@ -211,7 +223,10 @@ static void split(const struct tlob_window *w, const struct books *b, struct tlo
 		estimate(r, r->sleeping_ns);
 }
 
-/* It has not slept: what is left was taken from a thread on its CPU, by interrupts or by the host of a virtual machine. */
+/*
+ * It has not slept: what is left was taken from a thread on its CPU, by interrupts or by the host
+ * of a virtual machine.
+ */
 static void has_not_slept(struct tlob_record *r)
 {
 	r->running_ns += r->sleeping_ns;
@@ -248,8 +263,8 @@ static bool is_displaced(const struct tlob_record *r, __u64 off_ns, __u64 latene
 }
 
 /*
- * How long it has been off its CPU, as the scheduler's debug file has it. Clocks of two CPUs may not be compared: of a
- * thread elsewhere it is not known, and anything up to @limit_ns.
+ * How long it has been off its CPU, as the scheduler's debug file has it. Clocks of two CPUs may
+ * not be compared: of a thread elsewhere it is not known, and anything up to @limit_ns.
  */
 static __u64 off_cpu(const struct tlob_record *r, const struct tlob_procfile_sched *victim,
 		     __u64 limit_ns)
@@ -263,8 +278,9 @@ static __u64 off_cpu(const struct tlob_record *r, const struct tlob_procfile_sch
 }
 
 /*
- * Runnable, but not on a CPU. The wait that goes on is in no book yet. If the thread has not slept since the
- * start, all that is left is that wait; if it has, as much of it as it has been off its CPU.
+ * Runnable, but not on a CPU. The wait that goes on is in no book yet. If the thread has not slept
+ * since the start, all that is left is that wait; if it has, as much of it as it has been off its
+ * CPU.
  */
 static void split_wait(const struct tlob_window *w, struct tlob_record *r, __u64 lateness_ns)
 {
@@ -293,9 +309,9 @@ static void split_wait(const struct tlob_window *w, struct tlob_record *r, __u64
 }
 
 /*
- * A clock that moves between two reads belongs to a thread that runs: what is left then is sleep that is over. One that
- * does not move: the state letter tells. Without /proc there is none, and it is called sleep, which is what is left in the
- * split too.
+ * A clock that moves between two reads belongs to a thread that runs: what is left then is sleep
+ * that is over. One that does not move: the state letter tells. Without /proc there is none, and it
+ * is called sleep, which is what is left in the split too.
  */
 int tlob_baseline_split_other(const struct tlob_slot *slot, const struct tlob_window *w,
 			      struct tlob_record *r, __u64 lateness_ns)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What every slow path does first: a program that marks its code must not find errno changed by it, nor be
- * cancelled inside it. TLOB_CALM holds for the rest of the block.
+ * What every slow path does first: a program that marks its code must not find errno changed by it,
+ * nor be cancelled inside it. TLOB_CALM holds for the rest of the block.
  */
 #ifndef TLOB_LIB_CALM_H
 #define TLOB_LIB_CALM_H

@@ -116,7 +116,10 @@ static int take_fds(struct msghdr *message, int *fds)
 	return n;
 }
 
-/* One message of at most @size bytes. Returns its length, or negative errno; then no descriptor is left open. */
+/*
+ * One message of at most @size bytes. Returns its length, or negative errno; then no descriptor is
+ * left open.
+ */
 static ssize_t receive(int fd, void *buf, size_t size, int *fds, int *nfds)
 {
 	union {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Talking to an agent: messages and descriptors over its socket. Nothing here waits longer than it is told to. */
+/*
+ * Talking to an agent: messages and descriptors over its socket. Nothing here waits longer than it
+ * is told to.
+ */
 #ifndef TLOB_LIB_CONNECT_H
 #define TLOB_LIB_CONNECT_H
 
@@ -9,9 +12,10 @@
 #define TLOB_MAX_FDS 8 /* a message with more than anybody needs is refused */
 
 /*
- * Say hello to the agent at @where, a path or @name (abstract), if it is one of root's, or also if it is one of this user's:
- * it gets to see what this process does, and names files and memory to it. @token proves that it was the agent who started this program; "" if it was not. Returns a socket, or
- * negative errno.
+ * Say hello to the agent at @where, a path or @name (abstract), if it is one of root's, or also if
+ * it is one of this user's: it gets to see what this process does, and names files and memory to
+ * it. @token proves that it was the agent who started this program; "" if it was not. Returns a
+ * socket, or negative errno.
  */
 enum tlob_trust {
 	TLOB_TRUST_ROOT,
@@ -20,8 +24,8 @@ enum tlob_trust {
 int tlob_connect_hello(const char *where, const char *token, enum tlob_trust trust);
 
 /*
- * Wait for the answer to it: 0 with @home->welcome filled in and @fds set, which are the caller's to close; -EAGAIN if
- * there is none yet; other negative errno when there will be none.
+ * Wait for the answer to it: 0 with @home->welcome filled in and @fds set, which are the caller's
+ * to close; -EAGAIN if there is none yet; other negative errno when there will be none.
  */
 int tlob_connect_welcome(int socket, __u64 wait_ns, struct tlob_home *home, int *fds, int *nfds);
 

@@ -22,8 +22,8 @@ bool tlob_is_filtered(void)
 }
 
 /*
- * The number of the BPF program behind @fd; 0: none, or not to be asked for where a filter may kill whoever calls bpf().
- * Eventfds, epolls, timers and BPF objects share one inode.
+ * The number of the BPF program behind @fd; 0: none, or not to be asked for where a filter may kill
+ * whoever calls bpf(). Eventfds, epolls, timers and BPF objects share one inode.
  */
 static __u32 program_of(int fd)
 {

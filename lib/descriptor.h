@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Descriptors that live long inside somebody else's program. The program may close all it does not know,
- * as daemons do, and get the same number again for a file of its own: so each is remembered with what it
- * was, and asked for that before it is used in earnest or closed. They stay away from the low
- * numbers, which programs hand out by themselves.
+ * Descriptors that live long inside somebody else's program. The program may close all it does not
+ * know, as daemons do, and get the same number again for a file of its own: so each is remembered
+ * with what it was, and asked for that before it is used in earnest or closed. They stay away from
+ * the low numbers, which programs hand out by themselves.
  */
 #ifndef TLOB_LIB_DESCRIPTOR_H
 #define TLOB_LIB_DESCRIPTOR_H
@@ -21,7 +21,10 @@ struct tlob_descriptor {
 
 #define TLOB_NO_DESCRIPTOR ((struct tlob_descriptor){.fd = -1})
 
-/* Is there a seccomp filter, so that a call of bpf() may end the process? There may be one from any moment on. */
+/*
+ * Is there a seccomp filter, so that a call of bpf() may end the process? There may be one from any
+ * moment on.
+ */
 bool tlob_is_filtered(void);
 /* Takes over @fd, which is closed, and moves it up; 0 or negative errno. */
 int tlob_descriptor_adopt(int fd, struct tlob_descriptor *out);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What an engine does for the library. A new engine is one file with such a table, and one line in home.c. */
+/*
+ * What an engine does for the library. A new engine is one file with such a table, and one line in
+ * home.c.
+ */
 #ifndef TLOB_LIB_ENGINE_H
 #define TLOB_LIB_ENGINE_H
 
@@ -7,7 +10,10 @@
 
 #include "home.h"
 
-/* A window at its stop, which has ended it: the slot's fields are still there, nobody else looks at them. */
+/*
+ * A window at its stop, which has ended it: the slot's fields are still there, nobody else looks at
+ * them.
+ */
 struct tlob_ending {
 	struct tlob_seat *seat;
 	const struct tlob_window *window;
@@ -16,16 +22,19 @@ struct tlob_ending {
 };
 
 /*
- * All are called by the thread that owns the seat. They return 0 or negative errno: -ESRCH means that the calling task
- * is not the one that enrolled (the child of a vfork), -EINTR, -EAGAIN and -ENOMEM that it did not work this
- * time, anything else that the engine has gone.
+ * All are called by the thread that owns the seat. They return 0 or negative errno: -ESRCH means
+ * that the calling task is not the one that enrolled (the child of a vfork), -EINTR, -EAGAIN and
+ * -ENOMEM that it did not work this time, anything else that the engine has gone.
  */
 struct tlob_engine {
 	const char *name; /* what tlob_engine() says */
 	bool clocked; /* lives outside: gives the arenas, and keeps the thread clocks in them */
 	/* This thread takes @seat; its slot is empty. Signals are blocked. */
 	int (*enroll)(struct tlob_seat *seat);
-	/* This thread leaves @seat; windows that are still open end as abandoned. Signals are blocked. */
+	/*
+	 * This thread leaves @seat; windows that are still open end as abandoned. Signals are
+	 * blocked.
+	 */
 	int (*leave)(struct tlob_seat *seat);
 	/* @deadline_ns lies before the arena's next wake-up. */
 	int (*arm)(struct tlob_seat *seat, __u64 now_ns, __u64 deadline_ns);
@@ -33,7 +42,10 @@ struct tlob_engine {
 	int (*close)(const struct tlob_ending *end);
 	/* The window was late, and its stop won. If the engine has gone nobody is told. */
 	int (*report)(const struct tlob_ending *end);
-	/* Arena @number, from the engine itself; NULL: the agent has them, or the process makes them. */
+	/*
+	 * Arena @number, from the engine itself; NULL: the agent has them, or the process makes
+	 * them.
+	 */
 	int (*grow)(struct tlob_home *home, __u32 number);
 };
 
@@ -41,7 +53,10 @@ extern const struct tlob_engine tlob_engine_bpf;
 extern const struct tlob_engine tlob_engine_kernel;
 extern const struct tlob_engine tlob_engine_user;
 
-/* Both records of a late window as its thread sees them: for the callback, or for everybody if the engine has gone. */
+/*
+ * Both records of a late window as its thread sees them: for the callback, or for everybody if the
+ * engine has gone.
+ */
 void tlob_engine_tell(const struct tlob_ending *end, bool engine_gone);
 
 /* Is this kick's result a reason to give the engine up? */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Engine bpf, seen from the program: one system call on the descriptor that the agent passed. The kernel part keeps the
- * clocks, notices expiry and writes the records.
+ * Engine bpf, seen from the program: one system call on the descriptor that the agent passed. The
+ * kernel part keeps the clocks, notices expiry and writes the records.
  */
 #include <errno.h>
 #include <linux/bpf.h>
@@ -20,8 +20,9 @@
 #include "window.h"
 
 /*
- * What the program returned, a positive errno, or why it could not be run. A descriptor that means another file now is
- * -EBADF or -EINVAL. That nobody is enrolled here is only true in the child of a vfork.
+ * What the program returned, a positive errno, or why it could not be run. A descriptor that means
+ * another file now is -EBADF or -EINVAL. That nobody is enrolled here is only true in the child of
+ * a vfork.
  */
 static int kick(const struct tlob_seat *seat, struct tlob_kick *k)
 {
@@ -68,7 +69,10 @@ static int arm(struct tlob_seat *seat, __u64 now_ns, __u64 deadline_ns)
 	return kick(seat, &k);
 }
 
-/* Both records as this thread sees them, for the callback, or for everybody if the engine has gone since the first. */
+/*
+ * Both records as this thread sees them, for the callback, or for everybody if the engine has gone
+ * since the first.
+ */
 void tlob_engine_tell(const struct tlob_ending *end, bool engine_gone)
 {
 	struct tlob_split now;

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Engine user: no privilege, no kernel part. The watcher notices expiry, the kernel's books give the split. */
+/*
+ * Engine user: no privilege, no kernel part. The watcher notices expiry, the kernel's books give
+ * the split.
+ */
 #include "baseline.h"
 #include "engine.h"
 #include "ledger.h"

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Home of a process's windows: one engine, one ledger, the arenas with a slot per thread. A process has one current
- * home, which new windows go to; it gets another when its agent goes or comes. Windows that are open in an older
- * home end there, unless it is dead. A home is never freed, so whoever holds a pointer to one may look at it.
+ * Home of a process's windows: one engine, one ledger, the arenas with a slot per thread. A process
+ * has one current home, which new windows go to; it gets another when its agent goes or comes.
+ * Windows that are open in an older home end there, unless it is dead. A home is never freed, so
+ * whoever holds a pointer to one may look at it.
  */
 #ifndef TLOB_LIB_HOME_H
 #define TLOB_LIB_HOME_H
@@ -20,16 +21,16 @@ struct tlob_home;
 #define TLOB_MAX_ARENAS 1024 /* 64,512 threads at once */
 
 /*
- * What a thread knows of its slot. Everything but the last line is constant from the moment that the thread
- * points to it, so that a start which was interrupted goes on with one consistent picture whatever the
- * handler did. Private memory of the process.
+ * What a thread knows of its slot. Everything but the last line is constant from the moment that
+ * the thread points to it, so that a start which was interrupted goes on with one consistent
+ * picture whatever the handler did. Private memory of the process.
  */
 struct tlob_seat {
 	__u32 epoch; /* of the home */
 	__u32 tag; /* low 12 bits of its window handles, but for the index */
 	struct tlob_slot *slot;
 	struct tlob_arena_head *head;
-	__u64 salt; /* upper bits of its handles are mixed with this: another thread's do not match */
+	__u64 salt; /* mixed into the upper bits of its handles: another thread's do not match */
 	__u64 shard; /* this thread's, in bytes from the first */
 	struct tlob_home *home;
 	struct tlob_seat *older; /* seat of the same thread in an older home */
@@ -62,7 +63,7 @@ struct tlob_home {
 	struct tlob_home *older;
 	struct tlob_ledger *ledger; /* up to its histograms */
 	struct tlob_descriptor ledger_file;
-	char *hists[TLOB_MAX_REGIONS]; /* all shards; NULL: not entered here, or there is nobody to read them */
+	char *hists[TLOB_MAX_REGIONS]; /* all shards; NULL: not entered, or nobody reads them */
 	bool agent; /* records go to an agent */
 	struct tlob_descriptor socket, kick;
 	__u32 shards; /* bit per shard that belongs to one thread */
@@ -83,8 +84,8 @@ int tlob_home_make_local(struct tlob_home *home);
 /* The same, with the clocks and the expiry of the kernel's module. */
 int tlob_home_make_kernel(struct tlob_home *home);
 /*
- * Make @home one that serves @home->welcome, with the @nfds descriptors that came with it, which are taken over in any case.
- * Nothing of it is believed unchecked. 0 or negative errno.
+ * Make @home one that serves @home->welcome, with the @nfds descriptors that came with it, which
+ * are taken over in any case. Nothing of it is believed unchecked. 0 or negative errno.
  */
 int tlob_home_make_guest(struct tlob_home *home, int *fds, int nfds);
 /* The agent has gone: let go of the memory, which stays readable and writable. */
@@ -95,7 +96,10 @@ void tlob_home_close(struct tlob_home *home);
 void tlob_home_forget(struct tlob_home *home);
 
 /* lib/arena.c */
-/* The arena of an agent that is described in @msg, behind @fd, which is checked to be one. 0 or negative errno. */
+/*
+ * The arena of an agent that is described in @msg, behind @fd, which is checked to be one. 0 or
+ * negative errno.
+ */
 int tlob_arena_add(struct tlob_home *home, int fd, const struct tlob_msg_arena *msg);
 /* Arena @number in @entries, which it takes over. */
 int tlob_arena_place(struct tlob_home *home, union tlob_arena_entry *entries, __u32 number);
@@ -107,7 +111,10 @@ static inline struct tlob_arena *tlob_arena_at(struct tlob_home *home, __u32 i)
 	return i < TLOB_MAX_ARENAS ? tlob_load_acquire(&home->arenas[i]) : NULL;
 }
 
-/* A free slot; when they have run out, an agent gets @wait_ns for another arena. NULL: none. Signals are blocked. */
+/*
+ * A free slot; when they have run out, an agent gets @wait_ns for another arena. NULL: none.
+ * Signals are blocked.
+ */
 struct tlob_seat *tlob_arena_claim(struct tlob_home *home, __u64 wait_ns);
 void tlob_arena_release(struct tlob_seat *seat);
 /* Where @seat is. */

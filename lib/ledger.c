@@ -12,8 +12,8 @@
 #include "ring.h"
 
 /*
- * A mapping faults when the file is cut short afterwards, or, with huge pages, when none is left. So: of full size,
- * sealed against shrinking, and plain shared memory.
+ * A mapping faults when the file is cut short afterwards, or, with huge pages, when none is left.
+ * So: of full size, sealed against shrinking, and plain shared memory.
  */
 static bool is_safe(int fd)
 {
@@ -27,8 +27,8 @@ static bool is_safe(int fd)
 }
 
 /*
- * Not all at once: a program that locks its memory would lock all of it, and of most regions there is none. What is
- * nobody's to read is not mapped at all.
+ * Not all at once: a program that locks its memory would lock all of it, and of most regions there
+ * is none. What is nobody's to read is not mapped at all.
  */
 #define FRONT_BYTES TLOB_LEDGER_HIST_OFFSET /* regions and ring */
 #define OWN_BYTES TLOB_LEDGER_RING_OFFSET

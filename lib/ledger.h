@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The ledger: regions, counters, histograms and, for engine user, the record ring. Layout in abi.h. */
+/*
+ * The ledger: regions, counters, histograms and, for engine user, the record ring. Layout in abi.h.
+ */
 #ifndef TLOB_LIB_LEDGER_H
 #define TLOB_LIB_LEDGER_H
 
@@ -7,11 +9,20 @@
 #include "home.h"
 #include "now.h"
 
-/* Map the agent's file into @home, checked so that touching it can never fault; @fd is taken over. 0 or negative errno. */
+/*
+ * Map the agent's file into @home, checked so that touching it can never fault; @fd is taken over.
+ * 0 or negative errno.
+ */
 int tlob_ledger_map(struct tlob_home *home, int fd);
-/* For a home without an agent: neither ring nor histograms, which nobody could read. 0 or negative errno. */
+/*
+ * For a home without an agent: neither ring nor histograms, which nobody could read. 0 or negative
+ * errno.
+ */
 int tlob_ledger_map_own(struct tlob_home *home);
-/* Map the histograms of @region. Where that fails, its windows are missing from the statistics. Signal-safe. */
+/*
+ * Map the histograms of @region. Where that fails, its windows are missing from the statistics.
+ * Signal-safe.
+ */
 void tlob_ledger_enter(struct tlob_home *home, __u32 region);
 /* Only before anybody else has seen @home. */
 void tlob_ledger_unmap(struct tlob_home *home);
@@ -20,11 +31,16 @@ void tlob_ledger_blank(struct tlob_home *home);
 /* Append to the agent's ring; when it is full the record is dropped and counted. */
 void tlob_ledger_push(struct tlob_ledger *ledger, const struct tlob_record *record);
 
-/* Half of the shards each belong to one busy thread, which counts without atomics; the others share the rest. */
+/*
+ * Half of the shards each belong to one busy thread, which counts without atomics; the others share
+ * the rest.
+ */
 #define TLOB_OWN_SHARDS (TLOB_HIST_SHARDS / 2)
 #define TLOB_BUSY_ADDS 256u /* so many windows make a busy thread */
 
-/* One more of @what, a counter of the region; @region may come from memory that an agent can write. */
+/*
+ * One more of @what, a counter of the region; @region may come from memory that an agent can write.
+ */
 #define tlob_ledger_count(seat, number, what) \
 	do { \
 		__u32 tlob_number_ = (number); \
@@ -57,8 +73,8 @@ struct tlob_cell {
 };
 
 /*
- * @region as above. A handler may make this thread's shard its own at any moment, never the other way: what is
- * read first here stays true of what is read next.
+ * @region as above. A handler may make this thread's shard its own at any moment, never the other
+ * way: what is read first here stays true of what is read next.
  */
 tlob_inline struct tlob_cell tlob_ledger_cell(const struct tlob_seat *seat, __u32 region)
 {

@@ -23,8 +23,8 @@ static int number(const char *text)
 }
 
 /*
- * The program's own descriptor is duplicated, so that it may close it. A pipe without a reader must hold nobody up: hence
- * O_NONBLOCK on what is opened here, and poll() before each line.
+ * The program's own descriptor is duplicated, so that it may close it. A pipe without a reader must
+ * hold nobody up: hence O_NONBLOCK on what is opened here, and poll() before each line.
  */
 void tlob_log_open(const char *where)
 {

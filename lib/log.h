@@ -10,7 +10,10 @@
 /* @where: "stderr", the number of an open descriptor, or a file to append to. */
 void tlob_log_open(const char *where);
 bool tlob_log_is_open(void);
-/* Never waits: a line that cannot be written at once is dropped, and counted in the next one. Signal-safe. */
+/*
+ * Never waits: a line that cannot be written at once is dropped, and counted in the next one.
+ * Signal-safe.
+ */
 void tlob_log_record(const struct tlob_record *r, const struct tlob_ledger_region *region);
 
 #endif

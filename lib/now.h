@@ -34,7 +34,8 @@ tlob_inline struct timespec tlob_timespec(__u64 ns)
 
 /*
  * Words that only their own thread and its signal handlers write. One machine instruction cannot be
- * interrupted half-way, so these need no lock prefix, which is what makes them cost next to nothing.
+ * interrupted half-way, so these need no lock prefix, which is what makes them cost next to
+ * nothing.
  */
 #if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
 

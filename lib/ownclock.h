@@ -6,7 +6,10 @@
 #include "clock.h"
 #include "now.h"
 
-/* A thread that is switched out this often between two reads is not reading its own clock; nor is a spoilt one. */
+/*
+ * A thread that is switched out this often between two reads is not reading its own clock; nor is a
+ * spoilt one.
+ */
 #define TLOB_CLOCK_TRIES 16
 
 /* Clock and time as of one instant; returns the time. */
@@ -40,8 +43,8 @@ static tlob_cold __attribute__((unused)) __u64 tlob_own_clock_note_slowly(struct
 }
 
 /*
- * The same into a window that starts now. Whoever reads its own clock runs, so only running time goes on: all else is copied before the
- * time is read.
+ * The same into a window that starts now. Whoever reads its own clock runs, so only running time
+ * goes on: all else is copied before the time is read.
  */
 tlob_hot __u64 tlob_own_clock_note(struct tlob_slot *slot, struct tlob_window *w)
 {

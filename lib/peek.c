@@ -41,7 +41,10 @@ static struct peek *peek_of(__u32 tid)
 	return oldest;
 }
 
-/* The file may be another thread's, that had the same id, or the program's, which has closed what it did not know. */
+/*
+ * The file may be another thread's, that had the same id, or the program's, which has closed what
+ * it did not know.
+ */
 static bool reopen(struct tlob_descriptor *d, __u32 tid, const char *name)
 {
 	tlob_descriptor_drop(d);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The watcher's own reading of /proc: the files of the threads that were over last stay open, because opening them is what
- * takes time, and whoever was over will be again. Only the watcher calls this.
+ * The watcher's own reading of /proc: the files of the threads that were over last stay open,
+ * because opening them is what takes time, and whoever was over will be again. Only the watcher
+ * calls this.
  */
 #ifndef TLOB_LIB_PEEK_H
 #define TLOB_LIB_PEEK_H

@@ -43,7 +43,10 @@ static struct {
 	char token[TLOB_TOKEN_BYTES];
 } env;
 
-/* Before main() nothing is measured yet, so that the named agent may be waited for. Later on a start must not take long. */
+/*
+ * Before main() nothing is measured yet, so that the named agent may be waited for. Later on a
+ * start must not take long.
+ */
 static __u32 early;
 
 /* All homes, for the child that has to close them. Outlives fork. */
@@ -70,7 +73,10 @@ static struct tlob_live *map_page(void)
 	return was;
 }
 
-/* NULL if there is no page, or this is the child of a vfork: what it would open here is not its parent's. */
+/*
+ * NULL if there is no page, or this is the child of a vfork: what it would open here is not its
+ * parent's.
+ */
 static struct tlob_live *live_page(void)
 {
 	struct tlob_live *live = tlob_load_acquire(&tlob_live);
@@ -292,7 +298,10 @@ static void look_for_agent(struct tlob_live *live, __u64 now_ns)
 		tlob_store(&live->look_ns, now_ns + LOOK_PENDING_NS);
 }
 
-/* Other threads may have been in the middle of a call to the agent that was lost: a second later none is. */
+/*
+ * Other threads may have been in the middle of a call to the agent that was lost: a second later
+ * none is.
+ */
 static void close_buried(struct tlob_live *live, __u64 now_ns)
 {
 	if (!live->buried || now_ns - live->buried_ns < LOOK_NS)
@@ -339,8 +348,9 @@ static void in_child(void)
 }
 
 /*
- * Before main(): what may not be done in a signal handler later on, and the handshake with an agent that was named. Threads are
- * started here, or where a callback is set, rather than inside the first window, which may be one of a handler's.
+ * Before main(): what may not be done in a signal handler later on, and the handshake with an agent
+ * that was named. Threads are started here, or where a callback is set, rather than inside the
+ * first window, which may be one of a handler's.
  */
 static __attribute__((constructor)) void begin(void)
 {
@@ -383,7 +393,10 @@ static __attribute__((destructor)) void end(void)
 	tlob_store(&live->epoch, 0u);
 	tlob_store(&live->home, (struct tlob_home *)NULL);
 	forget_pending(live);
-	/* where other threads are left it is an exit, and the rest is the kernel's; else it may be an unloading */
+	/*
+	 * where other threads are left it is an exit, and the rest is the kernel's; else it may be
+	 * an unloading
+	 */
 	if (tlob_load(&live->holders) <= 1) {
 		if (home && home->agent)
 			tlob_home_bury(home);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What a process has one of. It lives in a page that the kernel wipes in a forked child (MADV_WIPEONFORK), however the
- * child was made, so that a child finds nothing of its parent's: no engine, no lock that somebody else holds, no
- * watcher. The epoch in it is what each start compares first.
+ * What a process has one of. It lives in a page that the kernel wipes in a forked child
+ * (MADV_WIPEONFORK), however the child was made, so that a child finds nothing of its parent's: no
+ * engine, no lock that somebody else holds, no watcher. The epoch in it is what each start compares
+ * first.
  */
 #ifndef TLOB_LIB_PROCESS_H
 #define TLOB_LIB_PROCESS_H
@@ -32,7 +33,7 @@ struct tlob_live {
 	__u64 buried_ns;
 	int pending; /* socket whose agent has not answered yet, + 1; 0: none */
 	__u32 kept_books;
-	__s32 holders; /* main thread and those with a seat: while there are any the watcher stays */
+	__s32 holders; /* main thread and those with a seat: as long the watcher stays */
 
 	/* lib/watch.c */
 	__u64 wake_ns TLOB_OWN_LINE; /* when the watcher wakes up by itself */
@@ -58,7 +59,9 @@ struct tlob_home *tlob_process_home(void);
 /* @home's agent is gone. Another home takes over if it was the current one. */
 void tlob_process_lost(struct tlob_home *home);
 
-/* From any slow path: at most once per second, look whether an agent has come or gone. Never waits. */
+/*
+ * From any slow path: at most once per second, look whether an agent has come or gone. Never waits.
+ */
 void tlob_process_look(__u64 now_ns);
 
 /* Would anybody be told of an overrun in @home? */

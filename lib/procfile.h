@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What /proc says about a thread of this process. All return false when it says nothing, or something else. */
+/*
+ * What /proc says about a thread of this process. All return false when it says nothing, or
+ * something else.
+ */
 #ifndef TLOB_LIB_PROCFILE_H
 #define TLOB_LIB_PROCFILE_H
 
@@ -15,7 +18,7 @@ struct tlob_procfile_stat {
 
 /* The scheduler's debug file; may be absent. */
 struct tlob_procfile_sched {
-	__u64 exec_start_ns; /* when it was last accounted, by its CPU's clock: while off the CPU, when it left */
+	__u64 exec_start_ns; /* when it was last on its CPU, by that CPU's clock */
 	__u64 voluntary;
 };
 

@@ -18,7 +18,10 @@
 #include "region.h"
 #include "watch.h"
 
-/* Function and argument change together, so each pair is an object of its own; a handful in a program's life. */
+/*
+ * Function and argument change together, so each pair is an object of its own; a handful in a
+ * program's life.
+ */
 struct callback {
 	tlob_overrun_fn *fn;
 	void *arg;
@@ -115,7 +118,10 @@ int tlob_on_overrun(tlob_overrun_fn *fn, void *arg)
 	if (fn) {
 		TLOB_CALM;
 
-		/* the watcher, if there has to be one, starts here: in a signal handler it could not */
+		/*
+		 * the watcher, if there has to be one, starts here: in a signal handler it could
+		 * not
+		 */
 		home = tlob_process_home();
 		if (home && !home->engine->clocked)
 			tlob_watch_start();

@@ -5,7 +5,9 @@
 
 #include "engine.h"
 
-/* Everything but the split, type and flags. @w may be a copy, @word is its state while it was open. */
+/*
+ * Everything but the split, type and flags. @w may be a copy, @word is its state while it was open.
+ */
 void tlob_record_begin(struct tlob_record *r, const struct tlob_slot *slot,
 		       const struct tlob_window *w, __u64 word, __u32 index, __u64 now_ns);
 /* The same for the calling thread's window that has just ended; also cpu, comm and state. */

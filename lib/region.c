@@ -8,14 +8,18 @@
 #include "ledger.h"
 
 /*
- * By number. All threads, and a handler that interrupts one of them, walk it in the same order and take the
- * first free place, so that however many enter one region at once they all end up with the same number, without
- * a lock that a handler could find taken by its own thread. A place is never given up.
+ * By number. All threads, and a handler that interrupts one of them, walk it in the same order and
+ * take the first free place, so that however many enter one region at once they all end up with the
+ * same number, without a lock that a handler could find taken by its own thread. A place is never
+ * given up.
  */
 static struct tlob_region *regions[TLOB_MAX_REGIONS];
 static char names[TLOB_MAX_REGIONS][TLOB_NAME_BYTES];
 
-/* What a place holds once the region there turned out to be gone: another library lies at its address now. */
+/*
+ * What a place holds once the region there turned out to be gone: another library lies at its
+ * address now.
+ */
 static struct tlob_region gone;
 
 /* Whoever comes second writes the same bytes. */

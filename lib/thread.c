@@ -24,9 +24,10 @@ __thread struct tlob_seat *tlob_seat __attribute__((tls_model("initial-exec"))) 
 static __thread __u32 waited_epoch __attribute__((tls_model("initial-exec")));
 
 /*
- * Its destructor is how the exit of a thread is noticed. glibc keeps the values of the first 32 keys inside the thread, so
- * that setting one allocates nothing and may be done in a signal handler; a key past those is not used, and
- * the slots of exited threads are lost until the process ends.
+ * Its destructor is how the exit of a thread is noticed. glibc keeps the values of the first 32
+ * keys inside the thread, so that setting one allocates nothing and may be done in a signal
+ * handler; a key past those is not used, and the slots of exited threads are lost until the process
+ * ends.
  */
 #define KEYS_WITHOUT_MALLOC 32
 static pthread_key_t exit_key;
@@ -117,8 +118,8 @@ void tlob_thread_hold(void)
 }
 
 /*
- * The seat that a new one stands before, if it is still good for windows that are open in it. Those behind it
- * are given back unless they have some.
+ * The seat that a new one stands before, if it is still good for windows that are open in it. Those
+ * behind it are given back unless they have some.
  */
 static struct tlob_seat *keep_older(struct tlob_seat *seat)
 {

@@ -5,7 +5,10 @@
 
 #include "home.h"
 
-/* Initial-exec: reading it is one instruction, and never allocates, not even in a library that was loaded late. */
+/*
+ * Initial-exec: reading it is one instruction, and never allocates, not even in a library that was
+ * loaded late.
+ */
 extern __thread struct tlob_seat *tlob_seat
 	__attribute__((visibility("hidden"), tls_model("initial-exec")));
 
@@ -17,7 +20,10 @@ struct tlob_seat *tlob_thread_seat_of(__u32 tag);
 /* Once per process: notice the exit of threads; while the library is unloaded: no longer. */
 void tlob_thread_init(void);
 void tlob_thread_deinit(void);
-/* The process ends in the calling thread, whose windows, where no engine outside sees that, end here as abandoned. */
+/*
+ * The process ends in the calling thread, whose windows, where no engine outside sees that, end
+ * here as abandoned.
+ */
 void tlob_thread_leave_windows(void);
 /* The calling thread counts as alive until it exits, seat or not. */
 void tlob_thread_hold(void);

@@ -56,7 +56,10 @@ static void read_dynamic(const ElfW(Dyn) * d, struct image *image)
 	}
 }
 
-/* A GNU hash table does not say how many symbols there are: the last chain ends with the last of them. */
+/*
+ * A GNU hash table does not say how many symbols there are: the last chain ends with the last of
+ * them.
+ */
 static uint32_t count_gnu(const uint32_t *table)
 {
 	uint32_t nbuckets = table[0], first = table[1], last = 0;

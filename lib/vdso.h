@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The kernel's clock_gettime() in user space, called directly: the way through libc costs a nanosecond or two, which
- * is a good part of what a window may cost beyond its two reads of the time.
+ * The kernel's clock_gettime() in user space, called directly: the way through libc costs a
+ * nanosecond or two, which is a good part of what a window may cost beyond its two reads of the
+ * time.
  */
 #ifndef TLOB_LIB_VDSO_H
 #define TLOB_LIB_VDSO_H

@@ -21,9 +21,10 @@
 /* Callbacks run on it, so it is not as small as it could be; only pages that are touched count. */
 #define STACK_BYTES (256 * 1024)
 /*
- * Above everything that is not real-time, and below what people give their own real-time threads: an overrun of such
- * a thread is then noticed when it leaves the CPU, or on another one. Unless the thread that creates the watcher is
- * real-time itself, and so probably the one that is watched: then just above it.
+ * Above everything that is not real-time, and below what people give their own real-time threads:
+ * an overrun of such a thread is then noticed when it leaves the CPU, or on another one. Unless the
+ * thread that creates the watcher is real-time itself, and so probably the one that is watched:
+ * then just above it.
  */
 #define PRIORITY 10
 #define LINGER_NS TLOB_NS_PER_S
@@ -34,7 +35,10 @@
 /* Of the watcher that runs; live->watching. */
 static pthread_t thread;
 
-/* Signals that were blocked where no handler ran: since before main(), or in the parent when it forked. */
+/*
+ * Signals that were blocked where no handler ran: since before main(), or in the parent when it
+ * forked.
+ */
 static sigset_t usual;
 
 /* ---- expiry */
@@ -59,8 +63,8 @@ static void copy_window(const struct tlob_window *from, struct tlob_window *to)
 }
 
 /*
- * The split is taken before the window is: once it is EXPIRED the thread goes on to close it. If the stop wins
- * meanwhile, it reports.
+ * The split is taken before the window is: once it is EXPIRED the thread goes on to close it. If
+ * the stop wins meanwhile, it reports.
  */
 static void expire(struct scan *s, __u32 index, struct tlob_window *w, __u64 word,
 		   const struct tlob_window *copy)
@@ -156,7 +160,9 @@ static __u64 scan_homes(__u64 woken_ns, bool all)
 
 /* ---- the thread */
 
-/* Threads are left that measure, or the main thread; otherwise it must not keep the process alive. */
+/*
+ * Threads are left that measure, or the main thread; otherwise it must not keep the process alive.
+ */
 static bool is_needed(struct tlob_live *live, __u64 now, __u64 *alone_ns)
 {
 	if (tlob_load(&live->holders) > 0) {
@@ -169,8 +175,8 @@ static bool is_needed(struct tlob_live *live, __u64 now, __u64 *alone_ns)
 }
 
 /*
- * Sleeping: wake_ns is first NEVER, so that whoever arms while the arenas are looked through calls; then the time this thread
- * wakes up by itself, so that only earlier deadlines do.
+ * Sleeping: wake_ns is first NEVER, so that whoever arms while the arenas are looked through calls;
+ * then the time this thread wakes up by itself, so that only earlier deadlines do.
  */
 static void watch_until_unneeded(struct tlob_live *live)
 {
@@ -242,7 +248,7 @@ static void *watch(void *arg)
 enum {
 	ANYWHERE = 1, /* on any CPU */
 	URGENT = 2, /* real-time */
-	SMALL = 4, /* with a small stack: a program with much thread-local data needs the default size */
+	SMALL = 4, /* in stack: a program with much thread-local data needs the default size */
 	ALL = ANYWHERE | URGENT | SMALL
 };
 
@@ -259,8 +265,9 @@ static int priority(void)
 }
 
 /*
- * All of it before the thread runs: on the CPU of a real-time thread that does not sleep, which it would inherit, it could
- * do nothing about it itself, and among many others it would take its time to get so far.
+ * All of it before the thread runs: on the CPU of a real-time thread that does not sleep, which it
+ * would inherit, it could do nothing about it itself, and among many others it would take its time
+ * to get so far.
  */
 static int create(struct tlob_live *live, int manner)
 {
@@ -354,9 +361,10 @@ static bool is_usual(const sigset_t *blocked)
 }
 
 /*
- * A start without a watcher: in a forked child, after an agent has come that wants engine user, or after the watcher has
- * gone with the threads. A handler that runs has its own signal blocked, so where nothing is blocked but what always is, no
- * handler runs, and a thread may be created. Elsewhere overruns are told at the stop, until somebody arms who may.
+ * A start without a watcher: in a forked child, after an agent has come that wants engine user, or
+ * after the watcher has gone with the threads. A handler that runs has its own signal blocked, so
+ * where nothing is blocked but what always is, no handler runs, and a thread may be created.
+ * Elsewhere overruns are told at the stop, until somebody arms who may.
  */
 static void start_if_safe(struct tlob_home *home)
 {
@@ -372,7 +380,10 @@ void tlob_watch_arm(struct tlob_home *home, struct tlob_arena_head *head, __u64 
 	struct tlob_live *live = tlob_live;
 	__u64 next = tlob_load(&head->next_wake_ns);
 
-	/* nobody scans: what is there means nothing, and once it is stale each start would come here */
+	/*
+	 * nobody scans: what is there means nothing, and once it is stale each start would come
+	 * here
+	 */
 	if (tlob_load(&live->watch) == TLOB_WATCH_NONE && next < deadline_ns)
 		tlob_cmpxchg(&head->next_wake_ns, next, deadline_ns);
 	tlob_wake_lower(head, deadline_ns);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The watcher: one thread of the process that notices expiry for engine user, if there is anybody to tell. It
- * sleeps without a timer while no window is open, and lets the earliest deadline stand when that window ends in time, as
- * every engine does.
+ * The watcher: one thread of the process that notices expiry for engine user, if there is anybody
+ * to tell. It sleeps without a timer while no window is open, and lets the earliest deadline stand
+ * when that window ends in time, as every engine does.
  */
 #ifndef TLOB_LIB_WATCH_H
 #define TLOB_LIB_WATCH_H
@@ -10,8 +10,8 @@
 #include "home.h"
 
 /*
- * Start it if it does not run. Creating a thread takes locks that a signal handler may have interrupted, so: not from
- * a start, but where a callback is set or before main().
+ * Start it if it does not run. Creating a thread takes locks that a signal handler may have
+ * interrupted, so: not from a start, but where a callback is set or before main().
  */
 void tlob_watch_start(void);
 /* What is blocked now is not so because of a handler: before main(), and in a forked child. */
@@ -22,7 +22,10 @@ void tlob_watch_stop(void);
 void tlob_watch_call(void);
 /* A window of @home with this deadline is open in the arena of @head. */
 void tlob_watch_arm(struct tlob_home *home, struct tlob_arena_head *head, __u64 deadline_ns);
-/* The caller's window @w has expired: wait until that is told, so that the closing record follows it. Bounded. */
+/*
+ * The caller's window @w has expired: wait until that is told, so that the closing record follows
+ * it. Bounded.
+ */
 void tlob_watch_settle(const struct tlob_window *w);
 
 #endif

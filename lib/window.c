@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * tlob_start() and tlob_stop(). The good path is this file and nothing else: two reads of the time, the few words of a
- * window, one compare-and-swap, one count. Everything beyond is out of line.
+ * tlob_start() and tlob_stop(). The good path is this file and nothing else: two reads of the time,
+ * the few words of a window, one compare-and-swap, one count. Everything beyond is out of line.
  *
- * A handle is generation << 12 | epoch << 4 | 8 | index, its upper 52 bits mixed with the seat's salt. So it is never 0, a
- * stop in another thread or of another home's window is told apart, and a second stop finds another generation.
+ * A handle is generation << 12 | epoch << 4 | 8 | index, its upper 52 bits mixed with the seat's
+ * salt. So it is never 0, a stop in another thread or of another home's window is told apart, and a
+ * second stop finds another generation.
  */
 #include "window.h"
 
@@ -39,8 +40,8 @@ static tlob_cold tlob_window_t refuse(struct tlob_home *home, struct tlob_slot *
 }
 
 /*
- * The engine has to be told of a deadline. If it has gone, this window is none: the start is made again, in the
- * home that takes over; unless it has had its outcome already.
+ * The engine has to be told of a deadline. If it has gone, this window is none: the start is made
+ * again, in the home that takes over; unless it has had its outcome already.
  */
 static tlob_cold tlob_window_t kick(struct tlob_seat *seat, struct tlob_region *region,
 				    struct tlob_window *w, tlob_window_t handle, __u64 gen)
@@ -93,8 +94,8 @@ static tlob_cold __u64 refresh(struct tlob_seat *seat, struct tlob_window *w, __
 }
 
 /*
- * What does not need the time comes before it is read: it is done while the processor is still at the previous
- * fence, whereas all that follows the read is waited for.
+ * What does not need the time comes before it is read: it is done while the processor is still at
+ * the previous fence, whereas all that follows the read is waited for.
  */
 tlob_hot tlob_window_t open_window(struct tlob_seat *seat, struct tlob_region *region, uint64_t tag)
 {
@@ -206,7 +207,10 @@ static int end_expired(struct tlob_ending *end)
 	return -EOVERFLOW;
 }
 
-/* Nobody has been told that it was late. If there is nobody any more who could be, it ends without an outcome. */
+/*
+ * Nobody has been told that it was late. If there is nobody any more who could be, it ends without
+ * an outcome.
+ */
 static int end_late(struct tlob_ending *end)
 {
 	struct tlob_seat *seat = end->seat;
@@ -223,8 +227,8 @@ static int end_late(struct tlob_ending *end)
 }
 
 /*
- * Everything but a window that ended in time: @was is what its state was, @now_ns when it was stopped. It is IDLE now,
- * and its fields are still this thread's.
+ * Everything but a window that ended in time: @was is what its state was, @now_ns when it was
+ * stopped. It is IDLE now, and its fields are still this thread's.
  */
 static tlob_cold int end_badly(struct tlob_seat *seat, __u32 index, __u32 was, __u64 now_ns)
 {
@@ -246,7 +250,10 @@ static tlob_cold int end_badly(struct tlob_seat *seat, __u32 index, __u32 was, _
 	return fail(-r);
 }
 
-/* As for a start: first all that does not need the time. If the handle is stale what is read here is not used. */
+/*
+ * As for a start: first all that does not need the time. If the handle is stale what is read here
+ * is not used.
+ */
 tlob_hot int close_window(struct tlob_seat *seat, tlob_window_t handle)
 {
 	__u32 index = handle & (TLOB_MAX_DEPTH - 1), was;

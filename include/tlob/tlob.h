@@ -11,8 +11,8 @@
  *
  * or, to the end of the enclosing block, TLOB_SCOPE(decode, frame_number); in C++ also tlob::scope.
  *
- * A start/stop pair costs about its two clock reads and makes no system call. Compile with -DTLOB_DISABLE and
- * nothing is left of it; run with TLOB=0 and nothing happens. See tlob(7).
+ * A start/stop pair costs about its two clock reads and makes no system call. Compile with
+ * -DTLOB_DISABLE and nothing is left of it; run with TLOB=0 and nothing happens. See tlob(7).
  */
 #ifndef TLOB_TLOB_H
 #define TLOB_TLOB_H
@@ -32,10 +32,13 @@ extern "C" {
 
 #pragma GCC visibility push(default)
 
-/* A region: define it with TLOB_REGION(), static storage. The members from @internal_id on are the library's. */
+/*
+ * A region: define it with TLOB_REGION(), static storage. The members from @internal_id on are the
+ * library's. A process has up to TLOB_MAX_REGIONS; starts of any more open no window.
+ */
 struct tlob_region {
 	const char *name; /* up to TLOB_NAME_BYTES - 1 bytes are kept */
-	uint64_t budget_ns; /* TLOB_BUDGET_MIN_NS .. TLOB_BUDGET_MAX_NS */
+	uint64_t budget_ns; /* TLOB_BUDGET_MIN_NS .. _MAX_NS; beyond: the nearer end */
 	const char *file;
 	uint32_t line;
 	uint32_t internal_id;
@@ -47,7 +50,7 @@ struct tlob_region {
 #define TLOB_REGION(var, name, budget_ns) \
 	static struct tlob_region var = {(name), (budget_ns), __FILE__, __LINE__, 0, 0, 0, 0}
 
-/* A window, as returned by tlob_start(). TLOB_NO_WINDOW: nothing is measured; stopping it is harmless. */
+/* A window, as returned by tlob_start(). TLOB_NO_WINDOW: nothing is measured; it may be stopped. */
 typedef uint64_t tlob_window_t;
 #define TLOB_NO_WINDOW ((tlob_window_t)0)
 
@@ -60,8 +63,13 @@ struct tlob_times {
 	uint32_t flags; /* TLOB_F_ESTIMATED */
 };
 
-/* Called for each overrun record and each closing record, from the library's watcher thread (engine user) or from
- * the thread that stops the window; with an agent, from the stopping thread only. Must not call tlob_start(). */
+/*
+ * Called for each overrun record and then for its closing record. Without an agent the first comes
+ * from the library's watcher thread while the window is still open, or at the stop if that was
+ * faster, and the second from the thread that stops it. With an agent both come from that thread,
+ * at the stop; the first then says TLOB_F_AT_STOP. It may run in several threads at once, and,
+ * where windows are stopped in signal handlers, in those. Must not call tlob_start().
+ */
 typedef void tlob_overrun_fn(const struct tlob_record *record, const struct tlob_region *region,
 			     void *arg);
 
@@ -69,24 +77,30 @@ typedef void tlob_overrun_fn(const struct tlob_record *record, const struct tlob
 
 /*
  * Open a window on @region for the calling thread. @tag is echoed in every record of the window.
- * Async-signal-safe. Never blocks, except for at most a few milliseconds at the process's first use.
- * Returns TLOB_NO_WINDOW if switched off, or if the thread has TLOB_MAX_DEPTH windows open (counted as refused).
+ * Async-signal-safe; errno is left alone. Never blocks, except for at most a few milliseconds at
+ * the process's, and the thread's, first use. Returns TLOB_NO_WINDOW if switched off, or if the
+ * thread has TLOB_MAX_DEPTH windows open (counted as refused).
  */
 tlob_window_t tlob_start(struct tlob_region *region, uint64_t tag);
 
 /*
  * Close a window opened by the calling thread, in any order among its windows. Async-signal-safe.
- * 0: within budget. -EOVERFLOW: over budget. -ECANCELED: not measured to the end (switched off, refused, the agent
- * vanished, the process forked). -EINVAL: not a window of this thread, or stopped already.
- * errno is set when the result is negative.
+ * 0: within budget. -EOVERFLOW: over budget. -ECANCELED: not measured to the end (switched off,
+ * refused, the agent vanished, the process forked). -EINVAL: not a window of this thread, or
+ * stopped already. errno is set when the result is negative, and left alone when it is 0.
  */
 int tlob_stop(tlob_window_t window);
 
-/* The calling thread's clocks. 0, or -ENODATA when switched off. With an engine in the kernel: tens of ns, no system call;
- * otherwise two system calls. */
+/*
+ * The calling thread's clocks. 0, or -ENODATA when switched off. With an engine in the kernel: tens
+ * of ns, no system call; otherwise a few of them, a microsecond or two.
+ */
 int tlob_thread_clock(struct tlob_times *times);
 
-/* One callback per process; NULL removes it. */
+/*
+ * One callback per process; NULL removes it. 0, or -ENOMEM. Not async-signal-safe: without an agent
+ * it starts the watcher thread.
+ */
 int tlob_on_overrun(tlob_overrun_fn *fn, void *arg);
 
 /* "bpf", "kernel", "user" or "off": what measures this process now. Connects if nothing has yet. */

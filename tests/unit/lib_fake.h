@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* An agent for tests of libtlob: it speaks the protocol, or breaks it in one way, in a thread of its own. */
+/*
+ * An agent for tests of libtlob: it speaks the protocol, or breaks it in one way, in a thread of
+ * its own.
+ */
 #ifndef TLOB_TESTS_LIB_FAKE_H
 #define TLOB_TESTS_LIB_FAKE_H
 

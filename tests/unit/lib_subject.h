@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What libtlob does depends on the process's environment at its start and lasts as long as the process. So each case
- * is a subject: this program, started once more under another name, which ends with status 0 or says what is
- * wrong.
+ * What libtlob does depends on the process's environment at its start and lasts as long as the
+ * process. So each case is a subject: this program, started once more under another name, which
+ * ends with status 0 or says what is wrong.
  */
 #ifndef TLOB_TESTS_LIB_SUBJECT_H
 #define TLOB_TESTS_LIB_SUBJECT_H

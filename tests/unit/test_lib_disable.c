@@ -49,7 +49,9 @@ static void test_nothing_happens(void **state)
 	assert_int_equal(region.internal_epoch, 0);
 }
 
-/* Not even a reference to it: this program was linked with the library, and has taken none of it. */
+/*
+ * Not even a reference to it: this program was linked with the library, and has taken none of it.
+ */
 static void test_nothing_is_linked(void **state)
 {
 	(void)state;

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* libtlob across fork, vfork, and a bare clone: a child has nothing of its parent's, and makes its own. */
+/*
+ * libtlob across fork, vfork, and a bare clone: a child has nothing of its parent's, and makes its
+ * own.
+ */
 #include <sched.h>
 #include <signal.h>
 #include <sys/stat.h>
@@ -91,7 +94,10 @@ static int high_fds(void)
 	return n;
 }
 
-/* Nothing of the parent's stays open in a child that never measures; and what is open goes with an exec. */
+/*
+ * Nothing of the parent's stays open in a child that never measures; and what is open goes with an
+ * exec.
+ */
 static void subject_descriptors(void)
 {
 	pid_t child;
@@ -289,7 +295,7 @@ int main(int argc, char **argv)
 
 	subject_main(argc, argv, subjects);
 #ifdef __SANITIZE_THREAD__
-	puts("# ThreadSanitizer does not follow a fork of threads"); /* which is all that happens here */
+	puts("# ThreadSanitizer does not follow a fork of threads"); /* and all here is about that */
 	return 0;
 #endif
 	return cmocka_run_group_tests(tests, NULL, NULL);

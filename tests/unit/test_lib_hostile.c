@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* libtlob: agents that break the protocol, a program that is short of everything, and one that closes what it finds. */
+/*
+ * libtlob: agents that break the protocol, a program that is short of everything, and one that
+ * closes what it finds.
+ */
 #include <sys/resource.h>
 
 #include "lib_fake.h"
@@ -141,7 +144,10 @@ static void subject_no_thread(void)
 	_exit(0); /* as above */
 }
 
-/* As daemons do: everything is closed, and other files get the numbers. None of those may be touched. */
+/*
+ * As daemons do: everything is closed, and other files get the numbers. None of those may be
+ * touched.
+ */
 static void subject_close_all(void)
 {
 	char byte = 'x';

@@ -96,7 +96,10 @@ static void subject_closed(void)
 	CHECK(engine_is("user"));
 }
 
-/* Starts alone. A window that is open when the agent comes ends as it began; the next ones are the agent's. */
+/*
+ * Starts alone. A window that is open when the agent comes ends as it began; the next ones are the
+ * agent's.
+ */
 static void subject_early(void)
 {
 	tlob_window_t w;

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* libtlob in what is loaded late: the shared library itself, and a plug-in that has it inside and is unloaded again. */
+/*
+ * libtlob in what is loaded late: the shared library itself, and a plug-in that has it inside and
+ * is unloaded again.
+ */
 #include <dirent.h>
 #include <dlfcn.h>
 #include <limits.h>

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* libtlob by itself: the callback and the log, in order; what a record of engine user says against what the thread did. */
+/*
+ * libtlob by itself: the callback and the log, in order; what a record of engine user says against
+ * what the thread did.
+ */
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -210,7 +213,10 @@ static void subject_sleep(void)
 	CHECK_SPLIT(c->switches >= 1 && o->switches >= 1);
 }
 
-/* Sleeps first, then spins past the deadline: displaced by the watcher, it is neither waiting, nor did it wait. */
+/*
+ * Sleeps first, then spins past the deadline: displaced by the watcher, it is neither waiting, nor
+ * did it wait.
+ */
 static void subject_sleep_then_spin(void)
 {
 	const struct tlob_record *o, *c;

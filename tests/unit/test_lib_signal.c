@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* libtlob in signal handlers: inside a start, inside a stop, inside the process's first use; and errno, and cancellation. */
+/*
+ * libtlob in signal handlers: inside a start, inside a stop, inside the process's first use; and
+ * errno, and cancellation.
+ */
 #include <signal.h>
 #include <sys/time.h>
 
@@ -69,8 +72,9 @@ static void calm(void)
 #define ROUNDS 6000000
 
 /*
- * The timer hits starts and stops at every instruction in the end. Every window has its outcome, and all are
- * counted; the sums are passed on as the windows of one region that the parent can read.
+ * The timer hits starts and stops at every instruction in the end. Every window has its outcome,
+ * and all are counted; the sums are passed on as the windows of one region that the parent can
+ * read.
  */
 static void subject_storm(void)
 {
@@ -118,7 +122,10 @@ static void subject_first_use(void)
 	CHECK(!sigaction(SIGALRM, &action, NULL));
 	CHECK(!pthread_create(&t, NULL, shower, &self));
 	for (int i = 0; i < 200; i++) {
-		/* a region's first use, and, the first time, the process's, while the agent takes its time */
+		/*
+		 * a region's first use, and, the first time, the process's, while the agent takes
+		 * its time
+		 */
 		struct tlob_region *fresh = calloc(1, sizeof(*fresh));
 		tlob_window_t w;
 

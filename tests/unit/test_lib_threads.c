@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* libtlob with many threads: 10,000 at once, slots used again, exit inside a window, and a process that ends with its last thread. */
+/*
+ * libtlob with many threads: 10,000 at once, slots used again, exit inside a window, and a process
+ * that ends with its last thread.
+ */
 #include "lib_fake.h"
 
 TLOB_REGION(roomy, "roomy", TLOB_S(100));
@@ -31,7 +34,10 @@ static void join_threads(pthread_t *t, int n)
 		CHECK(!pthread_join(t[i], NULL));
 }
 
-/* All have a window open at the same time. An agent may be too slow for so many at once: those are refused. */
+/*
+ * All have a window open at the same time. An agent may be too slow for so many at once: those are
+ * refused.
+ */
 static void *one_of_crowd(void *arg)
 {
 	for (int i = 0; i < PER_THREAD; i++) {

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* libtlob: what start and stop return, what is counted, and the records of engine user, as an agent sees them. */
+/*
+ * libtlob: what start and stop return, what is counted, and the records of engine user, as an agent
+ * sees them.
+ */
 #include <dirent.h>
 #include <sched.h>
 
@@ -171,7 +174,10 @@ static void keep_watcher_here(void)
 	closedir(dir);
 }
 
-/* More urgent than the watcher, on the only CPU there is: it cannot notice anything before the stop does. */
+/*
+ * More urgent than the watcher, on the only CPU there is: it cannot notice anything before the stop
+ * does.
+ */
 static void subject_at_stop(void)
 {
 	struct sched_param param = {.sched_priority = 50};
