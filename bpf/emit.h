@@ -39,6 +39,56 @@ static __always_inline void window_copy(struct tlob_window *to, struct tlob_wind
  * 0.1 s instead of 0.4.
  */
 
+/* What one client has put into the ring since it was crowded last. */
+struct tlob_share {
+	__u32 turn;
+	__u32 taken;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, TLOB_BPF_SHARES);
+	__type(key, __u32);
+	__type(value, struct tlob_share);
+} shares SEC(".maps");
+
+__u32 ring_turn; /* how often it has been crowded */
+__u32 ring_was_crowded;
+const volatile __u64 ring_crowded_bytes = 1 << 19;
+const volatile __u32 ring_share = 256; /* records; what is kept free is enough for several */
+
+/*
+ * May @arena put one more record into the ring? While there is plenty of room, always. When it is getting full each
+ * client has a share left, so that one that floods it loses records of its own and nobody else's.
+ */
+__noinline int has_room(__u32 arena)
+{
+	struct tlob_keeper *keeper = keeper_of(arena);
+	struct tlob_share *share;
+	__u32 client, turn;
+
+	if (!keeper)
+		return 1;
+	if (bpf_ringbuf_query(&records, BPF_RB_AVAIL_DATA) < ring_crowded_bytes) {
+		if (tlob_load(&ring_was_crowded)) {
+			tlob_store(&ring_was_crowded, 0);
+			tlob_add(&ring_turn, 1);
+		}
+		return 1;
+	}
+	tlob_store(&ring_was_crowded, 1);
+	client = keeper->client % TLOB_BPF_SHARES;
+	share = bpf_map_lookup_elem(&shares, &client);
+	if (!share)
+		return 1;
+	turn = tlob_load(&ring_turn);
+	if (tlob_load(&share->turn) != turn) {
+		tlob_store(&share->taken, 0);
+		tlob_store(&share->turn, turn);
+	}
+	return __sync_fetch_and_add(&share->taken, 1) < ring_share;
+}
+
 #define READ_ATTEMPTS 64
 
 /* A thread that is switched on another CPU makes an attempt fail; only a scribbler makes all of them fail. */
@@ -168,7 +218,7 @@ __noinline int emit_own(struct tlob_sight *sight, struct tlob_slot *slot, __u32 
 	index = sight->index;
 	if (index >= TLOB_MAX_DEPTH)
 		return 0;
-	r = bpf_ringbuf_reserve(&records, sizeof(*r), 0);
+	r = has_room(sight->arena) ? bpf_ringbuf_reserve(&records, sizeof(*r), 0) : NULL;
 	if (!r) {
 		tlob_add(&records_dropped, 1);
 		return 0;
@@ -200,7 +250,7 @@ __noinline int emit_expiry(struct tlob_sight *sight, struct tlob_slot *slot,
 	index = sight->index;
 	if (index >= TLOB_MAX_DEPTH)
 		return 0;
-	r = bpf_ringbuf_reserve(&records, sizeof(*r), 0);
+	r = has_room(sight->arena) ? bpf_ringbuf_reserve(&records, sizeof(*r), 0) : NULL;
 	if (!r) {
 		if (!tlob_window_take(&slot->windows[index], copy->state, TLOB_EXPIRED))
 			return 0;

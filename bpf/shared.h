@@ -18,6 +18,7 @@
 #define TLOB_BPF_BINDINGS 4096
 #define TLOB_BPF_MAX_SHARDS 16
 #define TLOB_BPF_WANTS 8
+#define TLOB_BPF_SHARES 1024 /* clients that are told apart when the record ring is crowded */
 
 /* Who sits in a slot, as the kernel says; tgid 0: nobody. */
 struct tlob_bpf_owner {

@@ -15,6 +15,7 @@
 #include "tlob.skel.h"
 
 #define RING_BYTES (1u << 20)
+#define RECORD_BYTES (sizeof(struct tlob_record) + 8) /* in the ring */
 #define THREADS 16384
 
 /* ---- what libbpf has to say, kept for the explanation: of each message, which may hold a verifier's log, both ends */
@@ -92,6 +93,7 @@ static void configure(const struct tlobctl *ctl, struct tlobctl_bpf *bpf,
 {
 	const struct tlobctl_opts *o = &ctl->opts;
 	uint32_t threads = o->max_threads ? o->max_threads : THREADS;
+	uint32_t ring_bytes = o->ring_bytes ? o->ring_bytes : RING_BYTES;
 	struct tlob *s = bpf->skel;
 	bool follow = !features->task_from_pid || !features->queue_stamp;
 
@@ -115,7 +117,9 @@ static void configure(const struct tlobctl *ctl, struct tlobctl_bpf *bpf,
 				 (TLOB_BPF_ARENAS + bpf->pieces) * TLOB_ARENA_SLOTS);
 	bpf_map__set_max_entries(s->maps.vacant, bpf->pieces);
 	s->rodata->probe_pieces = bpf->pieces;
-	bpf_map__set_max_entries(s->maps.records, o->ring_bytes ? o->ring_bytes : RING_BYTES);
+	bpf_map__set_max_entries(s->maps.records, ring_bytes);
+	s->rodata->ring_crowded_bytes = ring_bytes / 4 * 3;
+	s->rodata->ring_share = ring_bytes / 16 / RECORD_BYTES;
 	if (features->uprobe_multi) {
 		bpf_program__set_expected_attach_type(s->progs.probe_start, features->uprobe_multi);
 		bpf_program__set_expected_attach_type(s->progs.probe_stop, features->uprobe_multi);

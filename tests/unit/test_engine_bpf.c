@@ -541,6 +541,39 @@ static uint16_t ask_for_more(void **state, struct client *c)
 }
 
 /* But only by those whose threads sit in what they have. */
+static void count_honest(const struct tlobctl_event *event, void *arg)
+{
+	*(int *)arg += event->record->tag == 4711;
+}
+
+/* Nobody reads, and one client has more to tell than the ring holds: there is room left for what another tells. */
+static void flood_leaves_room(void **state)
+{
+	enum {
+		HONEST = 100
+	};
+	struct client bad = join(state), good = join(state);
+	struct tlob_kick report = {.op = TLOB_KICK_REPORT};
+	int honest = 0;
+
+	assert_int_equal(take_slot(&bad, 1), 0);
+	bad.arena[1].slot.windows[0].region = 5;
+	for (int i = 0; i < 10000; i++)
+		kick(&bad, report);
+	assert_int_equal(give_slot_back(&bad), 0);
+	assert_int_equal(take_slot(&good, 1), 0);
+	good.arena[1].slot.windows[0].region = 5;
+	good.arena[1].slot.windows[0].tag = 4711;
+	for (int i = 0; i < HONEST; i++)
+		assert_int_equal(kick(&good, report), 0);
+	assert_int_equal(give_slot_back(&good), 0);
+	for (int i = 0; i < 100 && honest < 2 * HONEST; i++)
+		tlobctl_poll(*state, 20, count_honest, &honest);
+	assert_int_equal(honest, 2 * HONEST);
+	leave(&good);
+	leave(&bad);
+}
+
 static void more_arenas_when_asked(void **state)
 {
 	enum {
@@ -647,6 +680,7 @@ int main(void)
 		cmocka_unit_test(departed_client_is_cut_off),
 		cmocka_unit_test(scribbler_hurts_nobody),
 		cmocka_unit_test(a_turn_has_an_end),
+		cmocka_unit_test(flood_leaves_room),
 		cmocka_unit_test(more_arenas_when_asked),
 		cmocka_unit_test(arenas_are_shared_out),
 		cmocka_unit_test(dead_engine_says_so),
