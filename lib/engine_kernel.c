@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Engine kernel, seen from the program: the module keeps the clocks and notices expiry in arenas mapped from /dev/rv, whose
- * descriptor stands where an agent's kick program would. Nobody else is needed, so this is also what a process
- * without an agent gets where the module is loaded and enabled.
+ * Engine kernel, seen from the program: the module keeps the clocks and notices expiry in arenas
+ * mapped from /dev/rv, whose descriptor stands where an agent's kick program would. Nobody else is
+ * needed, so this is also what a process without an agent gets where the module is loaded and
+ * enabled.
  *
- * Records come to the ring of the descriptor. An agent that has passed the descriptor reads them; without one the
- * thread that stops a late window tells those that are there, its own two included.
+ * Records come to the ring of the descriptor. An agent that has passed the descriptor reads them;
+ * without one the thread that stops a late window tells those that are there, its own two included.
  */
 #include "engine_kernel.h"
 
@@ -31,7 +32,10 @@ static int kick_fd(int fd, const struct tlob_kick *k)
 	return ioctl(fd, TLOB_IOCTL_KICK, k) ? -errno : 0;
 }
 
-/* That nobody is enrolled here is only true in the child of a vfork. A descriptor that means another file now is -ENOTTY. */
+/*
+ * That nobody is enrolled here is only true in the child of a vfork. A descriptor that means
+ * another file now is -ENOTTY.
+ */
 static int kick(const struct tlob_seat *seat, const struct tlob_kick *k)
 {
 	int r = kick_fd(seat->home->kick.fd, k);
@@ -50,7 +54,9 @@ static union tlob_arena_entry *map_arena(int fd, __u32 number)
 	return p == MAP_FAILED ? NULL : p;
 }
 
-/* Whether the monitor is enabled only shows when a slot is taken: slot 1 of arena 0, for a moment. */
+/*
+ * Whether the monitor is enabled only shows when a slot is taken: slot 1 of arena 0, for a moment.
+ */
 static int try_it(int fd)
 {
 	union tlob_arena_entry *entries = map_arena(fd, 0);
@@ -132,8 +138,11 @@ static int leave(struct tlob_seat *seat)
 static int arm(struct tlob_seat *seat, __u64 now_ns, __u64 deadline_ns)
 {
 	struct tlob_kick k = {.op = TLOB_KICK_ARM, .now_ns = now_ns, .deadline_ns = deadline_ns};
+	int r = kick(seat, &k);
 
-	return kick(seat, &k);
+	if (!r)
+		tlob_process_look(now_ns);
+	return r;
 }
 
 static int finish(const struct tlob_ending *end, enum tlob_kick_op op)
@@ -148,6 +157,7 @@ static int finish(const struct tlob_ending *end, enum tlob_kick_op op)
 		tlob_engine_tell(end, false); /* the agent reads the ring */
 	} else {
 		tell(end->seat->home);
+		tlob_process_look(end->now_ns);
 	}
 	return r;
 }

@@ -134,7 +134,11 @@ static int engine_code(void)
 {
 	const char *name = tlob_engine();
 
-	return !strcmp(name, "bpf") ? 2 : !strcmp(name, "user") ? 1 : 0;
+	if (!strcmp(name, "kernel"))
+		return TLOB_ENGINE_KERNEL;
+	return !strcmp(name, "bpf")  ? TLOB_ENGINE_BPF :
+	       !strcmp(name, "user") ? TLOB_ENGINE_USER :
+				       0;
 }
 
 /* The agent dies inside the first window; later windows go on without it. */
@@ -267,7 +271,7 @@ static void check_stopped(struct conf *c)
 	pid = c->pid;
 	kill(pid, SIGSTOP);
 	conf_pump(c, 800, NULL);
-	if (c->bpf)
+	if (conf_engine(c) != TLOBCTL_ENGINE_USER)
 		tap_ok(conf_find(c, TLOB_REC_OVERRUN, "open-ended", 7) != NULL,
 		       "SIGSTOP: the overrun is noticed while the process is stopped");
 	else
@@ -296,7 +300,7 @@ static pid_t agent_process(struct conf *c, const char *socket)
 		struct tlobctl *ctl;
 
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		opts.engine = c->bpf ? TLOBCTL_ENGINE_BPF : TLOBCTL_ENGINE_USER;
+		opts.engine = conf_engine(c);
 		if (tlobctl_open(&opts, &ctl) < 0) {
 			fprintf(stderr, "%s\n", tlobctl_error());
 			_exit(1);
@@ -333,10 +337,14 @@ static void check_widow(struct conf *c)
 	conf_pump(c, 20000, NULL);
 	tap_ok(WIFEXITED(c->status) && !WEXITSTATUS(c->status),
 	       "killed agent: the program goes on");
-	check_result(c, 10, c->bpf ? 2 : 1, "killed agent: it was measured by that engine before");
+	check_result(c, 10, conf_engine(c), "killed agent: it was measured by that engine before");
 	tap_ok(conf_truth(c, 1) && conf_truth(c, 1)->result != -EOVERFLOW,
 	       "killed agent: the open window is no overrun");
-	check_result(c, 12, 1, "killed agent: engine user takes over");
+	/* the module is still there */
+	if (conf_engine(c) == TLOBCTL_ENGINE_KERNEL)
+		check_result(c, 12, TLOB_ENGINE_KERNEL, "killed agent: the module goes on");
+	else
+		check_result(c, 12, TLOB_ENGINE_USER, "killed agent: engine user takes over");
 	check_result(c, 2, 0, "killed agent: windows within budget are");
 	check_result(c, 3, -EOVERFLOW, "killed agent: overruns are noticed");
 }
@@ -350,6 +358,12 @@ static void check_early(struct conf *c)
 {
 	const struct conf_event *e;
 
+	if (conf_engine(c) == TLOBCTL_ENGINE_KERNEL) {
+		tap_skip(
+			3,
+			"with the module enabled a program only looks for an agent when it calls the kernel");
+		return;
+	}
 	conf_reset(c);
 	snprintf(c->socket, sizeof(c->socket), "/tmp/tlob-early-%d.sock", getpid());
 	CONF_SPAWN(c, "early");
@@ -358,7 +372,7 @@ static void check_early(struct conf *c)
 	{
 		struct tlobctl_opts opts = {.size = sizeof(opts), .socket = c->socket};
 
-		opts.engine = c->bpf ? TLOBCTL_ENGINE_BPF : TLOBCTL_ENGINE_USER;
+		opts.engine = conf_engine(c);
 		if (tlobctl_open(&opts, &c->ctl) < 0)
 			tap_give_up("%s", tlobctl_error());
 	}

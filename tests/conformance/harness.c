@@ -96,11 +96,11 @@ static void *grow(void *array, size_t *room, size_t need, size_t element)
 	return array;
 }
 
-static int engine_number(const char *name)
+int conf_engine(const struct conf *c)
 {
-	if (!strcmp(name, "kernel"))
+	if (!strcmp(c->engine, "kernel"))
 		return TLOBCTL_ENGINE_KERNEL;
-	return !strcmp(name, "bpf") ? TLOBCTL_ENGINE_BPF : TLOBCTL_ENGINE_USER;
+	return c->bpf ? TLOBCTL_ENGINE_BPF : TLOBCTL_ENGINE_USER;
 }
 
 void conf_open(struct conf *c)
@@ -110,7 +110,7 @@ void conf_open(struct conf *c)
 	int r;
 
 	snprintf(c->socket, sizeof(c->socket), "@tlob-conformance-%d-%d", getpid(), serial++);
-	opts.engine = engine_number(c->engine);
+	opts.engine = conf_engine(c);
 	opts.socket = c->socket;
 	opts.why = c->why;
 	r = tlobctl_open(&opts, &c->ctl);

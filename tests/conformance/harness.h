@@ -79,6 +79,8 @@ extern const struct conf_subject conf_subjects[];
 int conf_main(struct conf *c);
 
 /* ---- parent side */
+/* TLOBCTL_ENGINE_... that is under test. */
+int conf_engine(const struct conf *c);
 /* Opens a session on the engine under test; exits with a TAP bail-out when that fails. */
 void conf_open(struct conf *c);
 void conf_close(struct conf *c);
