@@ -50,7 +50,6 @@ tlob_hot __u64 tlob_own_clock_note(struct tlob_slot *slot, struct tlob_window *w
 {
 	struct tlob_clock *c = &slot->clock;
 	__u32 seq = tlob_load_acquire(&c->seq);
-	bool moving = (seq & 1) || tlob_load(&c->state) != TLOB_RUNNING;
 	__u64 offset = tlob_load(&c->running_ns) - tlob_load(&c->since_ns), now;
 
 	tlob_store(&w->switches, tlob_load(&c->switches));
@@ -58,7 +57,7 @@ tlob_hot __u64 tlob_own_clock_note(struct tlob_slot *slot, struct tlob_window *w
 	tlob_store(&w->sleeping_ns, tlob_load(&c->sleeping_ns));
 	now = tlob_now();
 	tlob_fence_acquire();
-	if (tlob_unlikely(moving || tlob_load(&c->seq) != seq))
+	if (tlob_unlikely((seq & 1) || tlob_load(&c->seq) != seq))
 		return tlob_own_clock_note_slowly(slot, w);
 	tlob_store(&w->running_ns, offset + now);
 	return now;
