@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* Not under ThreadSanitizer: a program that changes its text while it is read is the point here. */
 /* What a client puts into its ledger, and what the agent makes of it: records, statistics, texts. */
 #include "agent_session.h"
 

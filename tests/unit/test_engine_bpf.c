@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* Not under ThreadSanitizer: what the kernel writes and orders it does not see. */
 /*
  * Engine bpf seen from a client that speaks to it by hand: this process hosts the session and joins it too. Needs the
  * privileges of an agent; is skipped without.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* Not under ThreadSanitizer: it looks at what a fake agent writes behind its back, and forks with threads. */
 /* libtlob: mistakes that were found by reading it, each with the case that showed it. */
 #include <sched.h>
 #include <linux/filter.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* Not under ThreadSanitizer, which ends a process that forks with threads. */
 /*
  * libtlob across fork, vfork, and a bare clone: a child has nothing of its parent's, and makes its
  * own.
