@@ -120,7 +120,8 @@ static double with_bpftrace(const char *self, const struct kind *k)
 	if (!pid) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		dup2(out[1], 1);
-		dup2(open("/dev/null", O_WRONLY), 2); /* complains of a limit that it does not need */
+		dup2(open("/dev/null", O_WRONLY),
+		     2); /* complains of a limit that it does not need */
 		execlp("bpftrace", "bpftrace", "-B", "line", "-e", script, NULL);
 		_exit(126);
 	}
