@@ -36,6 +36,8 @@ enum tlobctl_why_mode {
 	TLOBCTL_WHY_NONE = 0,
 	TLOBCTL_WHY_CULPRIT =
 		1, /* from the history of context switches: who, and how long. Engine bpf */
+	TLOBCTL_WHY_STACKS = 2, /* and where the code was: at expiry, and in long sleeps */
+	TLOBCTL_WHY_SAMPLES = 3, /* and where it spent its CPU time, of late windows and of some others */
 };
 
 struct tlobctl_opts {
@@ -158,6 +160,39 @@ struct tlobctl_share {
 	uint64_t ns;
 };
 
+/* A place in a program. Functions inlined there come first, as frames of their own, then the function they are in. */
+struct tlobctl_frame {
+	const char *function; /* demangled; "" unknown */
+	const char *object; /* path of the file; "[kernel]", "[vdso]"; "" unknown */
+	const char *build_id; /* of the object, hexadecimal; "" none */
+	uint64_t offset; /* in the object's file; of the kernel: from _stext */
+	const char *file; /* of the source; "" unknown */
+	uint32_t line;
+	bool inlined;
+	bool kernel;
+};
+
+struct tlobctl_stack {
+	const struct tlobctl_frame *frames; /* innermost first, those of the kernel before those of the program */
+	size_t nframes;
+	bool cut; /* there were more frames, or unwinding came to an end too early */
+};
+
+/* Where the thread was at one moment. */
+struct tlobctl_snapshot {
+	bool asleep; /* a long sleep began there; else the budget expired there */
+	uint64_t time_ns;
+	uint64_t ns; /* how long it slept there in this window, as far as is known */
+	struct tlobctl_stack stack;
+};
+
+/* CPU samples with the same stack. */
+struct tlobctl_samples {
+	uint64_t count;
+	uint64_t ns; /* count times the period */
+	struct tlobctl_stack stack;
+};
+
 struct tlobctl_why {
 	bool complete; /* the history reaches back to the start of the window */
 	uint64_t unknown_ns; /* if not: that much is missing */
@@ -174,6 +209,10 @@ struct tlobctl_why {
 	uint32_t migrations; /* from CPU to CPU */
 	uint32_t wakeups;
 	uint64_t wakeup_max_ns; /* from wake-up to having a CPU: the longest */
+	const struct tlobctl_snapshot *snapshots; /* in order of time */
+	size_t nsnapshots;
+	const struct tlobctl_samples *samples; /* of this window, most first; closing record only */
+	size_t nsamples;
 	uint64_t cost_ns; /* CPU time that this took, of the caller of tlobctl_poll() */
 };
 
