@@ -20,20 +20,6 @@ struct tlob_sight {
 	__u64 now;
 };
 
-/* A copy, because once its state has been changed the thread may go on and use it again. */
-static __always_inline void window_copy(struct tlob_window *to, struct tlob_window *from)
-{
-	to->state = tlob_load_acquire(&from->state);
-	to->start_ns = tlob_load(&from->start_ns);
-	to->deadline_ns = tlob_load(&from->deadline_ns);
-	to->tag = tlob_load(&from->tag);
-	to->region = tlob_load(&from->region);
-	to->switches = tlob_load(&from->switches);
-	to->running_ns = tlob_load(&from->running_ns);
-	to->waiting_ns = tlob_load(&from->waiting_ns);
-	to->sleeping_ns = tlob_load(&from->sleeping_ns);
-}
-
 /*
  * Functions that are not static are looked at by the verifier once, instead of once for each way to each call: loading takes
  * 0.1 s instead of 0.4.

@@ -135,7 +135,7 @@ __noinline int scan_window(struct tlob_scan *scan, struct tlob_slot *slot, __u32
 
 	if (!scan || !slot || index >= TLOB_MAX_DEPTH)
 		return 0;
-	window_copy(&copy, &slot->windows[index]);
+	tlob_window_copy(&slot->windows[index], &copy);
 	if (TLOB_WINDOW_STATE(copy.state) != TLOB_ARMED)
 		return 0;
 	if (copy.deadline_ns > scan->now) {

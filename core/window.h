@@ -47,6 +47,23 @@ tlob_inline __u32 tlob_window_end(struct tlob_window *w, __u64 gen)
 }
 
 /*
+ * Engine: copy a window before the exchange that decides about it; if the thread goes on meanwhile the copy is worthless,
+ * and that exchange fails.
+ */
+tlob_inline void tlob_window_copy(const struct tlob_window *from, struct tlob_window *to)
+{
+	to->state = tlob_load_acquire(&from->state);
+	to->start_ns = tlob_load(&from->start_ns);
+	to->deadline_ns = tlob_load(&from->deadline_ns);
+	to->tag = tlob_load(&from->tag);
+	to->region = tlob_load(&from->region);
+	to->switches = tlob_load(&from->switches);
+	to->running_ns = tlob_load(&from->running_ns);
+	to->waiting_ns = tlob_load(&from->waiting_ns);
+	to->sleeping_ns = tlob_load(&from->sleeping_ns);
+}
+
+/*
  * Engine: move an ARMED window to @to (EXPIRED, CANCELLED, IDLE) if it is still the generation in @word. The caller
  * copies the window's fields before this call: once it returns 1 the thread may reuse them.
  */

@@ -50,18 +50,6 @@ struct scan {
 	__u64 earliest_ns; /* deadline still open */
 };
 
-static void copy_window(const struct tlob_window *from, struct tlob_window *to)
-{
-	to->start_ns = tlob_load(&from->start_ns);
-	to->deadline_ns = tlob_load(&from->deadline_ns);
-	to->tag = tlob_load(&from->tag);
-	to->region = tlob_load(&from->region);
-	to->switches = tlob_load(&from->switches);
-	to->running_ns = tlob_load(&from->running_ns);
-	to->waiting_ns = tlob_load(&from->waiting_ns);
-	to->sleeping_ns = tlob_load(&from->sleeping_ns);
-}
-
 /*
  * The split is taken before the window is: once it is EXPIRED the thread goes on to close it. If
  * the stop wins meanwhile, it reports.
@@ -97,7 +85,7 @@ static void scan_slot(struct scan *s, __u32 index)
 
 		if (!(used & 1u << i) || TLOB_WINDOW_STATE(word) != TLOB_ARMED)
 			continue;
-		copy_window(w, &copy);
+		tlob_window_copy(w, &copy);
 		if (copy.deadline_ns <= tlob_now())
 			expire(s, index, w, word, &copy);
 		else if (copy.deadline_ns < s->earliest_ns)
