@@ -14,7 +14,8 @@
 /* A file that code comes from. Kept as long as the symbolizer is; two of one build-id and path are the same one. */
 struct why_object {
 	const char *path; /* as the process saw it; "[kernel]", "[vdso]", "" anonymous memory */
-	const char *root; /* before the path where this process sees another root: "/proc/PID/root"; "" */
+	const char *
+		root; /* before the path where this process sees another root: "/proc/PID/root"; "" */
 	unsigned char build_id[WHY_BUILD_ID_BYTES];
 	unsigned char build_id_bytes; /* 0: none known */
 };

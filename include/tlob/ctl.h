@@ -37,7 +37,8 @@ enum tlobctl_why_mode {
 	TLOBCTL_WHY_CULPRIT =
 		1, /* from the history of context switches: who, and how long. Engine bpf */
 	TLOBCTL_WHY_STACKS = 2, /* and where the code was: at expiry, and in long sleeps */
-	TLOBCTL_WHY_SAMPLES = 3, /* and where it spent its CPU time, of late windows and of some others */
+	TLOBCTL_WHY_SAMPLES =
+		3, /* and where it spent its CPU time, of late windows and of some others */
 };
 
 struct tlobctl_opts {
@@ -173,7 +174,8 @@ struct tlobctl_frame {
 };
 
 struct tlobctl_stack {
-	const struct tlobctl_frame *frames; /* innermost first, those of the kernel before those of the program */
+	const struct tlobctl_frame
+		*frames; /* innermost first, those of the kernel before those of the program */
 	size_t nframes;
 	bool cut; /* there were more frames, or unwinding came to an end too early */
 };
