@@ -101,6 +101,27 @@ int irq_work_exit(__u64 *ctx)
 	return 0;
 }
 
+/*
+ * The kick ring is full if its reader has stood still for a while, and then raises nothing. The tick comes all the same. Outside the
+ * timer base's lock, unlike softirq_raise.
+ */
+SEC("tp_btf/local_timer_exit")
+int local_timer_exit(__u64 *ctx)
+{
+	(void)ctx;
+	serve_wanted();
+	return 0;
+}
+
+/* Where the tick has no tracepoint: local_timer_* are only on x86. */
+SEC("tp_btf/softirq_exit")
+int softirq_exit(__u64 *ctx)
+{
+	(void)ctx;
+	serve_wanted();
+	return 0;
+}
+
 /* ---- windows */
 
 static __always_inline struct tlob_bpf_tally *tally_of(__u32 binding)

@@ -128,6 +128,10 @@ static void configure(const struct tlobctl *ctl, struct tlobctl_bpf *bpf,
 	bpf_program__set_autoload(s->progs.softirq_raise, features->softirq_raise);
 	bpf_program__set_autoload(s->progs.local_timer_entry, features->local_timer);
 	bpf_program__set_autoload(s->progs.irq_work_exit, features->timers && features->irq_work);
+	bpf_program__set_autoload(s->progs.local_timer_exit,
+				  features->timers && features->local_timer);
+	bpf_program__set_autoload(s->progs.softirq_exit,
+				  features->timers && !features->local_timer);
 	bpf_program__set_autoload(s->progs.sched_process_fork, o->pid && o->children);
 	tlobctl_bpf_history_configure(ctl, bpf);
 }

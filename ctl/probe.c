@@ -81,6 +81,15 @@ static int open_pieces(struct tlobctl_bpf *bpf)
 	return 0;
 }
 
+static int attach_if_loaded(struct bpf_program *program, struct bpf_link **link)
+{
+	if (!bpf_program__autoload(program))
+		return 0;
+	*link = bpf_program__attach(program);
+	return *link ? 0 :
+		       tlobctl_fail(-errno, "cannot attach to the interrupts that set timers: %m");
+}
+
 static int open_probes(struct tlobctl_bpf *bpf)
 {
 	struct tlob *s = bpf->skel;
@@ -97,12 +106,12 @@ static int open_probes(struct tlobctl_bpf *bpf)
 	} else {
 		r = open_pieces(bpf);
 	}
-	if (!r && bpf_program__autoload(s->progs.irq_work_exit)) {
-		s->links.irq_work_exit = bpf_program__attach(s->progs.irq_work_exit);
-		if (!s->links.irq_work_exit)
-			r = tlobctl_fail(-errno,
-					 "cannot attach to the interrupt that sets timers: %m");
-	}
+	if (!r)
+		r = attach_if_loaded(s->progs.irq_work_exit, &s->links.irq_work_exit);
+	if (!r)
+		r = attach_if_loaded(s->progs.local_timer_exit, &s->links.local_timer_exit);
+	if (!r)
+		r = attach_if_loaded(s->progs.softirq_exit, &s->links.softirq_exit);
 	if (r)
 		tlobctl_bpf_arena_free(&bpf->arenas[0], bpf->pieces);
 	else

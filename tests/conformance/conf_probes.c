@@ -307,6 +307,34 @@ static void check_mount_namespace(struct conf *c)
 	conf_close(c);
 }
 
+/* Nobody reads the kick ring, which fills up. */
+static void check_unread_kicks(struct conf *c)
+{
+	const struct conf_event *last = NULL;
+	uint64_t window = 0;
+
+	open_for(c, 0);
+	tap_ok(add(c, "%s:work_spin@100us", probee) == 1, "short windows: attaches");
+	conf_reset(c);
+	CONF_EXEC(c, probee, "hasty", "1", "100");
+	conf_go(c);
+	waitid(P_PID, (id_t)c->pid, &(siginfo_t){0}, WEXITED | WNOWAIT);
+	conf_pump(c, 30000, NULL);
+	for (size_t i = 0; i < c->nevents; i++)
+		if (c->events[i].record.type == TLOB_REC_CLOSE &&
+		    c->events[i].record.elapsed_ns > 90000000u)
+			window = c->events[i].record.window;
+	for (size_t i = 0; i < c->nevents; i++)
+		if (c->events[i].record.type == TLOB_REC_OVERRUN &&
+		    c->events[i].record.window == window)
+			last = &c->events[i];
+	tap_ok(window && last && !(last->record.flags & TLOB_F_AT_STOP) &&
+		       last->record.elapsed_ns < 50000000u,
+	       "an agent that stands still: windows expire while they are open (after %lu us)",
+	       last ? (unsigned long)(last->record.elapsed_ns / 1000) : 0);
+	conf_close(c);
+}
+
 static int count_links(void)
 {
 	uint32_t id = 0;
@@ -368,7 +396,7 @@ int conf_main(struct conf *c)
 		printf("1..0 # SKIP engine user has no probes\n");
 		return 0;
 	}
-	tap_plan(8 + 11 + 1 + 3 + 6 + 3 + 5 + 3 + 3);
+	tap_plan(8 + 11 + 1 + 3 + 6 + 3 + 5 + 3 + 2 + 3);
 	check_simple(c);
 	check_shapes(c);
 	check_ends(c);
@@ -377,6 +405,7 @@ int conf_main(struct conf *c)
 	check_odd_path(c);
 	check_filters(c);
 	check_mount_namespace(c);
+	check_unread_kicks(c);
 	check_kill(c);
 	return tap_done();
 }

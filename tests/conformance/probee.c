@@ -121,6 +121,16 @@ static void marks(unsigned ms)
 	mark_c();
 }
 
+/* Many windows that each want a timer, then one that is over. */
+static void hasty(unsigned ms)
+{
+	uint64_t end = now_ns() + 2000000000ull;
+
+	while (now_ns() < end)
+		work_spin(0);
+	work_spin(ms);
+}
+
 static void leave(unsigned ms)
 {
 	pthread_t t;
@@ -174,6 +184,8 @@ int main(int argc, char **argv)
 			alpha_one(ms), alpha_two(ms);
 		else if (!strcmp(mode, "leap"))
 			leap(20, ms);
+		else if (!strcmp(mode, "hasty"))
+			hasty(ms);
 		else if (!strcmp(mode, "restarts"))
 			for (int k = 0; k < 20; k++)
 				mark_a();
