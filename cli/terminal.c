@@ -34,6 +34,7 @@ int cli_terminal_init(struct cli_terminal *t, int fd, enum cli_color color)
 	}
 	setvbuf(t->out, NULL, _IOFBF, 1 << 16);
 	t->color = wants_color(fd, color);
+	t->columns = 0;
 	return 0;
 }
 
@@ -50,6 +51,8 @@ size_t cli_terminal_width(const struct cli_terminal *t)
 	struct winsize size;
 	int width = columns ? atoi(columns) : 0;
 
+	if (t->columns)
+		return t->columns;
 	if (!ioctl(fileno(t->out), TIOCGWINSZ, &size) && size.ws_col)
 		width = size.ws_col;
 	return width > 0 ? (size_t)width : WIDTH_WITHOUT_TERMINAL;

@@ -24,6 +24,7 @@ enum cli_style {
 struct cli_terminal {
 	FILE *out; /* fully buffered: each flush is one write */
 	bool color;
+	size_t columns; /* what is written is for a terminal of that width elsewhere; 0: ask this one */
 };
 
 /* On a copy of @fd. Returns 0 or -1 with errno. */

@@ -5,6 +5,7 @@
 declare -gA _tlob_options=(
 	[run]='-r --region -e --engine -j --json --hgrm --why --history --fail -q --quiet --color -h --help'
 	[watch]='-r --region -p --pid -c --cgroup -d --duration -e --engine -j --json --hgrm --why --history --fail -q --quiet --color -h --help'
+	[timerlat]='-c --cpus -p --period -P --priority -d --duration -T --total -i --irq -b --backend --top --hist -j --json --hgrm --deep-idle -q --quiet --color -h --help'
 	[doctor]='-j --json -u --usable --color -h --help'
 	[help]='-h --help'
 	[version]='-h --help'
@@ -40,12 +41,17 @@ _tlob_region() {
 # Complete the value of option $1 of command $2; fails if it takes none.
 _tlob_value() {
 	case $2:$1 in
+	timerlat:-c | timerlat:--cpus) _tlob_words "$(cat /sys/devices/system/cpu/online 2>/dev/null)" ;;
+	timerlat:-p | timerlat:--period) _tlob_words 100us 200us 500us 1ms 10ms ;;
+	timerlat:-P | timerlat:--priority) _tlob_words f:95 r:95 o:0 ;;
+	timerlat:-T | timerlat:--total | timerlat:-i | timerlat:--irq) _tlob_words 50us 100us 200us 500us 1ms ;;
+	*:-b | *:--backend) _tlob_words auto kernel module bpf plain ;;
 	*:-r | *:--region) _tlob_region ;;
 	*:-e | *:--engine | *:-u | *:--usable) _tlob_words auto bpf kernel user ;;
 	*:--why) _tlob_words culprit none ;;
 	*:--history) _tlob_words 8 64 256 ;;
 	*:--color) _tlob_words auto always never ;;
-	run:-j | run:--json | watch:-j | watch:--json) _tlob_files -f ;;
+	run:-j | run:--json | watch:-j | watch:--json | timerlat:-j | timerlat:--json) _tlob_files -f ;;
 	*:--hgrm) _tlob_files -d ;;
 	*:-p | *:--pid) _tlob_words "$(cd /proc && echo [0-9]*)" ;;
 	*:-c | *:--cgroup) _tlob_cgroups ;;

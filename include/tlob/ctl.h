@@ -285,6 +285,104 @@ struct tlobctl_check {
 typedef int tlobctl_check_fn(const struct tlobctl_check *check, void *arg);
 int tlobctl_doctor(tlobctl_check_fn *fn, void *arg);
 
+/*
+ * Timer latency: how late the platform itself is, whatever the program. On each CPU a thread sleeps until an absolute
+ * time, again and again, and looks at the clock. What it is late by is cut, without gap, into the parts below; what
+ * a part is not known for is not in it.
+ */
+enum tlobctl_timerlat_part {
+	TLOBCTL_TIMERLAT_IRQ, /* from the time that was set to the timer's interrupt */
+	TLOBCTL_TIMERLAT_THREAD, /* on to the thread having the CPU */
+	TLOBCTL_TIMERLAT_USER_RET, /* on to its code going on */
+	TLOBCTL_TIMERLAT_TOTAL, /* all of it */
+	TLOBCTL_TIMERLAT_PARTS,
+};
+
+/* Who tells the parts, the best first. */
+enum tlobctl_timerlat_backend {
+	TLOBCTL_TIMERLAT_AUTO = 0,
+	TLOBCTL_TIMERLAT_KERNEL, /* the kernel's own timerlat tracer */
+	TLOBCTL_TIMERLAT_MODULE, /* tlob.ko */
+	TLOBCTL_TIMERLAT_BPF,
+	TLOBCTL_TIMERLAT_PLAIN, /* nobody: total only. Needs no privilege */
+	TLOBCTL_TIMERLAT_BACKENDS,
+};
+
+enum tlobctl_timerlat_policy {
+	TLOBCTL_TIMERLAT_FIFO = 0, /* as far as this process may; else, and @note says so, OTHER */
+	TLOBCTL_TIMERLAT_RR,
+	TLOBCTL_TIMERLAT_OTHER,
+};
+
+#define TLOBCTL_TIMERLAT_MIN_PERIOD_NS 100000
+#define TLOBCTL_TIMERLAT_MAX_PERIOD_NS 10000000000
+#define TLOBCTL_TIMERLAT_PERIOD_NS 1000000
+#define TLOBCTL_TIMERLAT_PRIORITY 95
+
+struct tlobctl_timerlat_opts {
+	size_t size; /* of this struct; the rest may be zero */
+	enum tlobctl_timerlat_backend backend;
+	const uint32_t *cpus; /* NULL: all that this process may use */
+	size_t ncpus;
+	uint64_t period_ns; /* 0: 1 ms */
+	enum tlobctl_timerlat_policy policy;
+	int priority; /* FIFO, RR: 1 to 99, 0: 95; OTHER: nice level */
+	uint64_t stop_irq_ns, stop_total_ns; /* longer than that: the first to be ends the measuring. 0: no limit */
+	enum tlobctl_why_mode why; /* what is to be found out about that one; needs what engine bpf needs */
+	uint64_t history_bytes; /* as in tlobctl_opts */
+	bool deep_idle; /* leave /dev/cpu_dma_latency alone; else idle CPUs stay ready */
+};
+
+struct tlobctl_timerlat;
+
+/* Measuring begins. The process's memory is locked meanwhile, as far as it may be. */
+int tlobctl_timerlat_open(const struct tlobctl_timerlat_opts *opts, struct tlobctl_timerlat **out);
+/* Ends it. NULL is fine. */
+void tlobctl_timerlat_close(struct tlobctl_timerlat *t);
+/* "kernel", "module", "bpf" or "plain". */
+const char *tlobctl_timerlat_backend_name(const struct tlobctl_timerlat *t);
+/* What could not be had, a line each: better backends and what they lack, real-time priority, ... "" nothing. */
+const char *tlobctl_timerlat_note(const struct tlobctl_timerlat *t);
+/* The scheduling that the threads have: "fifo:95", "rr:10", "other:0". */
+const char *tlobctl_timerlat_scheduling(const struct tlobctl_timerlat *t);
+/* Becomes readable when a limit was passed, or measuring has ended for another reason. */
+int tlobctl_timerlat_fd(const struct tlobctl_timerlat *t);
+/* End the measuring; what was measured stays. A thread's failure is returned. */
+int tlobctl_timerlat_stop(struct tlobctl_timerlat *t);
+
+struct tlobctl_timerlat_values {
+	uint64_t count;
+	uint64_t min_ns, avg_ns, max_ns, last_ns;
+	const struct tlob_hist *hist; /* valid during the call */
+};
+
+struct tlobctl_timerlat_stat {
+	int cpu; /* -1: all together */
+	uint64_t cycles; /* periods at whose end the thread looked at the clock */
+	uint64_t skipped; /* periods that had passed before it could sleep again */
+	uint64_t unsplit; /* cycles of which only the total is known */
+	struct tlobctl_timerlat_values parts[TLOBCTL_TIMERLAT_PARTS];
+};
+typedef int tlobctl_timerlat_stat_fn(const struct tlobctl_timerlat_stat *stat, void *arg);
+
+/* One call for each CPU, then one for all; also while it is measured. */
+int tlobctl_timerlat_stats(struct tlobctl_timerlat *t, tlobctl_timerlat_stat_fn *fn, void *arg);
+
+/* The cycle that passed a limit. */
+struct tlobctl_timerlat_hit {
+	uint32_t cpu;
+	enum tlobctl_timerlat_part part; /* whose limit it was */
+	uint64_t limit_ns;
+	bool split; /* the parts are known, not only the total */
+	uint64_t parts_ns[TLOBCTL_TIMERLAT_PARTS];
+	const struct tlob_record *record; /* the same as a window, from the time that was set to the end */
+	const struct tlobctl_why *why; /* NULL: not known */
+	uint32_t interrupted; /* index in why->who: who had the CPU at the time that was set, or TLOBCTL_NOBODY */
+	struct tlobctl_stack stack; /* of the kernel, where the timer's interrupt came; no frames: not known */
+};
+/* 1 and *@out, valid until @t is closed; 0: no limit was passed. After tlobctl_timerlat_stop(). */
+int tlobctl_timerlat_hit(struct tlobctl_timerlat *t, struct tlobctl_timerlat_hit *out);
+
 /* Histogram arithmetic for those who read statistics; @percent 0..100. */
 uint64_t tlobctl_hist_percentile(const struct tlob_hist *hist, double percent);
 

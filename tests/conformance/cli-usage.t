@@ -3,7 +3,7 @@
 # What a person may mistype: one message that says what is wrong, on standard error, and status 64; and help.
 # shellcheck source-path=SCRIPTDIR source=../tap.sh
 . "$(dirname "$0")/../tap.sh"
-plan 108
+plan 138
 tlob=$BUILD/tlob
 
 # wrong COMMAND WORDS ARGUMENT...: "tlob COMMAND: ...WORDS..." and where to read more, nothing else
@@ -50,8 +50,18 @@ wrong watch "--duration '10':" watch -d 10
 wrong watch "--duration '0s' is no time at all" watch -d 0s
 wrong watch "--duration 'soon':" watch -d soon
 
+wrong timerlat "unexpected 'now'" timerlat now
+wrong timerlat "--cpus '3-1': a range goes from the lower to the higher number, at '3-1'" timerlat -c 3-1
+wrong timerlat "--cpus '0,x': the number of a CPU was expected, at 'x'" timerlat -c 0,x
+wrong timerlat "--period '100':" timerlat -p 100
+wrong timerlat "--total '0us' is no time at all" timerlat -T 0us
+wrong timerlat "--priority is f:1 to f:99, r:1 to r:99 or o:-20 to o:19, not 'f'" timerlat -P f
+wrong timerlat "--priority 'f:100': it goes from 1 to 99" timerlat -P f:100
+wrong timerlat "--priority 'o:-21': it goes from -20 to 19" timerlat -P o:-21
+wrong timerlat "unknown backend 'plian'; did you mean plain?" timerlat -b plian
+
 # ---- help
-for command in run watch doctor help version; do
+for command in run watch timerlat doctor help version; do
 	out=$("$tlob" help $command)
 	is "help $command: status" 0 $?
 	is "$command --help says the same" "$out" "$("$tlob" $command --help)"
@@ -62,7 +72,7 @@ is "help and --help and -h are one" "$out|$out" "$("$tlob" --help)|$("$tlob" -h)
 is "version and --version and -V are one" "$(sed -n 's/^VERSION := /tlob /p' Makefile)" \
 	"$("$tlob" version; "$tlob" --version >"$TMP/v1"; "$tlob" -V | diff - "$TMP/v1")"
 is "all help fits 80 columns" "" \
-	"$(for command in '' run watch doctor help version; do "$tlob" help $command; done | awk 'length > 80')"
+	"$(for command in '' run watch timerlat doctor help version; do "$tlob" help $command; done | awk 'length > 80')"
 "$tlob" help >/dev/full 2>"$TMP/err"
 is "help onto a full disk: status" 1 $?
 has "help onto a full disk: says so" "cannot write to standard output: No space left on device" "$(cat "$TMP/err")"

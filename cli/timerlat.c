@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* tlob timerlat: how late this machine's timers, interrupts and wake-ups are, whatever the program. */
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "format.h"
+#include "hgrm.h"
+#include "signals.h"
+#include "timerlat.h"
+#include "when.h"
+
+#define REDRAW_NS CLI_NS_PER_S
+
+struct session {
+	const struct timerlat_settings *settings;
+	struct cli_signals signals;
+	struct cli_terminal term;
+	struct cli_json json; /* out NULL: not wanted */
+	struct tlobctl_timerlat *t;
+	struct timerlat_rows rows;
+	char title[128];
+	uint64_t begun_ns;
+};
+
+static int init(struct session *s)
+{
+	const struct timerlat_settings *o = s->settings;
+	/* standard output is JSON's alone if it goes there */
+	bool taken = o->json && !strcmp(o->json, "-");
+
+	if (o->hgrm && cli_hgrm_prepare(o->hgrm))
+		return CLI_ERROR;
+	if (cli_terminal_init(&s->term, taken ? STDERR_FILENO : STDOUT_FILENO, o->color))
+		return cli_error(CLI_ERROR, "cannot write to the terminal: %m");
+	if (o->json && cli_json_open(&s->json, o->json))
+		return cli_error(CLI_ERROR, "cannot write '%s': %m", o->json);
+	if (cli_signals_init(&s->signals))
+		return cli_error(CLI_ERROR, "cannot receive signals: %m");
+	return 0;
+}
+
+static void deinit(struct session *s)
+{
+	tlobctl_timerlat_close(s->t);
+	timerlat_rows_deinit(&s->rows);
+	if (s->signals.fd >= 0)
+		cli_signals_deinit(&s->signals);
+	cli_json_close(&s->json);
+	cli_terminal_deinit(&s->term);
+}
+
+static void announce(struct session *s)
+{
+	const struct tlobctl_timerlat_opts *o = &s->settings->opts;
+	char period[TLOB_DURATION_BYTES], line[1024];
+	const char *note = tlobctl_timerlat_note(s->t);
+
+	tlob_duration_print_exact(period, sizeof(period),
+				  o->period_ns ? o->period_ns : TLOBCTL_TIMERLAT_PERIOD_NS);
+	snprintf(s->title, sizeof(s->title), "tlob timerlat: backend %s, every %s, %s",
+		 tlobctl_timerlat_backend_name(s->t), period, tlobctl_timerlat_scheduling(s->t));
+	if (s->json.out)
+		timerlat_json_start(&s->json, s->settings, s->t);
+	if (s->settings->quiet)
+		return;
+	fprintf(s->term.out, "%s%s%s; Ctrl-C to stop\n", cli_style(&s->term, CLI_BOLD), s->title,
+		cli_style(&s->term, CLI_PLAIN));
+	while (*note) {
+		size_t length = strcspn(note, "\n");
+
+		snprintf(line, sizeof(line), "%.*s", (int)length, note);
+		cli_wrap(&s->term, line, 0);
+		note += length + (note[length] == '\n');
+	}
+	fputc('\n', s->term.out);
+	fflush(s->term.out);
+}
+
+/* Milliseconds until @then_ns, rounded up. */
+static int until(uint64_t then_ns)
+{
+	uint64_t now = cli_now_ns();
+	uint64_t ms = then_ns > now ? (then_ns - now + 999999) / 1000000 : 0;
+
+	return ms < INT_MAX ? (int)ms : INT_MAX;
+}
+
+static uint64_t sooner(uint64_t a, uint64_t b)
+{
+	return !b || (a && a < b) ? a : b;
+}
+
+/* Until it is over. 0, or the exit status to leave with at once. */
+static int loop(struct session *s)
+{
+	const struct timerlat_settings *o = s->settings;
+	uint64_t end = o->duration_ns ? s->begun_ns + o->duration_ns : 0;
+	uint64_t draw = o->view == TIMERLAT_TOP ? s->begun_ns + REDRAW_NS : 0;
+	struct pollfd fds[] = {{.fd = s->signals.fd, .events = POLLIN},
+			       {.fd = tlobctl_timerlat_fd(s->t), .events = POLLIN}};
+	struct timerlat_top top;
+	int status = 0;
+
+	timerlat_top_init(&top, &s->term);
+	while (!end || cli_now_ns() < end) {
+		uint64_t next = sooner(end, draw);
+
+		if (poll(fds, 2, next ? until(next) : -1) < 0 && errno != EINTR)
+			return cli_error(CLI_ERROR, "cannot wait: %m");
+		if (fds[0].revents && cli_signals_next(&s->signals, 0) >= CLI_SIGNAL_STOP)
+			break;
+		if (fds[1].revents)
+			break;
+		if (!draw || cli_now_ns() < draw)
+			continue;
+		draw += REDRAW_NS;
+		if (timerlat_rows_read(&s->rows, s->t))
+			return CLI_ERROR;
+		timerlat_top_draw(&top, &s->rows, s->title);
+		if (ferror(s->term.out)) /* "| head": nobody reads any more */
+			break;
+	}
+	if (draw)
+		timerlat_top_end(&top);
+	return status;
+}
+
+static int print(struct session *s, uint64_t elapsed_ns, int status)
+{
+	const struct timerlat_settings *o = s->settings;
+
+	if (o->view == TIMERLAT_HIST)
+		timerlat_print_hist(&s->rows, &s->term);
+	timerlat_print_summary(&s->rows, &s->term);
+	if (o->hgrm && timerlat_rows_hgrm(&s->rows, o->hgrm))
+		status = CLI_ERROR;
+	if (!s->json.out)
+		return status;
+	timerlat_json_rows(&s->json, &s->rows);
+	timerlat_json_end(&s->json, &s->rows, elapsed_ns, status);
+	if (cli_json_close(&s->json))
+		status = cli_error(CLI_ERROR, "'%s' is incomplete: %m", o->json);
+	return status;
+}
+
+static int measure(struct session *s)
+{
+	struct tlobctl_timerlat_hit hit;
+	uint64_t elapsed_ns;
+	int status = CLI_OK;
+
+	if (tlobctl_timerlat_open(&s->settings->opts, &s->t) < 0)
+		return cli_error(CLI_ERROR, "%s", tlobctl_error());
+	s->begun_ns = cli_now_ns();
+	announce(s);
+	status = loop(s);
+	if (status)
+		return status;
+	if (tlobctl_timerlat_stop(s->t) < 0)
+		status = cli_error(CLI_ERROR, "%s", tlobctl_error());
+	elapsed_ns = cli_now_ns() - s->begun_ns;
+	if (!status && tlobctl_timerlat_hit(s->t, &hit) > 0)
+		status = CLI_OVERRUN;
+	if (timerlat_rows_read(&s->rows, s->t))
+		return CLI_ERROR;
+	return print(s, elapsed_ns, status);
+}
+
+static int timerlat_main(const struct cli_command *self, int argc, char **argv)
+{
+	struct timerlat_settings settings = {.opts = {.size = sizeof(settings.opts)}};
+	struct session s = {.settings = &settings, .signals.fd = -1};
+	int status;
+	int first = cli_options_parse(self, argc, argv, &settings, &status);
+
+	if (first >= 0 && first < argc) {
+		status = cli_usage("unexpected '%s'", argv[first]);
+	} else if (first >= 0) {
+		status = init(&s);
+		if (!status)
+			status = measure(&s);
+		deinit(&s);
+	}
+	timerlat_settings_deinit(&settings);
+	return status;
+}
+
+const struct cli_command cli_timerlat = {
+	.name = "timerlat",
+	.synopsis = "[OPTION]...",
+	.summary = "measure how late this machine itself is",
+	.about = "On each CPU a thread sleeps until a time and looks how late it wakes up: the\n"
+		 "latency that no program on this machine can do without. Until Ctrl-C, or for a\n"
+		 "time; then prints the distribution of it, in parts where a backend tells them.",
+	.options = timerlat_options,
+	.main = timerlat_main,
+};

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What tlob timerlat can be told. Letters are those of rtla and cyclictest where they mean the same. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cpulist.h"
+#include "nearest.h"
+#include "parse.h"
+#include "timerlat.h"
+
+static int set_time(const char *option, const char *value, uint64_t *ns)
+{
+	struct tlob_parse_error err;
+
+	if (tlob_duration_parse(value, ns, &err))
+		return cli_usage("--%s '%s': %s", option, value, err.why);
+	if (!*ns)
+		return cli_usage("--%s '%s' is no time at all", option, value);
+	return 0;
+}
+
+static int set_cpus(void *settings, const char *value)
+{
+	struct timerlat_settings *s = settings;
+	uint32_t *cpus = calloc(TLOB_CPULIST_MAX, sizeof(*cpus));
+	struct tlob_parse_error err;
+	int n;
+
+	if (!cpus)
+		return cli_error(CLI_ERROR, "out of memory");
+	n = tlob_cpulist_parse(value, cpus, TLOB_CPULIST_MAX, &err);
+	if (n < 0) {
+		free(cpus);
+		return cli_usage("--cpus '%s': %s, at '%s'", value, err.why, value + err.at);
+	}
+	free(s->cpus);
+	s->cpus = cpus;
+	s->opts.cpus = cpus;
+	s->opts.ncpus = (size_t)n;
+	return 0;
+}
+
+static int set_period(void *settings, const char *value)
+{
+	return set_time("period", value, &((struct timerlat_settings *)settings)->opts.period_ns);
+}
+
+static int set_duration(void *settings, const char *value)
+{
+	return set_time("duration", value, &((struct timerlat_settings *)settings)->duration_ns);
+}
+
+static int set_total(void *settings, const char *value)
+{
+	return set_time("total", value,
+			&((struct timerlat_settings *)settings)->opts.stop_total_ns);
+}
+
+static int set_irq(void *settings, const char *value)
+{
+	return set_time("irq", value, &((struct timerlat_settings *)settings)->opts.stop_irq_ns);
+}
+
+static int set_priority(void *settings, const char *value)
+{
+	static const struct {
+		const char *name;
+		enum tlobctl_timerlat_policy policy;
+		long least, most;
+	} policies[] = {
+		{"f", TLOBCTL_TIMERLAT_FIFO, 1, 99},	{"fifo", TLOBCTL_TIMERLAT_FIFO, 1, 99},
+		{"r", TLOBCTL_TIMERLAT_RR, 1, 99},	{"rr", TLOBCTL_TIMERLAT_RR, 1, 99},
+		{"o", TLOBCTL_TIMERLAT_OTHER, -20, 19}, {"other", TLOBCTL_TIMERLAT_OTHER, -20, 19},
+	};
+	struct timerlat_settings *s = settings;
+	size_t length = strcspn(value, ":");
+	char *end = NULL;
+	long priority;
+
+	errno = 0;
+	priority = value[length] ? strtol(value + length + 1, &end, 10) : 0;
+	for (size_t i = 0; end && end > value + length + 1 && !*end && !errno &&
+			   i < sizeof(policies) / sizeof(*policies);
+	     i++) {
+		if (strlen(policies[i].name) != length || strncmp(policies[i].name, value, length))
+			continue;
+		if (priority < policies[i].least || priority > policies[i].most)
+			return cli_usage("--priority '%s': it goes from %ld to %ld", value,
+					 policies[i].least, policies[i].most);
+		s->opts.policy = policies[i].policy;
+		s->opts.priority = (int)priority;
+		return 0;
+	}
+	return cli_usage("--priority is f:1 to f:99, r:1 to r:99 or o:-20 to o:19, not '%s'",
+			 value);
+}
+
+static int set_backend(void *settings, const char *value)
+{
+	static const char *const names[TLOBCTL_TIMERLAT_BACKENDS] = {
+		[TLOBCTL_TIMERLAT_AUTO] = "auto",     [TLOBCTL_TIMERLAT_KERNEL] = "kernel",
+		[TLOBCTL_TIMERLAT_MODULE] = "module", [TLOBCTL_TIMERLAT_BPF] = "bpf",
+		[TLOBCTL_TIMERLAT_PLAIN] = "plain",
+	};
+	struct timerlat_settings *s = settings;
+	struct cli_nearest near;
+
+	cli_nearest_init(&near, value);
+	for (int i = 0; i < TLOBCTL_TIMERLAT_BACKENDS; i++) {
+		cli_nearest_offer(&near, names[i]);
+		if (strcmp(names[i], value))
+			continue;
+		s->opts.backend = (enum tlobctl_timerlat_backend)i;
+		return 0;
+	}
+	if (near.word)
+		return cli_usage("unknown backend '%s'; did you mean %s?", value, near.word);
+	return cli_usage("unknown backend '%s'; there are auto, kernel, module, bpf and plain",
+			 value);
+}
+
+static int set_top(void *settings, const char *value)
+{
+	(void)value;
+	((struct timerlat_settings *)settings)->view = TIMERLAT_TOP;
+	return 0;
+}
+
+static int set_hist(void *settings, const char *value)
+{
+	(void)value;
+	((struct timerlat_settings *)settings)->view = TIMERLAT_HIST;
+	return 0;
+}
+
+static int set_json(void *settings, const char *value)
+{
+	((struct timerlat_settings *)settings)->json = value;
+	return 0;
+}
+
+static int set_hgrm(void *settings, const char *value)
+{
+	((struct timerlat_settings *)settings)->hgrm = value;
+	return 0;
+}
+
+static int set_deep_idle(void *settings, const char *value)
+{
+	(void)value;
+	((struct timerlat_settings *)settings)->opts.deep_idle = true;
+	return 0;
+}
+
+static int set_quiet(void *settings, const char *value)
+{
+	(void)value;
+	((struct timerlat_settings *)settings)->quiet = true;
+	return 0;
+}
+
+static int set_color(void *settings, const char *value)
+{
+	return cli_color_parse(value, &((struct timerlat_settings *)settings)->color);
+}
+
+static const struct cli_option option_cpus = {
+	'c', "cpus", "LIST", "CPUs to measure, such as 0-3,6 (default: all that it may use)",
+	set_cpus};
+static const struct cli_option option_period = {
+	'p', "period", "TIME", "how often each thread wakes up (default 1ms; 100us to 10s)",
+	set_period};
+static const struct cli_option option_priority = {
+	'P', "priority", "POLICY",
+	"f:PRIORITY (FIFO; default f:95), r:PRIORITY (RR) or\no:NICE (ordinary)", set_priority};
+static const struct cli_option option_duration = {
+	'd', "duration", "TIME", "stop after this time: 10s, 5m, 1h (default: at Ctrl-C)",
+	set_duration};
+static const struct cli_option option_total = {
+	'T', "total", "TIME", "stop when a thread is later than that, with status 2", set_total};
+static const struct cli_option option_irq = {
+	'i', "irq", "TIME", "stop when a timer's interrupt is later than that, with\nstatus 2",
+	set_irq};
+static const struct cli_option option_backend = {
+	'b', "backend", "NAME", "auto (default), kernel, module, bpf or plain", set_backend};
+static const struct cli_option option_top = {
+	0, "top", NULL, "a table of what was measured so far, each second", set_top};
+static const struct cli_option option_hist = {
+	0, "hist", NULL, "at the end how often which latency was measured", set_hist};
+static const struct cli_option option_json = {
+	'j', "json", "FILE",
+	"write the results as JSON, one object a line, to FILE, or\nto standard output with -",
+	set_json};
+static const struct cli_option option_hgrm = {
+	0, "hgrm", "FOLDER", "write each distribution to a file in FOLDER, for\nplotting (.hgrm)",
+	set_hgrm};
+static const struct cli_option option_deep_idle = {
+	0, "deep-idle", NULL,
+	"let idle CPUs sleep as deeply as they would without tlob\n(/dev/cpu_dma_latency is left alone)",
+	set_deep_idle};
+static const struct cli_option option_quiet = {'q', "quiet", NULL, "only the results", set_quiet};
+static const struct cli_option option_color = {0, "color", "WHEN",
+					       "auto (default), always or never", set_color};
+
+const struct cli_option *const timerlat_options[] = {
+	&option_cpus,  &option_period, &option_priority, &option_duration,
+	&option_total, &option_irq,    &option_backend,	 &option_top,
+	&option_hist,  &option_json,   &option_hgrm,	 &option_deep_idle,
+	&option_quiet, &option_color,  &cli_option_help, NULL,
+};
+
+void timerlat_settings_deinit(struct timerlat_settings *s)
+{
+	free(s->cpus);
+	s->cpus = NULL;
+}

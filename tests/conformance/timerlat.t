@@ -1,0 +1,86 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# tlob timerlat: what it prints and writes, what it refuses, and what it finds. Figures are for tests/bench.
+# shellcheck source-path=SCRIPTDIR source=../tap.sh
+. "$(dirname "$0")/../tap.sh"
+plan 28
+tlob=$BUILD/tlob
+json=$TMP/json
+
+# timerlat OPTION...: text in $out, messages in $err, JSON in $json, its status in $status
+timerlat() {
+	out=$(timeout -k 5 60 "$tlob" timerlat -j "$json" "$@" 2>"$TMP/err" </dev/null)
+	status=$?
+	err=$(cat "$TMP/err")
+}
+
+# number TYPE KEY: of the last object of that type
+number() {
+	sed -nE "/^\{\"type\":\"$1\"/s/.*\"$2\":([0-9]+).*/\1/p" "$json" | tail -n 1
+}
+
+cpus=$(grep -c . < <(taskset -cp $$ | sed 's/.*: //' | tr ',' '\n' |
+	awk -F- '{ for (i = $1; i <= ($2 == "" ? $1 : $2); i++) print i }'))
+first=$(taskset -cp $$ | sed -E 's/.*: ([0-9]+).*/\1/')
+
+# ---- plain: what everybody gets
+timerlat -b plain -d 1s
+is "plain: status" 0 $status
+has "plain: says which backend" "tlob timerlat: backend plain, every 1ms, " "$out"
+has "plain: and what it lacks" "Backend plain measures the total only" "$out"
+is "plain: a row for each CPU" "$cpus" "$(grep -cE '^ *[0-9]+  total ' <<<"$out")"
+is "plain: an object for each CPU and one for all" "$((cpus + 1))" "$(grep -c '^{"type":"latency"' "$json")"
+cycles=$(number latency cycles)
+ok "plain: a cycle each millisecond, or it was skipped" \
+	test $((cycles + $(number latency skipped))) -gt $((900 * cpus)) -a "$cycles" -lt $((1100 * cpus))
+is "plain: the parts are not known" "$((cpus + 1))" "$(grep -c '"irq":null,"thread":null,"user_ret":null' "$json")"
+is "plain: JSON begins and ends" "start end" \
+	"$(sed -nE 's/^\{"type":"(start|end)".*/\1/p' "$json" | tr '\n' ' ' | sed 's/ $//')"
+
+timerlat -b plain -d 300ms -c "$first" -p 500us -P o:3 -q --hist --hgrm "$TMP/hgrm"
+is "one CPU: status" 0 $status
+is "one CPU: one row" 1 "$(grep -cE '^ *[0-9]+  total ' <<<"$out")"
+is "quiet: no notice" "" "$(grep -E 'backend|Ctrl-C' <<<"$out")"
+has "--hist: heads" "  from  total" "$out"
+is "--hist: counts every cycle" "$(number latency cycles)" \
+	"$(sed -nE 's/^ *[0-9.]+[num]?s +([0-9,]+)  .*/\1/p' <<<"$out" | tr -d , | awk '{ n += $1 } END { print n }')"
+is "--hgrm: files by CPU and part" "all-total.hgrm cpu$first-total.hgrm" \
+	"$(find "$TMP/hgrm" -type f -printf '%f\n' | sort | tr '\n' ' ' | sed 's/ $//')"
+has "--hgrm: with the same count" "Total count    = $(printf '%12d' "$(number latency cycles)")]" \
+	"$(cat "$TMP/hgrm/all-total.hgrm")"
+has "-P: in the JSON" '"scheduling":"other:3"' "$(cat "$json")"
+is "-p: in the JSON" 500000 "$(number start period_ns)"
+
+# ---- a limit
+timerlat -b plain -c "$first" -T 1ns -d 20s
+is "a limit passed: status" 2 $status
+ok "a limit passed: it stopped at once" test "$(number end elapsed_ns)" -lt 10000000000
+
+# ---- the end
+timerlat -b plain -c "$first" -p 5s -d 200ms
+ok "it does not wait for a long period" test "$(number end elapsed_ns)" -lt 2000000000
+has "and says that nothing was measured" "Nothing was measured." "$out"
+timeout -s INT 1 "$tlob" timerlat -b plain -c "$first" >"$TMP/out" 2>&1
+has "Ctrl-C stops and prints" "total" "$(tail -n 2 "$TMP/out")"
+lines=$(timeout 10 "$tlob" timerlat -b plain -c "$first" --top | head -n 6 | grep -cE '^[0-9:.]{12} ')
+ok "--top, not on a terminal: a line each second, and ends with its reader" test "$lines" -ge 2
+
+# ---- what it refuses
+timerlat -c 8000
+is "a CPU that is not there: status" 1 $status
+has "a CPU that is not there: which may be used" "cannot measure on CPU 8000: this process may use CPUs $first" "$err"
+timerlat -p 50us
+has "too short a period" "is too short: the shortest is 100 us" "$err"
+
+# ---- without privilege
+if [[ $(id -u) == 0 ]] && command -v setpriv >/dev/null; then
+	chmod 755 "$TMP"
+	out=$(cd / && ulimit -r 0 && timeout 20 setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all \
+		"$tlob" timerlat -d 300ms 2>&1)
+	is "without privilege: it measures" 0 $?
+	has "without privilege: and says what is lost" "Real-time priority 95 is not permitted" "$(tr '\n' ' ' <<<"$out")"
+else
+	skip "without privilege: it measures" "not root"
+	skip "without privilege: and says what is lost" "not root"
+fi
+finish
