@@ -166,11 +166,9 @@ static int set_color(void *settings, const char *value)
 }
 
 static const struct cli_option option_cpus = {
-	'c', "cpus", "LIST", "CPUs to measure, such as 0-3,6 (default: all that it may use)",
-	set_cpus};
+	'c', "cpus", "LIST", "CPUs to measure, such as 0-3,6 (default: all)", set_cpus};
 static const struct cli_option option_period = {
-	'p', "period", "TIME", "how often each thread wakes up (default 1ms; 100us to 10s)",
-	set_period};
+	'p', "period", "TIME", "time between two wake-ups (1ms; 100us to 10s)", set_period};
 static const struct cli_option option_priority = {
 	'P', "priority", "POLICY",
 	"f:PRIORITY (FIFO; default f:95), r:PRIORITY (RR) or\no:NICE (ordinary)", set_priority};
@@ -190,14 +188,13 @@ static const struct cli_option option_hist = {
 	0, "hist", NULL, "at the end how often which latency was measured", set_hist};
 static const struct cli_option option_json = {
 	'j', "json", "FILE",
-	"write the results as JSON, one object a line, to FILE, or\nto standard output with -",
-	set_json};
+	"write one JSON object per result to FILE, or to\nstandard output with -", set_json};
 static const struct cli_option option_hgrm = {
 	0, "hgrm", "FOLDER", "write each distribution to a file in FOLDER, for\nplotting (.hgrm)",
 	set_hgrm};
 static const struct cli_option option_deep_idle = {
 	0, "deep-idle", NULL,
-	"let idle CPUs sleep as deeply as they would without tlob\n(/dev/cpu_dma_latency is left alone)",
+	"let idle CPUs sleep as deeply as without tlob\n(/dev/cpu_dma_latency is left alone)",
 	set_deep_idle};
 static const struct cli_option option_quiet = {'q', "quiet", NULL, "only the results", set_quiet};
 static const struct cli_option option_color = {0, "color", "WHEN",

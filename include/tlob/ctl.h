@@ -327,8 +327,10 @@ struct tlobctl_timerlat_opts {
 	uint64_t period_ns; /* 0: 1 ms */
 	enum tlobctl_timerlat_policy policy;
 	int priority; /* FIFO, RR: 1 to 99, 0: 95; OTHER: nice level */
-	uint64_t stop_irq_ns, stop_total_ns; /* longer than that: the first to be ends the measuring. 0: no limit */
-	enum tlobctl_why_mode why; /* what is to be found out about that one; needs what engine bpf needs */
+	uint64_t stop_irq_ns,
+		stop_total_ns; /* longer than that: the first to be ends the measuring. 0: no limit */
+	enum tlobctl_why_mode
+		why; /* what is to be found out about that one; needs what engine bpf needs */
 	uint64_t history_bytes; /* as in tlobctl_opts */
 	bool deep_idle; /* leave /dev/cpu_dma_latency alone; else idle CPUs stay ready */
 };
@@ -375,10 +377,12 @@ struct tlobctl_timerlat_hit {
 	uint64_t limit_ns;
 	bool split; /* the parts are known, not only the total */
 	uint64_t parts_ns[TLOBCTL_TIMERLAT_PARTS];
-	const struct tlob_record *record; /* the same as a window, from the time that was set to the end */
+	const struct tlob_record
+		*record; /* the same as a window, from the time that was set to the end */
 	const struct tlobctl_why *why; /* NULL: not known */
 	uint32_t interrupted; /* index in why->who: who had the CPU at the time that was set, or TLOBCTL_NOBODY */
-	struct tlobctl_stack stack; /* of the kernel, where the timer's interrupt came; no frames: not known */
+	struct tlobctl_stack
+		stack; /* of the kernel, where the timer's interrupt came; no frames: not known */
 };
 /* 1 and *@out, valid until @t is closed; 0: no limit was passed. After tlobctl_timerlat_stop(). */
 int tlobctl_timerlat_hit(struct tlobctl_timerlat *t, struct tlobctl_timerlat_hit *out);

@@ -58,7 +58,7 @@ wrong timerlat "--total '0us' is no time at all" timerlat -T 0us
 wrong timerlat "--priority is f:1 to f:99, r:1 to r:99 or o:-20 to o:19, not 'f'" timerlat -P f
 wrong timerlat "--priority 'f:100': it goes from 1 to 99" timerlat -P f:100
 wrong timerlat "--priority 'o:-21': it goes from -20 to 19" timerlat -P o:-21
-wrong timerlat "unknown backend 'plian'; did you mean plain?" timerlat -b plian
+wrong timerlat "unknown backend 'plainly'; did you mean plain?" timerlat -b plainly
 
 # ---- help
 for command in run watch timerlat doctor help version; do
