@@ -24,6 +24,11 @@ struct why_symbolizer;
 
 int why_symbolizer_new(struct why_symbolizer **out);
 void why_symbolizer_free(struct why_symbolizer *s);
+/* What cannot be named here and what to do about it, to be said once; "" if there is nothing, or nobody has asked yet. */
+const char *why_symbolizer_note(const struct why_symbolizer *s);
+
+/* The address that offsets in "[kernel]" are counted from: _stext. 0: the kernel does not tell, its frames get no names. */
+uint64_t why_symbolizer_kernel_start(struct why_symbolizer *s);
 
 /* The one object of that path and build-id, made if it is new. NULL: no memory. */
 const struct why_object *why_object_of(struct why_symbolizer *s, const char *path, const char *root,

@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * See symbolize.h. What has been looked up once is kept: late windows are late at the same places. Files are closed
+ * again when more than MAX_BINARIES are open, the one not used for longest first; places are forgotten when there are
+ * MAX_PLACES; strings stay.
+ */
+#include <errno.h>
+#include <search.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <libiberty/demangle.h>
+
+#include "binary.h"
+#include "kallsyms.h"
+#include "symbolize.h"
+
+#define MAX_BINARIES 24
+#define MAX_PLACES 65536
+#define MAX_HELD 64 /* descriptors of files that can only be reached through a process */
+#define MAX_FRAMES 32 /* of one place */
+
+struct object {
+	struct why_object shown;
+	char build_id[2 * WHY_BUILD_ID_BYTES + 1];
+	int held; /* descriptor, -1 */
+	bool tried;
+	struct why_binary *binary; /* NULL: not open */
+	uint64_t used; /* when, by the symbolizer's count */
+	struct object *next;
+};
+
+struct place {
+	const struct object *object;
+	uint64_t offset;
+	bool call;
+	size_t count;
+	struct tlobctl_frame frames[];
+};
+
+struct why_symbolizer {
+	void *strings, *objects, *places; /* trees of tsearch(3) */
+	struct object *list;
+	size_t nplaces, nbinaries, nheld;
+	uint64_t turn;
+	struct why_kallsyms *kernel;
+};
+
+int why_symbolizer_new(struct why_symbolizer **out)
+{
+	struct why_symbolizer *s = calloc(1, sizeof(*s));
+	int err = s ? why_kallsyms_new("/proc/kallsyms", &s->kernel) : -ENOMEM;
+
+	if (err)
+		free(s);
+	else
+		*out = s;
+	return err;
+}
+
+static void free_object(struct object *o)
+{
+	why_binary_close(o->binary);
+	if (o->held >= 0)
+		close(o->held);
+	free((char *)o->shown.path);
+	free((char *)o->shown.root);
+	free(o);
+}
+
+static void keep_node(void *node)
+{
+	(void)node; /* is in the list of objects too */
+}
+
+void why_symbolizer_free(struct why_symbolizer *s)
+{
+	if (!s)
+		return;
+	tdestroy(s->places, free);
+	tdestroy(s->strings, free);
+	tdestroy(s->objects, keep_node);
+	while (s->list) {
+		struct object *o = s->list;
+
+		s->list = o->next;
+		free_object(o);
+	}
+	why_kallsyms_free(s->kernel);
+	free(s);
+}
+
+const char *why_symbolizer_note(const struct why_symbolizer *s)
+{
+	return why_kallsyms_note(s->kernel);
+}
+
+uint64_t why_symbolizer_kernel_start(struct why_symbolizer *s)
+{
+	return why_kallsyms_start(s->kernel);
+}
+
+/* ---- strings */
+
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+/* The one copy of @text; "" without memory. */
+static const char *intern(struct why_symbolizer *s, const char *text)
+{
+	char **found, *copy;
+
+	if (!text || !*text)
+		return "";
+	found = tfind(text, &s->strings, by_text);
+	if (found)
+		return *found;
+	copy = strdup(text);
+	if (!copy || !tsearch(copy, &s->strings, by_text)) {
+		free(copy);
+		return "";
+	}
+	return copy;
+}
+
+/* Without parameters: names are for people, and a graph has little room. */
+static const char *demangled(struct why_symbolizer *s, const char *name, size_t bytes)
+{
+	char *text = strndup(name, bytes), *plain = NULL;
+	const char *kept;
+
+	if (text && text[0] == '_')
+		plain = cplus_demangle(text, DMGL_AUTO);
+	kept = intern(s, plain ? plain : text);
+	free(plain);
+	free(text);
+	return kept;
+}
+
+/* ---- objects */
+
+static int by_identity(const void *a, const void *b)
+{
+	const struct why_object *x = &((const struct object *)a)->shown;
+	const struct why_object *y = &((const struct object *)b)->shown;
+	int order = strcmp(x->path, y->path);
+
+	if (!order)
+		order = (int)x->build_id_bytes - (int)y->build_id_bytes;
+	if (!order)
+		order = memcmp(x->build_id, y->build_id, x->build_id_bytes);
+	/* without a build-id, one path in two roots may well be two files */
+	return order || x->build_id_bytes ? order : strcmp(x->root, y->root);
+}
+
+/* The file of a process in a root of its own can be reached only while that process lives. */
+static void hold(struct why_symbolizer *s, struct object *o)
+{
+	if (o->held >= 0 || !*o->shown.root || s->nheld >= MAX_HELD)
+		return;
+	o->held = why_binary_descriptor(&o->shown);
+	s->nheld += o->held >= 0;
+}
+
+/* The same file by way of another process, where the first one's is gone. */
+static void retry(struct why_symbolizer *s, struct object *o, const char *root)
+{
+	char *copy;
+
+	if (o->binary || o->held >= 0 || !strcmp(o->shown.root, root))
+		return;
+	copy = strdup(root);
+	if (!copy)
+		return;
+	free((char *)o->shown.root);
+	o->shown.root = copy;
+	o->tried = false;
+	hold(s, o);
+}
+
+const struct why_object *why_object_of(struct why_symbolizer *s, const char *path, const char *root,
+				       const unsigned char *build_id, size_t build_id_bytes)
+{
+	struct object key = {.shown = {.path = path, .root = root}}, **found, *o;
+
+	if (build_id_bytes > WHY_BUILD_ID_BYTES)
+		build_id_bytes = 0;
+	key.shown.build_id_bytes = (unsigned char)build_id_bytes;
+	if (build_id_bytes)
+		memcpy(key.shown.build_id, build_id, build_id_bytes);
+	found = tfind(&key, &s->objects, by_identity);
+	if (found) {
+		retry(s, *found, root);
+		return &(*found)->shown;
+	}
+	o = malloc(sizeof(*o));
+	if (!o)
+		return NULL;
+	*o = key;
+	o->held = -1;
+	o->shown.path = strdup(path);
+	o->shown.root = strdup(root);
+	for (size_t i = 0; i < build_id_bytes; i++)
+		sprintf(o->build_id + 2 * i, "%02x", build_id[i]);
+	if (!o->shown.path || !o->shown.root || !tsearch(o, &s->objects, by_identity)) {
+		free_object(o);
+		return NULL;
+	}
+	o->next = s->list;
+	s->list = o;
+	hold(s, o);
+	return &o->shown;
+}
+
+static void close_one(struct why_symbolizer *s)
+{
+	struct object *oldest = NULL;
+
+	for (struct object *o = s->list; o; o = o->next)
+		if (o->binary && (!oldest || o->used < oldest->used))
+			oldest = o;
+	why_binary_close(oldest->binary);
+	oldest->binary = NULL;
+	oldest->tried = false;
+	s->nbinaries--;
+}
+
+static struct why_binary *binary_of(struct why_symbolizer *s, struct object *o)
+{
+	o->used = ++s->turn;
+	if (o->binary || o->tried)
+		return o->binary;
+	if (s->nbinaries == MAX_BINARIES)
+		close_one(s);
+	o->tried = true;
+	o->binary = why_binary_open(&o->shown, o->held);
+	s->nbinaries += o->binary != NULL;
+	return o->binary;
+}
+
+/* ---- places */
+
+static int by_place(const void *a, const void *b)
+{
+	const struct place *x = a, *y = b;
+
+	if (x->object != y->object)
+		return x->object < y->object ? -1 : 1;
+	if (x->offset != y->offset)
+		return x->offset < y->offset ? -1 : 1;
+	return (int)x->call - (int)y->call;
+}
+
+static size_t in_kernel(struct why_symbolizer *s, struct tlobctl_frame *frame, bool call)
+{
+	uint64_t start = why_kallsyms_start(s->kernel);
+	const char *name, *module;
+	char object[80];
+
+	frame->kernel = true;
+	if (!start || !why_kallsyms_find(s->kernel, start + frame->offset - call, &name, &module))
+		return 1;
+	frame->function = intern(s, name);
+	if (*module) {
+		snprintf(object, sizeof(object), "[%s]", module);
+		frame->object = intern(s, object);
+	}
+	return 1;
+}
+
+/* @frames[0] is filled in but for names. */
+static size_t look_up(struct why_symbolizer *s, struct object *o, uint64_t offset, bool call,
+		      struct tlobctl_frame *frames)
+{
+	struct why_place places[MAX_FRAMES];
+	struct why_binary *binary;
+	size_t n;
+
+	if (!strcmp(o->shown.path, "[kernel]"))
+		return in_kernel(s, &frames[0], call);
+	binary = binary_of(s, o);
+	n = binary ? why_binary_places(binary, offset, call, places, MAX_FRAMES) : 0;
+	for (size_t i = 0; i < n; i++) {
+		frames[i] = frames[0];
+		if (places[i].function)
+			frames[i].function =
+				demangled(s, places[i].function, places[i].function_bytes);
+		frames[i].file = intern(s, places[i].file);
+		frames[i].line = places[i].file ? places[i].line : 0;
+		frames[i].inlined = places[i].inlined;
+	}
+	return n ? n : 1;
+}
+
+static void remember(struct why_symbolizer *s, const struct place *key,
+		     const struct tlobctl_frame *frames, size_t count)
+{
+	struct place *p;
+
+	if (s->nplaces == MAX_PLACES) {
+		tdestroy(s->places, free);
+		s->places = NULL;
+		s->nplaces = 0;
+	}
+	p = malloc(sizeof(*p) + count * sizeof(*frames));
+	if (!p)
+		return;
+	*p = *key;
+	p->count = count;
+	memcpy(p->frames, frames, count * sizeof(*frames));
+	if (tsearch(p, &s->places, by_place))
+		s->nplaces++;
+	else
+		free(p);
+}
+
+size_t why_symbolize(struct why_symbolizer *s, const struct why_object *object, uint64_t offset,
+		     bool call, struct tlobctl_frame *frames, size_t room)
+{
+	struct object *o = (struct object *)object; /* shown is its first member */
+	struct place key = {.object = o, .offset = offset, .call = call};
+	struct place **found = tfind(&key, &s->places, by_place);
+	struct tlobctl_frame all[MAX_FRAMES];
+	size_t n;
+
+	if (found) {
+		n = (*found)->count < room ? (*found)->count : room;
+		memcpy(frames, (*found)->frames, n * sizeof(*frames));
+		return n;
+	}
+	all[0] = (struct tlobctl_frame){.function = "",
+					.object = o->shown.path,
+					.build_id = o->build_id,
+					.offset = offset,
+					.file = ""};
+	n = look_up(s, o, offset, call, all);
+	remember(s, &key, all, n);
+	n = n < room ? n : room;
+	memcpy(frames, all, n * sizeof(*frames));
+	return n;
+}
