@@ -86,10 +86,10 @@ static void print_remarks(const struct timerlat_rows *rows, const struct cli_ter
 
 	if (has_parts(rows) && all->unsplit)
 		cli_say(&w,
-			"%s cycles are in the total only: their timer had passed before it was set, or was not seen. ",
+			"%s of the cycles are in the total only: their timer was not seen, it had passed before it was set. ",
 			cli_count(count, all->unsplit));
 	if (all->skipped)
-		cli_say(&w, "%s periods passed while a thread was late, and were skipped.",
+		cli_say(&w, "Periods skipped because a thread was late for longer: %s.",
 			cli_count(count, all->skipped));
 	if (w.used)
 		cli_wrap(term, w.text, 0);
@@ -173,7 +173,7 @@ static void add_bin(struct cli_table *t, const struct bins *b, size_t bin)
 	const char *pointers[TLOBCTL_TIMERLAT_PARTS + 2];
 	size_t n = 0;
 
-	tlob_duration_print(from, sizeof(from), bin_from(bin));
+	tlob_duration_print(from, sizeof(from), bin ? bin_from(bin) : 0);
 	pointers[n++] = from;
 	for (int p = 0; p < TLOBCTL_TIMERLAT_PARTS; p++)
 		pointers[n++] = b->counts[p][bin] ? cli_count(cells[p], b->counts[p][bin]) : "";

@@ -20,6 +20,7 @@
 
 /* The best first. */
 static const struct timerlat_backend *const backends[] = {
+	&timerlat_bpf,
 	&timerlat_plain,
 };
 

@@ -60,7 +60,7 @@ struct timerlat_backend {
 		      struct tlobctl_stack *out);
 };
 
-extern const struct timerlat_backend timerlat_plain;
+extern const struct timerlat_backend timerlat_bpf, timerlat_plain;
 
 struct timerlat_why;
 

@@ -3,7 +3,7 @@
 # tlob timerlat: what it prints and writes, what it refuses, and what it finds. Figures are for tests/bench.
 # shellcheck source-path=SCRIPTDIR source=../tap.sh
 . "$(dirname "$0")/../tap.sh"
-plan 28
+plan 38
 tlob=$BUILD/tlob
 json=$TMP/json
 
@@ -55,6 +55,39 @@ is "-p: in the JSON" 500000 "$(number start period_ns)"
 timerlat -b plain -c "$first" -T 1ns -d 20s
 is "a limit passed: status" 2 $status
 ok "a limit passed: it stopped at once" test "$(number end elapsed_ns)" -lt 10000000000
+
+# ---- bpf: the parts
+# median CPU PART: p50_ns of it
+median() {
+	sed -nE "/^\{\"type\":\"latency\",\"cpu\":$1,/s/.*\"$2\":\{[^}]*\"p50_ns\":([0-9]+).*/\1/p" "$json"
+}
+
+# split NAME: what a run that measures the parts has to fulfil
+split() {
+	local irq thread user total sum
+	irq=$(median null irq) thread=$(median null thread) user=$(median null user_ret) total=$(median null total)
+	is "$1: status" 0 $status
+	has "$1: says which backend" "tlob timerlat: backend bpf" "$out"
+	ok "$1: nearly every cycle is split" test "$(number latency unsplit)" -lt $(($(number latency cycles) / 20))
+	# medians need not add up exactly, only the cycles do
+	sum=$((irq + thread + user))
+	ok "$1: the parts make up the total ($irq + $thread + $user to $total)" \
+		test $((sum * 4)) -gt $((total * 3)) -a $((sum * 3)) -lt $((total * 4))
+	ok "$1: each takes time" test "$irq" -gt 0 -a "$thread" -gt 0 -a "$user" -gt 0
+}
+
+if why=$("$tlob" doctor --usable bpf 2>&1); then
+	timerlat -d 1s
+	split bpf
+	export TLOB_BPF_WITHOUT=tick # as where the interrupt of the timer has no tracepoint of its own
+	timerlat -d 1s
+	split "bpf, portable"
+	unset TLOB_BPF_WITHOUT
+else
+	for i in 1 2 3 4 5 6 7 8 9 10; do
+		skip "bpf $i" "engine bpf: $(head -n 1 <<<"$why")"
+	done
+fi
 
 # ---- the end
 timerlat -b plain -c "$first" -p 5s -d 200ms

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the timer latency programs and the threads that measure have in common. */
+#ifndef TLOB_BPF_TIMERLAT_H
+#define TLOB_BPF_TIMERLAT_H
+
+#include <tlob/abi.h>
+
+#define TLOB_TIMERLAT_STACK 32 /* frames */
+
+/*
+ * One for each CPU, mapped by the process that measures. The thread of that CPU clears wake_ns before it sleeps; the
+ * programs fill in what happens then, wake_ns last but for cpu_ns.
+ */
+struct tlob_timerlat_slot {
+	__u32 tid; /* of that thread, as the initial pid namespace has it; 0: none */
+	__s32 stack_bytes; /* below or at 0: no stack */
+	__u64 irq_ns; /* its timer's interrupt */
+	__u64 wake_ns; /* and wake-up in it */
+	__u64 cpu_ns; /* it got the CPU; 0: it had not left it */
+	__u64 reserved[4];
+	__u64 stack[TLOB_TIMERLAT_STACK]; /* of the kernel, when the interrupt came; return addresses */
+};
+TLOB_ASSERT(sizeof(struct tlob_timerlat_slot) % 64 == 0, "slots do not share a cache line");
+
+#endif

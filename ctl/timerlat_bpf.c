@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Timer latency with BPF: the thread sleeps as in backend plain, and programs note when its timer and its CPU came. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "atomic.h"
+#include "engine_bpf.h"
+#include "error.h"
+#include "privilege.h"
+#include "timerlat.h"
+#include "timerlat.skel.h"
+
+#include "../bpf/timerlat.h"
+
+struct backend {
+	struct timerlat *skel;
+	struct tlob_timerlat_slot *slots; /* by number of the CPU */
+	size_t bytes;
+};
+
+static int no_output(enum libbpf_print_level level, const char *fmt, va_list args)
+{
+	(void)level;
+	(void)fmt;
+	(void)args;
+	return 0;
+}
+
+static int explain(int err)
+{
+	char release[64];
+	bool permitted = tlobctl_capable(CAP_SYS_ADMIN) ||
+			 (tlobctl_capable(CAP_BPF) && tlobctl_capable(CAP_PERFMON));
+
+	if (!permitted)
+		return tlobctl_fail(err,
+				    "its programs need CAP_BPF and CAP_PERFMON; run it as root");
+	tlobctl_kernel_release(release, sizeof(release));
+	return tlobctl_fail(
+		err,
+		"its programs cannot be loaded on Linux %s (%s); see what tlob doctor says of engine bpf",
+		release, strerror(-err));
+}
+
+/* For tests, as in engine bpf: this kernel has no such tracepoint. */
+static bool without_tick(void)
+{
+	const char *words = getenv("TLOB_BPF_WITHOUT");
+
+	return words && strstr(words, "tick");
+}
+
+static int load(struct backend *b, const struct tlobctl_timerlat *t)
+{
+	uint32_t cpus = t->cpus[t->nlanes - 1] + 1; /* they are in ascending order */
+	struct tlobctl_bpf_features features;
+	int r;
+
+	tlobctl_bpf_features(&features);
+	b->skel = timerlat__open();
+	if (!b->skel)
+		return -errno;
+	bpf_map__set_max_entries(b->skel->maps.slots, cpus);
+	bpf_map__set_max_entries(b->skel->maps.measuring, (uint32_t)t->nlanes);
+	b->skel->rodata->timerlat_stacks = t->opts.why != TLOBCTL_WHY_NONE &&
+					   (t->opts.stop_irq_ns || t->opts.stop_total_ns);
+	bpf_program__set_autoload(b->skel->progs.timerlat_interrupt,
+				  features.local_timer && !without_tick());
+	r = timerlat__load(b->skel);
+	if (!r)
+		r = timerlat__attach(b->skel);
+	if (r)
+		return r;
+	b->bytes = cpus * sizeof(*b->slots);
+	b->slots = mmap(NULL, b->bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE,
+			bpf_map__fd(b->skel->maps.slots), 0);
+	return b->slots == MAP_FAILED ? -errno : 0;
+}
+
+static void bpf_close(struct tlobctl_timerlat *t)
+{
+	struct backend *b = t->backend_state;
+
+	if (b->slots && b->slots != MAP_FAILED)
+		munmap(b->slots, b->bytes);
+	timerlat__destroy(b->skel);
+	free(b);
+	t->backend_state = NULL;
+}
+
+static int bpf_open(struct tlobctl_timerlat *t)
+{
+	struct backend *b = calloc(1, sizeof(*b));
+	libbpf_print_fn_t before;
+	int r;
+
+	if (!b)
+		return tlobctl_fail(-ENOMEM, "no memory");
+	t->backend_state = b;
+	before = libbpf_set_print(no_output);
+	r = load(b, t);
+	libbpf_set_print(before);
+	if (!r)
+		return 0;
+	bpf_close(t);
+	return explain(r);
+}
+
+static int bpf_join(struct timerlat_lane *lane)
+{
+	struct backend *b = lane->t->backend_state;
+	struct {
+		uint32_t cpu;
+	} call = {lane->cpu};
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = &call, .ctx_size_in = sizeof(call));
+	int r = bpf_prog_test_run_opts(bpf_program__fd(b->skel->progs.timerlat_join), &opts);
+
+	if (!r && opts.retval)
+		r = (int)opts.retval;
+	if (r)
+		return tlobctl_fail(r, "backend bpf does not know the thread of CPU %u: %s",
+				    lane->cpu, strerror(-r));
+	lane->tid = b->slots[lane->cpu].tid;
+	return 0;
+}
+
+static int bpf_cycle(struct timerlat_lane *lane, struct timerlat_marks *marks)
+{
+	struct backend *b = lane->t->backend_state;
+	struct tlob_timerlat_slot *slot = &b->slots[lane->cpu];
+	int r;
+
+	tlob_store(&slot->wake_ns, 0);
+	r = timerlat_plain.cycle(lane, marks);
+	if (r)
+		return r;
+	marks->split = tlob_load(&slot->wake_ns) != 0;
+	if (!marks->split) /* the time had passed before the timer was set, or it did not have to sleep */
+		return 0;
+	marks->irq_ns = tlob_load(&slot->irq_ns);
+	marks->cpu_ns = tlob_load(&slot->cpu_ns);
+	if (!marks->cpu_ns) /* woken before it had left the CPU */
+		marks->cpu_ns = tlob_load(&slot->wake_ns);
+	return 0;
+}
+
+const struct timerlat_backend timerlat_bpf = {
+	.name = "bpf",
+	.kind = TLOBCTL_TIMERLAT_BPF,
+	.open = bpf_open,
+	.close = bpf_close,
+	.join = bpf_join,
+	.cycle = bpf_cycle,
+};
