@@ -34,9 +34,13 @@ struct {
 	__array(values, struct tlob_inner_tally);
 } tallies SEC(".maps");
 
+#define KICKS_BYTES (1 << 16)
+#define KICK_BYTES 16 /* one in the ring, with its head */
+#define DRAIN_STEP 1024 /* from half full on, how often the reader is told */
+
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 1 << 16);
+	__uint(max_entries, KICKS_BYTES);
 } kicks SEC(".maps");
 
 /* Arenas that wait for an interrupt to set their timers. Not by CPU: any interrupt serves all of them. */
@@ -47,14 +51,15 @@ __u64 wants_lost;
 
 static __always_inline void raise_interrupt(void)
 {
-	__u64 *cell = bpf_ringbuf_reserve(&kicks, sizeof(*cell), 0);
+	__u64 *cell = bpf_ringbuf_reserve(&kicks, sizeof(*cell), 0), unread;
 
 	if (!cell) {
 		tlob_add(&wants_lost, 1);
 		return;
 	}
 	bpf_ringbuf_discard(cell, BPF_RB_FORCE_WAKEUP);
-	if (bpf_ringbuf_query(&kicks, BPF_RB_AVAIL_DATA) > (1 << 16) / 2)
+	unread = bpf_ringbuf_query(&kicks, BPF_RB_AVAIL_DATA);
+	if (unread > KICKS_BYTES / 2 && unread % DRAIN_STEP < KICK_BYTES)
 		note(TLOB_BPF_NOTE_DRAIN, 0, 0, true);
 }
 

@@ -22,6 +22,7 @@ struct tlobctl_bpf_features {
 	bool local_timer;
 	bool irq_work;
 	bool timers; /* programs may have timers: not on real-time kernels */
+	bool ring_sleeps; /* real-time, and the ring's lock is none for interrupts: not to be used */
 	int uprobe_multi; /* attach type: many addresses with one link; 0: not here. Linux 6.6 */
 };
 void tlobctl_bpf_features(struct tlobctl_bpf_features *out);

@@ -56,6 +56,26 @@ static bool is_real_time(void)
 	return !uname(&u) && strstr(u.version, "PREEMPT_RT");
 }
 
+/*
+ * On a real-time kernel a plain spinlock may sleep, which programs of interrupts and of the scheduler must not: the lock of the record
+ * ring is a raw one from Linux 6.12 on.
+ */
+static bool ring_may_sleep(const struct btf *btf)
+{
+	int id = btf__find_by_name_kind(btf, "bpf_ringbuf", BTF_KIND_STRUCT);
+	const struct btf_type *t = id > 0 ? btf__type_by_id(btf, (uint32_t)id) : NULL;
+
+	for (int i = 0; t && i < btf_vlen(t); i++) {
+		const struct btf_member *m = &btf_members(t)[i];
+
+		if (!strcmp(btf__name_by_offset(btf, m->name_off), "spinlock"))
+			return !strcmp(btf__name_by_offset(btf,
+							   btf__type_by_id(btf, m->type)->name_off),
+				       "spinlock_t");
+	}
+	return false;
+}
+
 void tlobctl_bpf_features(struct tlobctl_bpf_features *out)
 {
 	struct btf *btf = btf__load_vmlinux_btf();
@@ -71,5 +91,6 @@ void tlobctl_bpf_features(struct tlobctl_bpf_features *out)
 	out->local_timer = has_tracepoint(btf, "local_timer_entry");
 	out->irq_work = has_tracepoint(btf, "irq_work_exit");
 	out->uprobe_multi = attach_type(btf, "BPF_TRACE_UPROBE_MULTI");
+	out->ring_sleeps = is_real_time() && ring_may_sleep(btf);
 	btf__free(btf);
 }

@@ -58,7 +58,8 @@ static int keep_log(enum libbpf_print_level level, const char *fmt, va_list args
 
 /*
  * For tests: words that make this kernel look older. wakeup: no look into queues; softirq: no early look;
- * irq_work: no interrupt for probes; multi: one link for each probe; timer: as on a real-time kernel.
+ * irq_work: no interrupt for probes; multi: one link for each probe; timer: as on a real-time kernel;
+ * ring: as on one before Linux 6.12.
  */
 static bool pretended(const char *word)
 {
@@ -74,6 +75,7 @@ static void pretend(struct tlobctl_bpf_features *features)
 	features->local_timer &= !pretended("tick");
 	features->irq_work &= !pretended("irq_work");
 	features->timers &= !pretended("timer");
+	features->ring_sleeps |= pretended("ring");
 	if (pretended("multi"))
 		features->uprobe_multi = 0;
 }
@@ -191,6 +193,10 @@ int tlobctl_bpf_load(struct tlobctl *ctl, struct tlobctl_bpf *bpf)
 	before = libbpf_set_print(keep_log);
 	tlobctl_bpf_features(&features);
 	pretend(&features);
+	if (features.ring_sleeps) {
+		libbpf_set_print(before);
+		return tlobctl_bpf_explain(-EOPNOTSUPP, &features, "");
+	}
 	r = load_once(ctl, bpf, &features);
 	if (r && ctl->opts.why != TLOBCTL_WHY_NONE) {
 		/* clocks and deadlines do not need the switch history */

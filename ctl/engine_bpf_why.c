@@ -75,6 +75,12 @@ int tlobctl_bpf_explain(int err, const struct tlobctl_bpf_features *features, co
 			err,
 			"engine bpf cannot load its programs: kernel lockdown is set to confidentiality. Boot with "
 			"lockdown=integrity" ALTERNATIVE);
+	if (features->ring_sleeps)
+		return tlobctl_fail(
+			err,
+			"engine bpf does not work on the real-time kernel %s: the lock of its BPF ring buffer may sleep, and "
+			"interrupts write there. It needs 6.12 or later" ALTERNATIVE,
+			release);
 	if (!features->btf)
 		return tlobctl_fail(
 			err,

@@ -20,7 +20,12 @@ static char probee[PATH_MAX], thrower[PATH_MAX];
 
 static void open_for(struct conf *c, pid_t pid)
 {
-	struct tlobctl_opts opts = {.size = sizeof(opts), .engine = TLOBCTL_ENGINE_BPF, .pid = pid};
+	struct tlobctl_opts opts = {
+		.size = sizeof(opts),
+		.engine = TLOBCTL_ENGINE_BPF,
+		.pid = pid,
+		.ring_bytes = 16 << 20, /* so that no record is lost on a busy machine */
+	};
 
 	if (tlobctl_open(&opts, &c->ctl) < 0)
 		tap_give_up("%s", tlobctl_error());

@@ -306,6 +306,22 @@ static void files_are_left_alone(void **state)
 	assert_int_equal(errno, ENAMETOOLONG);
 }
 
+/* As on a real-time kernel before Linux 6.12. */
+static void sleeping_ring_is_refused(void **state)
+{
+	struct tlobctl_opts opts = {.size = sizeof(opts), .engine = TLOBCTL_ENGINE_BPF};
+	struct tlobctl *ctl = NULL;
+
+	(void)state;
+	if (geteuid())
+		skip(); /* lacks more than that */
+	setenv("TLOB_BPF_WITHOUT", "ring", 1);
+	assert_int_equal(tlobctl_open(&opts, &ctl), -EOPNOTSUPP);
+	unsetenv("TLOB_BPF_WITHOUT");
+	assert_null(ctl);
+	assert_non_null(strstr(tlobctl_error(), "real-time"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -321,6 +337,7 @@ int main(void)
 		cmocka_unit_test(live_socket_is_left_alone),
 		cmocka_unit_test(locked_folder_is_no_obstacle),
 		cmocka_unit_test(files_are_left_alone),
+		cmocka_unit_test(sleeping_ring_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, make_session, end_session);
