@@ -38,6 +38,8 @@ struct tlobctl_engine_ops {
 	 * their turn. NULL: engines that need no telling.
 	 */
 	bool (*wake)(struct tlobctl *ctl, struct tlobctl_client *client);
+	/* From time to time where there are objects (objects.h): hand out records nobody was woken for. NULL: it has no stacks. */
+	void (*collect)(struct tlobctl *ctl);
 	/* It has gone; what it left behind is handed out first. */
 	void (*leave)(struct tlobctl *ctl, struct tlobctl_client *client);
 

@@ -11,6 +11,7 @@
 
 #include "error.h"
 #include "now.h"
+#include "objects.h"
 #include "tlob.skel.h"
 
 #define SMALLEST_ENTRY (8 + sizeof(struct tlob_bpf_note)) /* in the ring, with its head */
@@ -62,6 +63,16 @@ static bool consume(struct tlobctl_bpf *bpf, uint64_t records, uint64_t end_ns)
 	return ring_buffer__consume(bpf->records) != -EAGAIN;
 }
 
+/* False: there are more. */
+static bool consume_turn(struct tlobctl *ctl)
+{
+	tlobctl_objects_begin(ctl);
+	if (!consume(tlobctl_bpf_of(ctl), TLOBCTL_TURN_RECORDS, tlobctl_now_ns() + TLOBCTL_TURN_NS))
+		return false;
+	tlobctl_objects_end(ctl);
+	return true;
+}
+
 static int on_kick(void *arg, void *data, size_t size)
 {
 	(void)arg;
@@ -91,8 +102,13 @@ static void records_ready(struct tlobctl *ctl, struct tlobctl_source *self)
 	struct tlobctl_bpf *bpf = tlobctl_bpf_of(ctl);
 
 	(void)self;
-	if (consume(bpf, TLOBCTL_TURN_RECORDS, tlobctl_now_ns() + TLOBCTL_TURN_NS))
+	if (consume_turn(ctl))
 		gather(bpf);
+}
+
+static void bpf_collect(struct tlobctl *ctl)
+{
+	consume_turn(ctl);
 }
 
 /* Where no interrupt can be hooked, probes wait for this process to set their timers. */
@@ -183,6 +199,7 @@ const struct tlobctl_engine_ops tlobctl_engine_bpf = {
 	.grow = tlobctl_bpf_grow,
 	.prepare = tlobctl_bpf_prepare,
 	.leave = tlobctl_bpf_leave,
+	.collect = bpf_collect,
 	.dropped = bpf_dropped,
 	.attach = tlobctl_bpf_attach,
 	.detach = tlobctl_bpf_detach,

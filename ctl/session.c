@@ -11,6 +11,7 @@
 #include "calibrate.h"
 #include "error.h"
 #include "ledger.h"
+#include "objects.h"
 
 #define EVENTS_AT_ONCE 32
 
@@ -120,6 +121,8 @@ int tlobctl_open(const struct tlobctl_opts *opts, struct tlobctl **out)
 		r = take_opts(opts, &ctl->opts);
 	if (!r)
 		r = choose_engine(ctl);
+	if (!r && ctl->opts.why >= TLOBCTL_WHY_STACKS && ctl->engine->collect)
+		r = tlobctl_objects_open(ctl);
 	if (!r && ctl->opts.socket)
 		r = tlobctl_agent_open(ctl, ctl->opts.socket);
 	if (r) {
@@ -142,6 +145,7 @@ void tlobctl_close(struct tlobctl *ctl)
 	if (ctl->engine)
 		ctl->engine->close(ctl);
 	tlobctl_why_deinit(ctl);
+	tlobctl_objects_close(ctl);
 	tlobctl_regions_deinit(&ctl->regions);
 	tlobctl_table_deinit(&ctl->departed);
 	if (ctl->epoll >= 0)

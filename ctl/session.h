@@ -14,6 +14,8 @@
 #include "stats.h"
 #include "why.h"
 
+struct tlobctl_objects;
+
 struct tlobctl {
 	struct tlobctl_opts opts;
 	char note[512]; /* why engine auto did not take the first choice */
@@ -24,6 +26,7 @@ struct tlobctl {
 	struct tlobctl_programs programs;
 	struct tlobctl_regions regions;
 	struct tlobctl_why_state why;
+	struct tlobctl_objects *objects; /* NULL: nobody asks for places */
 	struct tlobctl_table departed; /* statistics of programs that have gone */
 	struct tlobctl_loss loss; /* but what the engine counts */
 	double slot_cost_ns; /* of one start and stop in a linked program */

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* See objects_maps.h. */
+#include "objects_maps.h"
+
+#include <elfutils/libdwelf.h>
+#include <fcntl.h>
+#include <gelf.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "now.h"
+
+#define ROOT_FRESH_NS 100000000ULL
+#define NOTES_BYTES 4096
+
+static const char deleted[] = " (deleted)";
+
+/* ---- build-ids */
+
+/* Of the ELF notes in @notes: that of the GNU build-id. Returns its size; 0: there is none. */
+static size_t id_in_notes(const unsigned char *notes, size_t bytes,
+			  unsigned char id[WHY_BUILD_ID_BYTES])
+{
+	size_t at = 0;
+
+	while (at + sizeof(GElf_Nhdr) <= bytes) {
+		const GElf_Nhdr *n = (const void *)(notes + at);
+		size_t name = at + sizeof(*n), text = name + (((size_t)n->n_namesz + 3) & ~3ULL);
+
+		at = text + (((size_t)n->n_descsz + 3) & ~3ULL);
+		if (text > bytes || n->n_descsz > bytes - text)
+			return 0;
+		if (n->n_type != NT_GNU_BUILD_ID || n->n_namesz != sizeof(ELF_NOTE_GNU) ||
+		    memcmp(notes + name, ELF_NOTE_GNU, sizeof(ELF_NOTE_GNU)) ||
+		    n->n_descsz > WHY_BUILD_ID_BYTES)
+			continue;
+		memcpy(id, notes + text, n->n_descsz);
+		return n->n_descsz;
+	}
+	return 0;
+}
+
+static size_t kernel_id(unsigned char id[WHY_BUILD_ID_BYTES])
+{
+	_Alignas(GElf_Nhdr) unsigned char notes[NOTES_BYTES];
+	FILE *f = fopen("/sys/kernel/notes", "re");
+	size_t bytes;
+
+	if (!f)
+		return 0;
+	bytes = fread(notes, 1, sizeof(notes), f);
+	fclose(f);
+	return id_in_notes(notes, bytes, id);
+}
+
+static size_t id_of_fd(int fd, unsigned char id[WHY_BUILD_ID_BYTES])
+{
+	const void *found;
+	ssize_t n = 0;
+	Elf *elf;
+
+	elf_version(EV_CURRENT);
+	elf = elf_begin(fd, ELF_C_READ_MMAP, NULL);
+	if (elf)
+		n = dwelf_elf_gnu_build_id(elf, &found);
+	if (n > 0 && n <= WHY_BUILD_ID_BYTES)
+		memcpy(id, found, (size_t)n);
+	else
+		n = 0;
+	elf_end(elf);
+	return (size_t)n;
+}
+
+/* Returns its size; 0: none, or the file is not to be had. */
+static size_t id_of_file(const char *path, unsigned char id[WHY_BUILD_ID_BYTES])
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat st;
+	size_t n = 0;
+
+	if (fd < 0)
+		return 0;
+	if (!fstat(fd, &st) && S_ISREG(st.st_mode))
+		n = id_of_fd(fd, id);
+	close(fd);
+	return n;
+}
+
+/* ---- objects */
+
+const struct why_object *tlobctl_files_init(struct tlobctl_files *files,
+					    struct why_symbolizer *symbolizer)
+{
+	unsigned char id[WHY_BUILD_ID_BYTES];
+
+	*files = (struct tlobctl_files){.symbolizer = symbolizer};
+	return why_object_of(symbolizer, "[kernel]", "", id, kernel_id(id));
+}
+
+static const char *root_of(struct tlobctl_files *files, uint32_t tgid)
+{
+	uint64_t now = tlobctl_now_ns();
+
+	if (files->tgid == tgid && now - files->asked_ns < ROOT_FRESH_NS)
+		return files->root;
+	files->tgid = tgid;
+	files->asked_ns = now;
+	if (tlobctl_root_of((pid_t)tgid, files->root))
+		files->root[0] = '\0';
+	return files->root;
+}
+
+static const struct why_object *file_object(struct tlobctl_files *files,
+					    const struct tlobctl_file *file)
+{
+	const char *root = root_of(files, file->tgid);
+	size_t length = strlen(file->path), n = file->build_id_bytes;
+	char path[PATH_MAX], seen[PATH_MAX + TLOBCTL_ROOT_BYTES];
+	unsigned char id[WHY_BUILD_ID_BYTES];
+	bool gone = false;
+
+	if (length >= sizeof(path))
+		return NULL;
+	memcpy(path, file->path, length + 1);
+	if (length > sizeof(deleted) && !strcmp(path + length - (sizeof(deleted) - 1), deleted)) {
+		path[length - (sizeof(deleted) - 1)] = '\0';
+		gone = true;
+	}
+	if (n)
+		memcpy(id, file->build_id, n);
+	else if (file->link)
+		n = id_of_file(file->link, id);
+	if (!n && !gone) {
+		snprintf(seen, sizeof(seen), "%s%s", root, path);
+		n = id_of_file(seen, id);
+	}
+	return why_object_of(files->symbolizer, path, root, id, n);
+}
+
+const struct why_object *tlobctl_files_object(struct tlobctl_files *files,
+					      struct tlobctl_file *file)
+{
+	if (file->path[0] == '[') { /* [vdso]: what counts is where it begins */
+		file->offset = 0;
+		return why_object_of(files->symbolizer, file->path, "", NULL, 0);
+	}
+	if (file->path[0] != '/' || !strncmp(file->path, "//", 2))
+		return NULL;
+	return file_object(files, file);
+}
+
+/* ---- processes found */
+
+/* A line of /proc/PID/maps; false: no code. */
+static bool parse(char *line, uint32_t tgid, struct why_raw *raw, struct tlobctl_file *file,
+		  char link[64])
+{
+	uint64_t start, end;
+	char mode[5];
+	int at = 0;
+
+	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %*x:%*x %*u %n", &start, &end,
+		   mode, &file->offset, &at) < 4 ||
+	    !at || mode[2] != 'x' || start >= end)
+		return false;
+	line[at + (int)strcspn(line + at, "\n")] = '\0';
+	snprintf(link, 64, "/proc/%u/map_files/%" PRIx64 "-%" PRIx64, tgid, start, end);
+	file->path = line + at;
+	file->link = link;
+	file->tgid = tgid;
+	raw->kind = WHY_RAW_FOUND_MAP;
+	raw->tgid = tgid;
+	raw->map.start = start;
+	raw->map.length = end - start;
+	return true;
+}
+
+/* How many threads: the kernel tells by the link count of the folder they are in. */
+static uint32_t threads_of(uint32_t tgid)
+{
+	char path[40];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/proc/%u/task", tgid);
+	return stat(path, &st) || st.st_nlink < 3 ? 0 : (uint32_t)st.st_nlink - 2;
+}
+
+bool tlobctl_files_found(struct tlobctl_files *files, struct why_sync *sync, uint32_t tgid)
+{
+	struct why_raw found = {.kind = WHY_RAW_FOUND, .tgid = tgid, .threads = threads_of(tgid)};
+	char path[32], link[64], *line = NULL;
+	size_t size = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%u/maps", tgid);
+	f = fopen(path, "re");
+	if (!f)
+		return false;
+	why_sync_push(sync, &found);
+	while (getline(&line, &size, f) > 0) {
+		struct tlobctl_file file = {0};
+		struct why_raw raw = {0};
+
+		if (!parse(line, tgid, &raw, &file, link))
+			continue;
+		raw.map.object = tlobctl_files_object(files, &file);
+		raw.map.file_offset = file.offset;
+		why_sync_push(sync, &raw);
+	}
+	free(line);
+	fclose(f);
+	return true;
+}
+
+void tlobctl_files_deinit(struct tlobctl_files *files)
+{
+	files->symbolizer = NULL;
+}
