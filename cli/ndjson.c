@@ -209,6 +209,17 @@ static void put_why(struct cli_json *j, const struct tlobctl_event *event)
 	cli_json_object_end(j);
 }
 
+void cli_ndjson_why(struct cli_json *j, const struct tlobctl_event *event)
+{
+	put_why(j, event);
+}
+
+void cli_ndjson_who(struct cli_json *j, const char *key, const struct tlobctl_why *why,
+		    uint32_t who)
+{
+	put_who(j, key, why, who);
+}
+
 static bool has_room(struct cli_json *j)
 {
 	uint64_t now = cli_now_ns();

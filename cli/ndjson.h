@@ -29,6 +29,10 @@ void cli_ndjson_start(struct cli_json *j, const char *command, const char *engin
 		      char *const *program, pid_t pid, const struct cli_regions *regions);
 /* At most CLI_NDJSON_PER_SECOND of them are written in a second; the rest is counted in left_out. */
 void cli_ndjson_event(struct cli_json *j, const struct tlobctl_event *event);
+/* Members of an object that is under way: "why", null if the event has none; and a thread of its table, or null. */
+void cli_ndjson_why(struct cli_json *j, const struct tlobctl_event *event);
+void cli_ndjson_who(struct cli_json *j, const char *key, const struct tlobctl_why *why,
+		    uint32_t who);
 void cli_ndjson_summary(struct cli_json *j, const struct cli_summary *summary);
 void cli_ndjson_end(struct cli_json *j, const struct cli_ndjson_end *end);
 

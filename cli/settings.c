@@ -73,7 +73,7 @@ static int set_why(void *settings, const char *value)
 	return 0;
 }
 
-static int set_history(void *settings, const char *value)
+int cli_history_parse(const char *value, uint64_t *bytes)
 {
 	char *end;
 	unsigned long mib;
@@ -83,8 +83,13 @@ static int set_history(void *settings, const char *value)
 	if (errno || end == value || *end || !mib || mib > HISTORY_MAX_MIB || *value == '-')
 		return cli_usage("--history is a size in MiB, from 1 to %d, not '%s'",
 				 HISTORY_MAX_MIB, value);
-	((struct cli_settings *)settings)->history_bytes = (uint64_t)mib << 20;
+	*bytes = (uint64_t)mib << 20;
 	return 0;
+}
+
+static int set_history(void *settings, const char *value)
+{
+	return cli_history_parse(value, &((struct cli_settings *)settings)->history_bytes);
 }
 
 static int set_fail(void *settings, const char *value)

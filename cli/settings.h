@@ -32,6 +32,8 @@ extern const struct cli_option cli_option_region, cli_option_engine, cli_option_
 	cli_option_hgrm, cli_option_why, cli_option_history, cli_option_fail, cli_option_quiet,
 	cli_option_color;
 
+/* The value of --history. 0 or an exit status having said why. */
+int cli_history_parse(const char *value, uint64_t *bytes);
 void cli_settings_deinit(struct cli_settings *s);
 
 #endif

@@ -163,8 +163,12 @@ static int measure(struct session *s)
 	if (tlobctl_timerlat_stop(s->t) < 0)
 		status = cli_error(CLI_ERROR, "%s", tlobctl_error());
 	elapsed_ns = cli_now_ns() - s->begun_ns;
-	if (!status && tlobctl_timerlat_hit(s->t, &hit) > 0)
+	if (!status && tlobctl_timerlat_hit(s->t, &hit) > 0) {
 		status = CLI_OVERRUN;
+		timerlat_print_hit(&hit, &s->term);
+		if (s->json.out)
+			timerlat_json_hit(&s->json, &hit);
+	}
 	if (timerlat_rows_read(&s->rows, s->t))
 		return CLI_ERROR;
 	return print(s, elapsed_ns, status);
@@ -172,7 +176,8 @@ static int measure(struct session *s)
 
 static int timerlat_main(const struct cli_command *self, int argc, char **argv)
 {
-	struct timerlat_settings settings = {.opts = {.size = sizeof(settings.opts)}};
+	struct timerlat_settings settings = {
+		.opts = {.size = sizeof(settings.opts), .why = TLOBCTL_WHY_CULPRIT}};
 	struct session s = {.settings = &settings, .signals.fd = -1};
 	int status;
 	int first = cli_options_parse(self, argc, argv, &settings, &status);

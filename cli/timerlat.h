@@ -63,6 +63,13 @@ int timerlat_rows_hgrm(const struct timerlat_rows *rows, const char *folder);
 void timerlat_print_summary(const struct timerlat_rows *rows, const struct cli_terminal *term);
 void timerlat_print_hist(const struct timerlat_rows *rows, const struct cli_terminal *term);
 
+/* The cycle that passed a limit. */
+void timerlat_print_hit(const struct tlobctl_timerlat_hit *hit, const struct cli_terminal *term);
+/* The cause in a few words, in @buf; NULL: not known. */
+char *timerlat_reason(char *buf, size_t size, const struct tlobctl_timerlat_hit *hit);
+/* Who had the CPU when the timer interrupted: "hog[123]", "" nobody, NULL unknown. */
+const char *timerlat_interrupted(char *buf, size_t size, const struct tlobctl_timerlat_hit *hit);
+
 /* The table of --top: drawn over itself on a terminal, else a line each time. */
 struct timerlat_top {
 	const struct cli_terminal *term;
@@ -80,6 +87,7 @@ void timerlat_top_end(struct timerlat_top *top);
 
 void timerlat_json_start(struct cli_json *j, const struct timerlat_settings *s,
 			 const struct tlobctl_timerlat *t);
+void timerlat_json_hit(struct cli_json *j, const struct tlobctl_timerlat_hit *hit);
 void timerlat_json_rows(struct cli_json *j, const struct timerlat_rows *rows);
 void timerlat_json_end(struct cli_json *j, const struct timerlat_rows *rows, uint64_t elapsed_ns,
 		       int exit_status);

@@ -12,10 +12,9 @@ static void put_time(struct cli_json *j)
 	cli_json_number(j, "time_unix_ns", cli_unix_ns(now));
 }
 
-/* A limit that was not set is null. */
-static void put_limit(struct cli_json *j, const char *key, uint64_t ns)
+static void put_known(struct cli_json *j, const char *key, bool known, uint64_t ns)
 {
-	if (ns)
+	if (known)
 		cli_json_number(j, key, ns);
 	else
 		cli_json_null(j, key);
@@ -35,8 +34,8 @@ void timerlat_json_start(struct cli_json *j, const struct timerlat_settings *s,
 	cli_json_string(j, "note", tlobctl_timerlat_note(t));
 	cli_json_string(j, "scheduling", tlobctl_timerlat_scheduling(t));
 	cli_json_number(j, "period_ns", o->period_ns ? o->period_ns : TLOBCTL_TIMERLAT_PERIOD_NS);
-	put_limit(j, "stop_irq_ns", o->stop_irq_ns);
-	put_limit(j, "stop_total_ns", o->stop_total_ns);
+	put_known(j, "stop_irq_ns", o->stop_irq_ns, o->stop_irq_ns);
+	put_known(j, "stop_total_ns", o->stop_total_ns, o->stop_total_ns);
 	cli_json_end(j);
 }
 
@@ -62,6 +61,45 @@ static void put_part(struct cli_json *j, const struct timerlat_row *row, int par
 		cli_json_number(j, timerlat_percentiles[p].key, row->percentile_ns[part][p]);
 	cli_json_number(j, "max_ns", v->max_ns);
 	cli_json_object_end(j);
+}
+
+static void put_stack(struct cli_json *j, const struct tlobctl_stack *stack)
+{
+	cli_json_array(j, "frames");
+	for (size_t i = 0; i < stack->nframes; i++) {
+		cli_json_object(j, NULL);
+		cli_json_string(j, "function", stack->frames[i].function);
+		cli_json_string(j, "object", stack->frames[i].object);
+		cli_json_number(j, "offset", stack->frames[i].offset);
+		cli_json_bool(j, "kernel", true);
+		cli_json_object_end(j);
+	}
+	cli_json_array_end(j);
+}
+
+void timerlat_json_hit(struct cli_json *j, const struct tlobctl_timerlat_hit *hit)
+{
+	struct tlobctl_event event = {.record = hit->record, .why = hit->why};
+	char reason[256];
+
+	cli_json_begin(j, "threshold");
+	put_time(j);
+	cli_json_number(j, "cpu", hit->cpu);
+	cli_json_string(j, "part", timerlat_part_names[hit->part]);
+	cli_json_number(j, "limit_ns", hit->limit_ns);
+	put_known(j, "irq_ns", hit->split, hit->parts_ns[TLOBCTL_TIMERLAT_IRQ]);
+	put_known(j, "thread_ns", hit->split, hit->parts_ns[TLOBCTL_TIMERLAT_THREAD]);
+	put_known(j, "user_ret_ns", hit->split, hit->parts_ns[TLOBCTL_TIMERLAT_USER_RET]);
+	cli_json_number(j, "total_ns", hit->parts_ns[TLOBCTL_TIMERLAT_TOTAL]);
+	cli_json_string(j, "reason", timerlat_reason(reason, sizeof(reason), hit));
+	if (hit->why)
+		cli_ndjson_who(j, "interrupted", hit->why, hit->interrupted);
+	else
+		cli_json_null(j, "interrupted");
+	cli_json_bool(j, "in_user", hit->in_user);
+	put_stack(j, &hit->stack);
+	cli_ndjson_why(j, &event);
+	cli_json_end(j);
 }
 
 void timerlat_json_rows(struct cli_json *j, const struct timerlat_rows *rows)

@@ -7,6 +7,7 @@
 #include "cpulist.h"
 #include "nearest.h"
 #include "parse.h"
+#include "settings.h"
 #include "timerlat.h"
 
 static int set_time(const char *option, const char *value, uint64_t *ns)
@@ -146,6 +147,25 @@ static int set_hgrm(void *settings, const char *value)
 	return 0;
 }
 
+static int set_why(void *settings, const char *value)
+{
+	struct timerlat_settings *s = settings;
+
+	if (!strcmp(value, "none"))
+		s->opts.why = TLOBCTL_WHY_NONE;
+	else if (!strcmp(value, "culprit"))
+		s->opts.why = TLOBCTL_WHY_CULPRIT;
+	else
+		return cli_usage("--why is none or culprit, not '%s'", value);
+	return 0;
+}
+
+static int set_history(void *settings, const char *value)
+{
+	return cli_history_parse(value,
+				 &((struct timerlat_settings *)settings)->opts.history_bytes);
+}
+
 static int set_deep_idle(void *settings, const char *value)
 {
 	(void)value;
@@ -192,6 +212,13 @@ static const struct cli_option option_json = {
 static const struct cli_option option_hgrm = {
 	0, "hgrm", "FOLDER", "write each distribution to a file in FOLDER, for\nplotting (.hgrm)",
 	set_hgrm};
+static const struct cli_option option_why = {
+	0, "why", "WHAT",
+	"culprit (default): what made it late, if a limit was\npassed, by BPF; none: do not ask",
+	set_why};
+static const struct cli_option option_history = {
+	0, "history", "MIB",
+	"memory for what the whole machine did last, to ask in\n(8 for each CPU)", set_history};
 static const struct cli_option option_deep_idle = {
 	0, "deep-idle", NULL,
 	"let idle CPUs sleep as deeply as without tlob\n(/dev/cpu_dma_latency is left alone)",
@@ -201,10 +228,12 @@ static const struct cli_option option_color = {0, "color", "WHEN",
 					       "auto (default), always or never", set_color};
 
 const struct cli_option *const timerlat_options[] = {
-	&option_cpus,  &option_period, &option_priority, &option_duration,
-	&option_total, &option_irq,    &option_backend,	 &option_top,
-	&option_hist,  &option_json,   &option_hgrm,	 &option_deep_idle,
-	&option_quiet, &option_color,  &cli_option_help, NULL,
+	&option_cpus,	  &option_period,    &option_priority,
+	&option_duration, &option_total,     &option_irq,
+	&option_why,	  &option_history,   &option_backend,
+	&option_top,	  &option_hist,	     &option_json,
+	&option_hgrm,	  &option_deep_idle, &option_quiet,
+	&option_color,	  &cli_option_help,  NULL,
 };
 
 void timerlat_settings_deinit(struct timerlat_settings *s)

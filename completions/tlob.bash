@@ -5,7 +5,7 @@
 declare -gA _tlob_options=(
 	[run]='-r --region -e --engine -j --json --hgrm --why --history --fail -q --quiet --color -h --help'
 	[watch]='-r --region -p --pid -c --cgroup -d --duration -e --engine -j --json --hgrm --why --history --fail -q --quiet --color -h --help'
-	[timerlat]='-c --cpus -p --period -P --priority -d --duration -T --total -i --irq -b --backend --top --hist -j --json --hgrm --deep-idle -q --quiet --color -h --help'
+	[timerlat]='-c --cpus -p --period -P --priority -d --duration -T --total -i --irq --why --history -b --backend --top --hist -j --json --hgrm --deep-idle -q --quiet --color -h --help'
 	[doctor]='-j --json -u --usable --color -h --help'
 	[help]='-h --help'
 	[version]='-h --help'

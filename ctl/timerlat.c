@@ -17,6 +17,7 @@
 #include "error.h"
 #include "privilege.h"
 #include "timerlat.h"
+#include "timerlat_why.h"
 
 /* The best first. */
 static const struct timerlat_backend *const backends[] = {
@@ -246,6 +247,7 @@ static int open_all(struct tlobctl_timerlat *t, const struct tlobctl_timerlat_op
 	if (r)
 		return r;
 	warn_of_total_only(t);
+	timerlat_why_open(t);
 	choose_scheduling(t);
 	if (!t->opts.deep_idle)
 		hold_dma_latency(t);
@@ -284,6 +286,7 @@ void tlobctl_timerlat_close(struct tlobctl_timerlat *t)
 	if (!t)
 		return;
 	timerlat_threads_stop(t);
+	timerlat_why_close(t);
 	if (t->backend)
 		t->backend->close(t);
 	if (t->dma_latency >= 0)

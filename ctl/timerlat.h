@@ -14,6 +14,7 @@
 
 #define TIMERLAT_NOTE_BYTES 4096
 #define TIMERLAT_NO_LANE UINT32_MAX
+#define TIMERLAT_FRAMES 32
 
 struct tlobctl_timerlat;
 
@@ -55,9 +56,11 @@ struct timerlat_backend {
 	 * timerlat_count(). A cancellation point, and the only one.
 	 */
 	int (*cycle)(struct timerlat_lane *lane, struct timerlat_marks *marks);
-	/* After timerlat_stop(): the kernel's stack where the interrupt of the cycle that passed a limit came. NULL: unknown. */
-	void (*stack)(struct tlobctl_timerlat *t, struct timerlat_lane *lane,
-		      struct tlobctl_stack *out);
+	/*
+	 * After the stop: the kernel's stack when the timer of the lane's last cycle interrupted, innermost first. Returns
+	 * how many addresses; 0: not known. NULL: never known.
+	 */
+	size_t (*stack)(const struct timerlat_lane *lane, uint64_t addresses[TIMERLAT_FRAMES]);
 };
 
 extern const struct timerlat_backend timerlat_bpf, timerlat_plain;
@@ -82,7 +85,7 @@ struct tlobctl_timerlat {
 	bool stopped;
 	uint32_t hit_lane; /* that passed a limit first, or TIMERLAT_NO_LANE */
 	struct timerlat_marks hit;
-	struct timerlat_why *why; /* NULL: no history */
+	struct timerlat_why *why; /* NULL: nobody asks */
 };
 
 /* Adds a line to the note. */

@@ -17,6 +17,8 @@
 
 #include "../bpf/timerlat.h"
 
+_Static_assert(TLOB_TIMERLAT_STACK <= TIMERLAT_FRAMES, "a whole stack fits");
+
 struct backend {
 	struct timerlat *skel;
 	struct tlob_timerlat_slot *slots; /* by number of the CPU */
@@ -149,6 +151,19 @@ static int bpf_cycle(struct timerlat_lane *lane, struct timerlat_marks *marks)
 	return 0;
 }
 
+static size_t bpf_stack(const struct timerlat_lane *lane, uint64_t addresses[TIMERLAT_FRAMES])
+{
+	const struct backend *b = lane->t->backend_state;
+	const struct tlob_timerlat_slot *slot = &b->slots[lane->cpu];
+	size_t n = slot->stack_bytes > 0 ? (size_t)slot->stack_bytes / sizeof(slot->stack[0]) : 0;
+
+	if (!lane->t->hit.split)
+		return 0;
+	for (size_t i = 0; i < n && i < TIMERLAT_FRAMES; i++)
+		addresses[i] = slot->stack[i];
+	return n < TIMERLAT_FRAMES ? n : TIMERLAT_FRAMES;
+}
+
 const struct timerlat_backend timerlat_bpf = {
 	.name = "bpf",
 	.kind = TLOBCTL_TIMERLAT_BPF,
@@ -156,4 +171,5 @@ const struct timerlat_backend timerlat_bpf = {
 	.close = bpf_close,
 	.join = bpf_join,
 	.cycle = bpf_cycle,
+	.stack = bpf_stack,
 };

@@ -7,7 +7,7 @@
 #include "atomic.h"
 #include "error.h"
 #include "hist.h"
-#include "timerlat.h"
+#include "timerlat_why.h"
 
 /* A copy of what one thread, or all of them, have counted. */
 struct copy {
@@ -86,5 +86,6 @@ int tlobctl_timerlat_hit(struct tlobctl_timerlat *t, struct tlobctl_timerlat_hit
 			    TLOBCTL_TIMERLAT_TOTAL;
 	out->limit_ns = out->part == TLOBCTL_TIMERLAT_IRQ ? t->opts.stop_irq_ns :
 							    t->opts.stop_total_ns;
+	timerlat_why_ask(t, lane, out);
 	return 1;
 }

@@ -377,12 +377,13 @@ struct tlobctl_timerlat_hit {
 	uint64_t limit_ns;
 	bool split; /* the parts are known, not only the total */
 	uint64_t parts_ns[TLOBCTL_TIMERLAT_PARTS];
+	/* What is known of the cause; without engine bpf, or without @why in the options, nothing is. */
 	const struct tlob_record
-		*record; /* the same as a window, from the time that was set to the end */
-	const struct tlobctl_why *why; /* NULL: not known */
-	uint32_t interrupted; /* index in why->who: who had the CPU at the time that was set, or TLOBCTL_NOBODY */
-	struct tlobctl_stack
-		stack; /* of the kernel, where the timer's interrupt came; no frames: not known */
+		*record; /* the cycle as a window of its thread; NULL: nobody asked */
+	const struct tlobctl_why *why; /* of that window; NULL: not known */
+	uint32_t interrupted; /* index in why->who: who had the CPU when the timer's interrupt came, or TLOBCTL_NOBODY */
+	bool in_user; /* whose own code was interrupted, not the kernel */
+	struct tlobctl_stack stack; /* else what of the kernel was; no frames: not known */
 };
 /* 1 and *@out, valid until @t is closed; 0: no limit was passed. After tlobctl_timerlat_stop(). */
 int tlobctl_timerlat_hit(struct tlobctl_timerlat *t, struct tlobctl_timerlat_hit *out);

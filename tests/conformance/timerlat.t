@@ -3,7 +3,7 @@
 # tlob timerlat: what it prints and writes, what it refuses, and what it finds. Figures are for tests/bench.
 # shellcheck source-path=SCRIPTDIR source=../tap.sh
 . "$(dirname "$0")/../tap.sh"
-plan 38
+plan 49
 tlob=$BUILD/tlob
 json=$TMP/json
 
@@ -86,6 +86,56 @@ if why=$("$tlob" doctor --usable bpf 2>&1); then
 else
 	for i in 1 2 3 4 5 6 7 8 9 10; do
 		skip "bpf $i" "engine bpf: $(head -n 1 <<<"$why")"
+	done
+fi
+
+# ---- why
+# hog PROGRAM: a thread of the highest priority on the first CPU that runs for 30 ms now and then; $hog is its process
+hog() {
+	python3 - "$first" "$1" <<-'END' &
+		import ctypes, os, sys, time
+		os.sched_setaffinity(0, {int(sys.argv[1])})
+		os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(99))
+		ctypes.CDLL(None).prctl(15, b"rt-hog", 0, 0, 0)
+		urandom = os.open("/dev/urandom", os.O_RDONLY)
+		for i in range(200):
+		    time.sleep(0.2)
+		    end = time.monotonic() + 0.03
+		    while time.monotonic() < end:
+		        if sys.argv[2] == "kernel":
+		            os.read(urandom, 1 << 20)
+	END
+	hog=$!
+}
+
+if "$tlob" doctor --usable bpf >/dev/null 2>&1 && [[ $(id -u) == 0 ]] && command -v python3 >/dev/null; then
+	hog user
+	for i in 1 2 3 4; do # it may begin together with the timer
+		timerlat -c "$first" -T 15ms -d 30s
+		[[ $out == *"The timer interrupted rt-hog"* ]] && break
+	done
+	kill $hog
+	is "a hog: status" 2 $status
+	has "a hog is named" "Cause: waiting behind rt-hog." "$(tr -s '\n ' ' ' <<<"$out")"
+	ok "and shown" grep -qE '^ {14}waited [0-9.]+ms behind rt-hog\[[0-9]+\] \(real-time\)' <<<"$out"
+	ok "and what the timer interrupted" grep -qE '^The timer interrupted rt-hog\[[0-9]+\] in ' <<<"$out"
+	has "JSON: the part, the limit and the reason" '"part":"total","limit_ns":15000000,' "$(grep '"type":"threshold"' "$json")"
+	has "JSON: who was interrupted" '"reason":"waiting behind rt-hog","interrupted":{"comm":"rt-hog"' "$(cat "$json")"
+	has "JSON: the window" '"why":{"reason":"waiting behind rt-hog"' "$(cat "$json")"
+	hog kernel
+	for i in 1 2 3; do # the interrupt may come in the few instructions between two calls
+		timerlat -c "$first" -T 15ms -d 30s
+		[[ $out == *"in the kernel:"* ]] && break
+	done
+	ok "a hog in the kernel: its functions" grep -qE '^    (.*random.*|chacha.*|vfs_read)$' <<<"$out"
+	has "JSON: in frames" '"object":"[kernel]"' "$(cat "$json")"
+	timerlat -b plain -c "$first" -T 15ms -d 30s
+	kill $hog
+	has "also with backend plain" "Cause: waiting behind rt-hog." "$(tr -s '\n ' ' ' <<<"$out")"
+	is "--why none: nothing is said" "" "$("$tlob" timerlat -c "$first" -T 1ns --why none | grep Cause)"
+else
+	for i in 1 2 3 4 5 6 7 8 9 10 11; do
+		skip "why $i" "needs root, engine bpf and python3"
 	done
 fi
 
