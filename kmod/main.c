@@ -4,6 +4,7 @@
 
 #include <rv/ring.h>
 #include <rv/rv.h>
+#include <timerlat/timerlat.h>
 
 #include "monitors/tlob/tlob.h"
 #include "monitors/wwnr/wwnr.h"
@@ -39,8 +40,12 @@ static int __init tlob_init(void)
 			goto monitors;
 	}
 	ret = tlob_device_register();
+	if (ret)
+		goto monitors;
+	ret = timerlat_init(rvc_core_dir());
 	if (ret == 0)
 		return 0;
+	tlob_device_unregister();
 monitors:
 	unregister_first(n);
 	rvc_core_exit();
@@ -53,6 +58,7 @@ ring:
 
 static void __exit tlob_exit(void)
 {
+	timerlat_exit();
 	tlob_device_unregister();
 	unregister_first(ARRAY_SIZE(monitors));
 	rvc_core_exit();

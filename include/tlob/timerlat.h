@@ -40,7 +40,7 @@
  *
  * context: irq, thread, user-ret or migrated (latency_ns and limit_ns are 0 then); expected_ns: when the timer was due, time_ns: now,
  * both of CLOCK_MONOTONIC; pid and comm: what the timer interrupt found running on the CPU (migrated: the holder). Reads go on as
- * before, but nothing is recorded, and no second stop overwrites the first, until "stopped" is written to or enable is set again.
+ * before, but nothing is recorded, and no second stop overwrites the first, until "stopped" is written to or it is enabled afresh.
  */
 #ifndef TLOB_TIMERLAT_H
 #define TLOB_TIMERLAT_H

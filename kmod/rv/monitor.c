@@ -280,6 +280,11 @@ int rvc_core_init(void)
 	return 0;
 }
 
+struct dentry *rvc_core_dir(void)
+{
+	return rvc_dir;
+}
+
 void rvc_core_exit(void)
 {
 	debugfs_remove(rvc_dir);

@@ -40,6 +40,8 @@ struct rvc_monitor {
 
 int rvc_core_init(void);
 void rvc_core_exit(void);
+/* The folder rv in debugfs, for what is no monitor. */
+struct dentry *rvc_core_dir(void);
 int rvc_monitor_register(struct rvc_monitor *mon);
 /* Disables it first. */
 void rvc_monitor_unregister(struct rvc_monitor *mon);

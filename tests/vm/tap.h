@@ -25,6 +25,7 @@
 
 static int tap_failed;
 static const char *tap_case;
+static const char *tap_skip; /* set by a case that cannot run here: why */
 
 /* Within a case: note what went wrong; the case goes on. */
 #define check(condition, ...) \
@@ -101,12 +102,14 @@ static inline int tap_run(const struct tap_test *tests, size_t n)
 	printf("1..%zu\n", n);
 	for (size_t i = 0; i < n; i++) {
 		tap_failed = 0;
+		tap_skip = NULL;
 		tap_case = tests[i].name;
 		tests[i].run();
 		if (kmsg < 0 && geteuid() == 0)
 			check(kmsg >= 0, "no kernel log");
 		tap_read_kernel_log(kmsg);
-		printf("%sok %zu - %s\n", tap_failed ? "not " : "", i + 1, tests[i].name);
+		printf("%sok %zu - %s%s%s\n", tap_failed ? "not " : "", i + 1, tests[i].name,
+		       tap_skip ? " # SKIP " : "", tap_skip ? tap_skip : "");
 		fflush(stdout);
 		bad += tap_failed;
 	}
