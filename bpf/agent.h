@@ -57,6 +57,7 @@ static __always_inline int open_arena(struct tlob_bpf_agent *call, struct tlob_k
 	tlob_store(&head->next_wake_ns, TLOB_NEVER);
 	keeper->client = call->client;
 	keeper->tgid = 0;
+	keeper->transit = call->transit;
 	tlob_store(&keeper->cookie, call->cookie);
 	return 0;
 }

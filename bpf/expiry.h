@@ -9,7 +9,7 @@
 
 #include <linux/errno.h>
 
-#include "emit.h"
+#include "transit.h"
 
 /*
  * Real-time kernels do not let programs have timers. There the agent keeps the time: it is asked for a wake-up
@@ -141,6 +141,13 @@ __noinline int scan_window(struct tlob_scan *scan, struct tlob_slot *slot, __u32
 	if (copy.deadline_ns > scan->now) {
 		if (copy.deadline_ns < scan->next)
 			scan->next = copy.deadline_ns;
+		return 0;
+	}
+	if (is_transit(scan->arena)) {
+		sight.arena = scan->arena;
+		sight.now = scan->now;
+		if (expire_transit(&sight, slot, &copy))
+			tlob_add(scan->early ? &expired_early : &expired_late, 1);
 		return 0;
 	}
 	if (!thread_bounded(slot)) {

@@ -53,6 +53,14 @@ struct css_set {
 	struct cgroup *dfl_cgrp; /* in the hierarchy of version 2 */
 };
 
+struct atomic_counter {
+	int counter;
+};
+
+struct signal_struct {
+	struct atomic_counter live; /* threads that have not begun to exit */
+};
+
 struct thread_info {
 	unsigned int preempt_count; /* not on x86; the lower half on arm64 */
 };
@@ -63,6 +71,8 @@ struct task_struct {
 	unsigned int __state; /* Linux 5.14 */
 	unsigned int flags;
 	int prio;
+	__u64 self_exec_id; /* one more with each exec; 64 bits since Linux 5.7 */
+	struct signal_struct *signal;
 	unsigned int in_iowait : 1;
 	bool throttled; /* Linux 6.18, with CONFIG_CFS_BANDWIDTH */
 	struct css_set *cgroups; /* with CONFIG_CGROUPS */
@@ -109,6 +119,18 @@ static __always_inline __u64 kernel_queue_clock(struct task_struct *task)
 static __always_inline bool kernel_has_queue_stamp(struct task_struct *task)
 {
 	return bpf_core_field_exists(task->sched_info.last_queued);
+}
+
+/* Another after each exec. */
+static __always_inline __u64 kernel_exec_of(struct task_struct *task)
+{
+	return bpf_core_field_exists(task->self_exec_id) ? task->self_exec_id : 0;
+}
+
+/* All its threads are on their way out. */
+static __always_inline bool kernel_is_leaving(struct task_struct *task)
+{
+	return bpf_core_field_exists(struct signal_struct, live) && task->signal->live.counter <= 0;
 }
 
 #define PF_KTHREAD 0x00200000

@@ -5,7 +5,7 @@
 
 #include <linux/errno.h>
 
-#include "life.h"
+#include "transit_kick.h"
 
 static __always_inline int kick_register(struct tlob_kick *kick)
 {
@@ -54,27 +54,6 @@ static __always_inline int kick_unregister(struct tlob_thread *thread)
 	return 0;
 }
 
-/* Without timers of our own nothing fails when the agent has gone, but what it was asked for does not happen. */
-static __always_inline bool is_overdue(struct tlob_arena_head *head)
-{
-	__u64 next = tlob_load(&head->next_wake_ns), now = bpf_ktime_get_ns();
-
-	return !kernel_timers && next < now && now - next > TLOB_STALL_NS;
-}
-
-static __always_inline int kick_arm(struct tlob_thread *thread, __u64 deadline_ns)
-{
-	struct tlob_arena_head *head = head_of(thread->arena);
-	long err;
-
-	if (!head)
-		return ENOENT;
-	if (is_overdue(head))
-		return ETIMEDOUT;
-	err = wake_at(thread->arena, deadline_ns);
-	return err < 0 ? (int)-err : 0;
-}
-
 /* Both records of a window that was late but stopped first, or the second one of a window that had expired. */
 static __always_inline int kick_close(struct tlob_thread *thread, struct tlob_slot *slot,
 				      const struct tlob_kick *kick)
@@ -103,6 +82,8 @@ int kick(struct tlob_kick *kick)
 
 	if (kick->op == TLOB_KICK_REGISTER)
 		return kick_register(kick);
+	if (kick->op >= TLOB_KICK_TRANSIT_ARM)
+		return kick_transit(kick);
 	thread = bpf_task_storage_get(&threads, bpf_get_current_task_btf(), NULL, 0);
 	if (!thread)
 		return ESRCH;
@@ -113,7 +94,7 @@ int kick(struct tlob_kick *kick)
 	case TLOB_KICK_UNREGISTER:
 		return kick_unregister(thread);
 	case TLOB_KICK_ARM:
-		return kick_arm(thread, kick->deadline_ns);
+		return arm_arena(thread->arena, kick->deadline_ns);
 	case TLOB_KICK_CLOSE:
 	case TLOB_KICK_REPORT:
 		return kick_close(thread, slot, kick);

@@ -45,6 +45,9 @@ struct tlob_keeper {
 	__u64 cookie; /* 0: nobody may register */
 	__u32 client;
 	__u32 tgid; /* of the first thread that registered: all others must be of the same process */
+	__u32 transit; /* its slots belong to no thread, see transit.h */
+	__u32 reserved;
+	__u64 exec; /* transit: which program that process was, see kernel_exec_of() */
 };
 
 struct {

@@ -88,7 +88,7 @@ struct tlob_bpf_agent {
 	__u64 cookie;
 	__u64 deadline_ns;
 	__u32 client;
-	__u32 reserved;
+	__u32 transit; /* OPEN: for windows of no thread */
 };
 
 #endif

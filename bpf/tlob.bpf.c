@@ -7,9 +7,11 @@
  *	history.h	who ran, and who woke whom
  *	switch.h	thread clocks
  *	emit.h		records
+ *	transit.h	windows of no thread
  *	expiry.h	deadlines
  *	chosen.h	whom probes look at
  *	life.h		registration, exit, exec
+ *	transit_kick.h	calls about windows of no thread
  *	kick.h		calls of measured threads
  *	probe.h		windows of programs that were not made for it
  *	agent.h		calls of the agent

@@ -122,6 +122,8 @@ static const char *state_name(const struct tlob_record *r)
 	static const char *const names[] = {
 		[TLOB_RUNNING] = "running", [TLOB_WAITING] = "waiting", [TLOB_SLEEPING] = "sleeping"};
 
+	if (r->type != TLOB_REC_CLOSE && r->flags & TLOB_F_TRANSIT)
+		return "open";
 	if (r->type != TLOB_REC_CLOSE)
 		return r->state <= TLOB_SLEEPING ? names[r->state] : "?";
 	if (r->flags & TLOB_F_ABANDONED)
@@ -162,6 +164,8 @@ static void print_tail(const struct tlobctl_event *e, size_t columns, char *buf,
 
 	memcpy(comm, r->comm, TLOB_COMM_BYTES);
 	append(tail, sizeof(tail), "%s %u", comm, r->tid);
+	if (r->flags & TLOB_F_TRANSIT && r->type == TLOB_REC_CLOSE && r->end_tid)
+		append(tail, sizeof(tail), " > %u", r->end_tid);
 	if (r->tag)
 		append(tail, sizeof(tail), columns && columns < TAIL_MIN ? " #%llu" : " tag %llu",
 		       (unsigned long long)r->tag);
@@ -184,6 +188,7 @@ static void print_event(struct cli_live *live, const struct tlobctl_event *e)
 	const struct tlob_record *r = e->record;
 	const uint64_t split[3] = {r->running_ns, r->waiting_ns, r->sleeping_ns};
 	bool close = r->type == TLOB_REC_CLOSE, wide = is_wide(live);
+	bool transit = r->flags & TLOB_F_TRANSIT;
 	char time[CLI_TIME_BYTES], region[NAME_BYTES], elapsed[TLOB_DURATION_BYTES + 1],
 		cells[3][TLOB_DURATION_BYTES + 1], switches[12], cpu[12], tail[256];
 	struct line l = {.time = cli_time_of_day(time, r->time_ns),
@@ -195,7 +200,7 @@ static void print_event(struct cli_live *live, const struct tlobctl_event *e)
 			 .tail = tail,
 			 .style = close ? CLI_DIM : CLI_PLAIN,
 			 .elapsed_style = close ? CLI_DIM : CLI_OVER,
-			 .dominant = close ? -1 : (int)cli_dominant(r)};
+			 .dominant = close || transit ? -1 : (int)cli_dominant(r)};
 
 	cli_live_expect(live, region);
 	print_head(live);
@@ -206,17 +211,19 @@ static void print_event(struct cli_live *live, const struct tlobctl_event *e)
 	else if (tlob_duration_print_exact(elapsed + 1, sizeof(elapsed) - 1, r->budget_ns) > 6)
 		tlob_duration_print(elapsed + 1, sizeof(elapsed) - 1, r->budget_ns);
 	for (int i = 0; i < 3; i++) {
-		bool star = i == (int)cli_dominant(r);
+		bool star = !transit && i == (int)cli_dominant(r);
 
 		cells[i][0] = '*';
-		if (split[i])
+		if (transit)
+			strcpy(cells[i], "-");
+		else if (split[i])
 			tlob_duration_print(cells[i] + star, sizeof(cells[i]) - 1, split[i]);
 		else
 			strcpy(cells[i] + star, "0");
 		l.split[i] = cells[i];
 	}
-	snprintf(switches, sizeof(switches), "%u", r->switches);
-	snprintf(cpu, sizeof(cpu), "%u", r->cpu);
+	snprintf(switches, sizeof(switches), transit ? "-" : "%u", r->switches);
+	snprintf(cpu, sizeof(cpu), transit ? "-" : "%u", r->cpu);
 	print_tail(e, tail_columns(live, wide), tail, sizeof(tail));
 	print_line(live, &l, wide);
 	live->lines_below_head++;

@@ -55,6 +55,7 @@ static void put_flags(struct cli_json *j, const struct tlob_record *r)
 	cli_json_bool(j, "estimated", r->flags & TLOB_F_ESTIMATED);
 	cli_json_bool(j, "spoiled", r->flags & TLOB_F_SPOILED);
 	cli_json_bool(j, "probe", r->flags & TLOB_F_PROBE);
+	cli_json_bool(j, "transit", r->flags & TLOB_F_TRANSIT);
 	if (r->type != TLOB_REC_CLOSE)
 		return;
 	cli_json_bool(j, "abandoned", r->flags & TLOB_F_ABANDONED);
@@ -236,10 +237,23 @@ static bool has_room(struct cli_json *j)
 	return true;
 }
 
-void cli_ndjson_event(struct cli_json *j, const struct tlobctl_event *event)
+/* What only a window of one thread has. */
+static void put_split(struct cli_json *j, const struct tlob_record *r)
 {
 	static const char *const states[] = {
 		[TLOB_RUNNING] = "running", [TLOB_WAITING] = "waiting", [TLOB_SLEEPING] = "sleeping"};
+
+	cli_json_number(j, "cpu", r->cpu);
+	cli_json_number(j, "running_ns", r->running_ns);
+	cli_json_number(j, "waiting_ns", r->waiting_ns);
+	cli_json_number(j, "sleeping_ns", r->sleeping_ns);
+	cli_json_number(j, "uncertain_ns", r->uncertain_ns);
+	cli_json_number(j, "switches", r->switches);
+	cli_json_string(j, "state", r->state <= TLOB_SLEEPING ? states[r->state] : NULL);
+}
+
+void cli_ndjson_event(struct cli_json *j, const struct tlobctl_event *event)
+{
 	const struct tlob_record *r = event->record;
 	char comm[TLOB_COMM_BYTES + 1] = "";
 
@@ -253,18 +267,15 @@ void cli_ndjson_event(struct cli_json *j, const struct tlobctl_event *event)
 	cli_json_number(j, "pid", r->tgid);
 	cli_json_number(j, "tid", r->tid);
 	cli_json_string(j, "comm", comm);
-	cli_json_number(j, "cpu", r->cpu);
 	cli_json_number(j, "tag", r->tag);
 	cli_json_number(j, "window", r->window);
 	cli_json_number(j, "budget_ns", r->budget_ns);
 	cli_json_number(j, "start_ns", r->start_ns);
 	cli_json_number(j, "elapsed_ns", r->elapsed_ns);
-	cli_json_number(j, "running_ns", r->running_ns);
-	cli_json_number(j, "waiting_ns", r->waiting_ns);
-	cli_json_number(j, "sleeping_ns", r->sleeping_ns);
-	cli_json_number(j, "uncertain_ns", r->uncertain_ns);
-	cli_json_number(j, "switches", r->switches);
-	cli_json_string(j, "state", r->state <= TLOB_SLEEPING ? states[r->state] : NULL);
+	if (!(r->flags & TLOB_F_TRANSIT))
+		put_split(j, r);
+	else if (r->type == TLOB_REC_CLOSE)
+		cli_json_number(j, "end_tid", r->end_tid);
 	put_flags(j, r);
 	cli_json_string(j, "file", event->file);
 	cli_json_number(j, "line", event->line);

@@ -21,7 +21,7 @@ const struct cli_percentile cli_percentiles[CLI_PERCENTILES] = {
 void cli_summary_event(struct cli_summary *s, const struct tlobctl_event *event)
 {
 	if (event->record->type == TLOB_REC_OVERRUN)
-		s->causes[cli_dominant(event->record)]++;
+		s->causes[event->record->flags & TLOB_F_TRANSIT ? 3 : cli_dominant(event->record)]++;
 	cli_why_add(&s->why, event);
 }
 
@@ -207,26 +207,27 @@ static void print_table(const struct cli_summary *s, const struct cli_terminal *
 
 static void say_causes(const struct cli_summary *s, struct cli_words *w)
 {
-	static const char *const causes[] = {[TLOB_RUNNING] = "running",
-					     [TLOB_WAITING] = "waiting for a CPU",
-					     [TLOB_SLEEPING] = "sleeping"};
-	uint64_t left[3] = {s->causes[0], s->causes[1], s->causes[2]};
-	bool one = left[0] + left[1] + left[2] == s->total.overruns;
+	static const char *const causes[] = {[TLOB_RUNNING] = "mostly running",
+					     [TLOB_WAITING] = "mostly waiting for a CPU",
+					     [TLOB_SLEEPING] = "mostly sleeping",
+					     [3] = "handed from thread to thread"};
+	uint64_t left[4], sum = 0;
 	const char *before = ": ";
 	char count[CLI_COUNT_BYTES];
 
-	for (size_t i = 0; i < 3; i++) { /* the most frequent first */
-		size_t top = left[1] > left[0] ? 1 : 0;
+	for (size_t i = 0; i < 4; i++)
+		sum += left[i] = s->causes[i];
+	for (size_t i = 0; i < 4; i++) { /* the most frequent first */
+		size_t top = 0;
 
-		top = left[2] > left[top] ? 2 : top;
+		for (size_t k = 1; k < 4; k++)
+			top = left[k] > left[top] ? k : top;
 		if (!left[top])
 			return;
-		if (one && left[top] == s->total.overruns)
-			cli_say(w, "%s%smostly %s", before, left[top] > 1 ? "all " : "",
-				causes[top]);
+		if (sum == s->total.overruns && left[top] == sum)
+			cli_say(w, "%s%s%s", before, left[top] > 1 ? "all " : "", causes[top]);
 		else
-			cli_say(w, "%s%s mostly %s", before, cli_count(count, left[top]),
-				causes[top]);
+			cli_say(w, "%s%s %s", before, cli_count(count, left[top]), causes[top]);
 		left[top] = 0;
 		before = ", ";
 	}

@@ -28,7 +28,8 @@ struct cli_summary {
 	struct tlobctl_stat total;
 	struct tlobctl_loss loss;
 	struct cli_why_ranking why;
-	uint64_t causes[3]; /* overrun records by enum tlob_state that took most of the time */
+	/* overrun records by enum tlob_state that took most of the time; [3]: of no thread */
+	uint64_t causes[4];
 };
 
 /* One overrun record was handed out. */

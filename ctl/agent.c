@@ -184,15 +184,16 @@ static int on_hello(struct tlobctl *ctl, struct tlobctl_client *client,
 	return welcome(ctl, client);
 }
 
-static int on_grow(struct tlobctl *ctl, struct tlobctl_client *client)
+static int on_grow(struct tlobctl *ctl, struct tlobctl_client *client, bool transit)
 {
+	int (*grow)(struct tlobctl *, struct tlobctl_client *, struct tlob_msg_arena *, int *) =
+		transit ? ctl->engine->transit : ctl->engine->grow;
 	struct tlob_msg_arena msg = {0};
 	int arena = -1, r;
 
-	if (!client->ledger || !ctl->engine->grow)
+	if (!client->ledger || !grow)
 		return -EPROTO;
-	if (client->narenas == TLOBCTL_MAX_ARENAS_OF_CLIENT ||
-	    ctl->engine->grow(ctl, client, &msg, &arena))
+	if (client->narenas == TLOBCTL_MAX_ARENAS_OF_CLIENT || grow(ctl, client, &msg, &arena))
 		return refuse(client->fd);
 	msg.head = head(TLOB_MSG_ARENA);
 	r = send_message(client->fd, &msg, sizeof(msg), &arena, 1);
@@ -222,7 +223,9 @@ static int on_message(struct tlobctl *ctl, struct tlobctl_client *client, const 
 	if (msg->type == TLOB_MSG_HELLO && bytes == sizeof(struct tlob_msg_hello))
 		return on_hello(ctl, client, buf);
 	if (msg->type == TLOB_MSG_GROW && bytes == sizeof(*msg))
-		return on_grow(ctl, client);
+		return on_grow(ctl, client, false);
+	if (msg->type == TLOB_MSG_TRANSIT && bytes == sizeof(*msg))
+		return on_grow(ctl, client, true);
 	if (msg->type == TLOB_MSG_WAKE && bytes == sizeof(*msg))
 		return on_wake(ctl, client);
 	return -EPROTO;
@@ -422,6 +425,7 @@ int tlobctl_agent_open(struct tlobctl *ctl, const char *where)
 
 void tlobctl_agent_close(struct tlobctl *ctl)
 {
+	ctl->agent.closing = true;
 	for (size_t i = 0; i < TLOBCTL_MAX_CLIENTS; i++)
 		if (ctl->agent.clients[i])
 			tlobctl_agent_drop(ctl, ctl->agent.clients[i]);

@@ -38,6 +38,8 @@ struct tlobctl_client {
 	struct tlobctl_seen seen[TLOB_MAX_REGIONS];
 	uint32_t arenas[TLOBCTL_MAX_ARENAS_OF_CLIENT]; /* engine bpf */
 	size_t narenas;
+	uint32_t transits[TLOB_TRANSIT_ARENAS]; /* those of them that are for windows of no thread */
+	size_t ntransits;
 	struct tlobctl_client *next_dead;
 };
 
@@ -52,6 +54,7 @@ struct tlobctl_agent {
 	int later_fd;
 	struct tlobctl_client *clients[TLOBCTL_MAX_CLIENTS]; /* by the low bits of the id */
 	uint32_t serial;
+	bool closing; /* the session ends, not the programs */
 	struct tlobctl_client *dead; /* freed when nobody can be looking at them any more */
 };
 

@@ -31,6 +31,9 @@ struct tlobctl_engine_ops {
 	/* It wants one more arena. NULL: engines without arenas. */
 	int (*grow)(struct tlobctl *ctl, struct tlobctl_client *client, struct tlob_msg_arena *msg,
 		    int *arena);
+	/* It wants one more arena for windows of no thread. NULL: engines that have no such arenas. */
+	int (*transit)(struct tlobctl *ctl, struct tlobctl_client *client,
+		       struct tlob_msg_arena *msg, int *arena);
 	/* After answers: be ready for the next question. May take some milliseconds. NULL: always is. */
 	void (*prepare)(struct tlobctl *ctl);
 	/*

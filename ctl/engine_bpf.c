@@ -197,6 +197,7 @@ const struct tlobctl_engine_ops tlobctl_engine_bpf = {
 	.close = bpf_close,
 	.join = tlobctl_bpf_join,
 	.grow = tlobctl_bpf_grow,
+	.transit = tlobctl_bpf_transit,
 	.prepare = tlobctl_bpf_prepare,
 	.leave = tlobctl_bpf_leave,
 	.collect = bpf_collect,

@@ -163,29 +163,38 @@ static size_t registered(struct tlobctl_bpf *bpf, uint32_t arena)
 }
 
 /* Arenas are few, and asking is cheap: who asks for more must have threads for those it has. */
+static int check_user(struct tlobctl *ctl, const struct tlobctl_client *client)
+{
+	if (!client->uid || arenas_of(&ctl->agent, client->uid) < ARENAS_OF_USER)
+		return 0;
+	return tlobctl_fail(-EDQUOT, "user %u has %d of %d arenas, more than its share",
+			    (unsigned int)client->uid, ARENAS_OF_USER, TLOB_BPF_ARENAS - 1);
+}
+
 static int check_share(struct tlobctl *ctl, const struct tlobctl_client *client)
 {
 	size_t threads = 0;
+	int r = check_user(ctl, client);
 
-	if (client->uid && arenas_of(&ctl->agent, client->uid) >= ARENAS_OF_USER)
-		return tlobctl_fail(-EDQUOT, "user %u has %d of %d arenas, more than its share",
-				    (unsigned int)client->uid, ARENAS_OF_USER, TLOB_BPF_ARENAS - 1);
+	if (r)
+		return r;
 	for (size_t i = 0; i < client->narenas; i++)
 		threads += registered(tlobctl_bpf_of(ctl), client->arenas[i]);
-	if (threads >= client->narenas * THREADS_TO_GROW)
+	if (threads >= (client->narenas - client->ntransits) * THREADS_TO_GROW)
 		return 0;
 	return tlobctl_fail(-EAGAIN, "process %d has %zu arenas for %zu threads, which is enough",
-			    (int)client->pid, client->narenas, threads);
+			    (int)client->pid, client->narenas - client->ntransits, threads);
 }
 
-int tlobctl_bpf_grow(struct tlobctl *ctl, struct tlobctl_client *client, struct tlob_msg_arena *msg,
-		     int *arena)
+static int grant(struct tlobctl *ctl, struct tlobctl_client *client, bool transit,
+		 struct tlob_msg_arena *msg, int *arena)
 {
 	struct tlobctl_bpf *bpf = tlobctl_bpf_of(ctl);
-	struct tlob_bpf_agent call = {.op = TLOB_BPF_OPEN, .client = client->id};
-	int r = check_share(ctl, client);
+	struct tlob_bpf_agent call = {
+		.op = TLOB_BPF_OPEN, .client = client->id, .transit = transit};
+	int r = 0;
 
-	if (!r && !bpf->nready)
+	if (!bpf->nready)
 		r = refill(bpf);
 	if (r)
 		return r;
@@ -198,6 +207,7 @@ int tlobctl_bpf_grow(struct tlobctl *ctl, struct tlobctl_client *client, struct 
 	if (r)
 		return tlobctl_fail(r, "cannot open arena %u: %s", call.arena, strerror(-r));
 	msg->arena = call.arena;
+	msg->transit = transit;
 	msg->cookie = call.cookie;
 	*arena = bpf->arenas[call.arena].fd;
 	bpf->arenas[call.arena].fd = -1;
@@ -207,6 +217,14 @@ int tlobctl_bpf_grow(struct tlobctl *ctl, struct tlobctl_client *client, struct 
 	return 0;
 }
 
+int tlobctl_bpf_grow(struct tlobctl *ctl, struct tlobctl_client *client, struct tlob_msg_arena *msg,
+		     int *arena)
+{
+	int r = check_share(ctl, client);
+
+	return r ? r : grant(ctl, client, false, msg, arena);
+}
+
 int tlobctl_bpf_join(struct tlobctl *ctl, struct tlobctl_client *client, struct tlob_msg_arena *msg,
 		     int *kick, int *arena)
 {
@@ -214,11 +232,28 @@ int tlobctl_bpf_join(struct tlobctl *ctl, struct tlobctl_client *client, struct 
 	return tlobctl_bpf_grow(ctl, client, msg, arena);
 }
 
+/* The few that a process may have; more of them would be of no use. */
+int tlobctl_bpf_transit(struct tlobctl *ctl, struct tlobctl_client *client,
+			struct tlob_msg_arena *msg, int *arena)
+{
+	int r = check_user(ctl, client);
+
+	if (!r && client->ntransits == TLOB_TRANSIT_ARENAS)
+		r = tlobctl_fail(-ENOSPC, "process %d has all arenas that windows of no thread get",
+				 (int)client->pid);
+	if (!r)
+		r = grant(ctl, client, true, msg, arena);
+	if (!r)
+		client->transits[client->ntransits++] = msg->arena;
+	return r;
+}
+
 void tlobctl_bpf_leave(struct tlobctl *ctl, struct tlobctl_client *client)
 {
 	struct tlobctl_bpf *bpf = tlobctl_bpf_of(ctl);
 
 	tlobctl_bpf_drain(ctl);
+	tlobctl_bpf_transit_leave(ctl, client);
 	for (size_t i = 0; i < client->narenas; i++) {
 		struct tlob_bpf_agent call = {.op = TLOB_BPF_CLOSE, .arena = client->arenas[i]};
 
@@ -226,6 +261,7 @@ void tlobctl_bpf_leave(struct tlobctl *ctl, struct tlobctl_client *client)
 		tlobctl_bpf_arena_free(&bpf->arenas[client->arenas[i]], 1);
 	}
 	client->narenas = 0;
+	client->ntransits = 0;
 }
 
 void tlobctl_bpf_arenas_deinit(struct tlobctl_bpf *bpf)

@@ -23,7 +23,7 @@ static void user_close(struct tlobctl *ctl)
 static bool vet(const struct tlobctl_client *client, struct tlob_record *r)
 {
 	const uint16_t known = TLOB_F_AT_STOP | TLOB_F_ABANDONED | TLOB_F_ESTIMATED |
-			       TLOB_F_SPOILED | TLOB_F_CANCELLED;
+			       TLOB_F_SPOILED | TLOB_F_CANCELLED | TLOB_F_TRANSIT;
 
 	if ((r->type != TLOB_REC_OVERRUN && r->type != TLOB_REC_CLOSE) ||
 	    r->region >= TLOB_MAX_REGIONS)
@@ -34,6 +34,10 @@ static bool vet(const struct tlobctl_client *client, struct tlob_record *r)
 		r->tgid = (uint32_t)client->pid;
 	if (r->state > TLOB_SLEEPING)
 		r->state = TLOB_RUNNING;
+	if (r->flags & TLOB_F_TRANSIT) {
+		r->running_ns = r->waiting_ns = r->sleeping_ns = 0;
+		return true;
+	}
 	if (r->waiting_ns > r->elapsed_ns || r->sleeping_ns > r->elapsed_ns - r->waiting_ns ||
 	    r->running_ns != r->elapsed_ns - r->waiting_ns - r->sleeping_ns) {
 		r->running_ns = r->elapsed_ns;

@@ -53,6 +53,8 @@ static void prolong(struct tlob_record *r, uint64_t now_ns)
 		return;
 	r->time_ns = now_ns;
 	r->elapsed_ns += more;
+	if (r->flags & TLOB_F_TRANSIT)
+		return;
 	*sums[r->state <= TLOB_SLEEPING ? r->state : TLOB_RUNNING] += more;
 	r->flags |= TLOB_F_ESTIMATED;
 	if (r->uncertain_ns < more)

@@ -73,6 +73,9 @@ const struct tlobctl_why *tlobctl_why_of(struct tlobctl *ctl, const struct tlob_
 	uint64_t since, spent;
 	int r;
 
+	/* of no thread: there is nobody whose time could be looked into */
+	if (record->flags & TLOB_F_TRANSIT)
+		return NULL;
 	if (!w->history.lines || !record->tid || record->start_ns >= record->time_ns)
 		return NULL;
 	if (!may_spend(w, record)) {

@@ -13,6 +13,7 @@
 #include "connect.h"
 #include "engine.h"
 #include "ledger.h"
+#include "pool.h"
 
 #define MAX_ASKED 8u
 #define ALL_SLOTS (~0ULL)
@@ -57,7 +58,7 @@ void tlob_arena_free_all(struct tlob_home *home)
 }
 
 /* An array map of the right shape: its mapping can neither fault nor be too short. */
-static bool is_arena_map(int fd)
+bool tlob_arena_is_map(int fd)
 {
 	struct bpf_map_info info = {0};
 	union bpf_attr attr = {0};
@@ -116,7 +117,7 @@ static int append_own(struct tlob_home *home, __u32 seen)
 
 int tlob_arena_add(struct tlob_home *home, int fd, const struct tlob_msg_arena *msg)
 {
-	if (!is_arena_map(fd))
+	if (!tlob_arena_is_map(fd))
 		return -EPROTO;
 	return append(home,
 		      make_arena(map(TLOB_ARENA_BYTES, MAP_SHARED, fd), msg->arena, msg->cookie),
@@ -144,11 +145,20 @@ static int take(struct tlob_home *home, __u64 wait_ns)
 	struct tlob_msg_arena msg;
 	int fd, r = tlob_connect_arena(&home->socket, wait_ns, &msg, &fd);
 
-	if (r != -EAGAIN)
-		home->asked--;
+	if (r && r != -EAGAIN) { /* which of them is not known */
+		if (home->asked)
+			home->asked--;
+		home->pool_asked = 0;
+	}
 	if (r)
 		return r;
-	r = tlob_arena_add(home, fd, &msg);
+	if (msg.transit) {
+		home->pool_asked = 0;
+		r = tlob_pool_add(home, fd, &msg);
+	} else {
+		home->asked--;
+		r = tlob_arena_add(home, fd, &msg);
+	}
 	close(fd);
 	return r;
 }
@@ -167,6 +177,32 @@ static int append_from_agent(struct tlob_home *home, __u32 seen, __u64 wait_ns)
 	}
 	while (!r && home->asked && !take(home, 0))
 		;
+	tlob_lock_release(&home->growing);
+	return r;
+}
+
+int tlob_arena_await_transit(struct tlob_home *home, __u32 seen, __u64 wait_ns)
+{
+	__u64 now = tlob_now(), until = now + wait_ns;
+	int r = tlob_lock_take(&home->growing, wait_ns);
+
+	if (r)
+		return r;
+	if (home->pool_refused) {
+		r = -ENOSPC;
+	} else if (!tlob_pool_at(&home->pool, seen) && !home->pool_asked) {
+		r = tlob_connect_ask(&home->socket, TLOB_MSG_TRANSIT);
+		home->pool_asked = !r;
+	}
+	/* others that are owed may come first */
+	while (!r && !tlob_pool_at(&home->pool, seen)) {
+		if (!home->pool_asked)
+			r = -ENOSPC;
+		else
+			r = take(home, now < until ? until - now : 0);
+		now = tlob_now();
+	}
+	home->pool_refused |= r == -ECONNREFUSED;
 	tlob_lock_release(&home->growing);
 	return r;
 }

@@ -9,6 +9,7 @@
 #include <errno.h>
 
 #include "home.h"
+#include "pool.h"
 
 /*
  * A window at its stop, which has ended it: the slot's fields are still there, nobody else looks at
@@ -47,6 +48,15 @@ struct tlob_engine {
 	 * them.
 	 */
 	int (*grow)(struct tlob_home *home, __u32 number);
+	/*
+	 * The same as arm, close and report for windows of no thread, in any thread. NULL: this
+	 * engine has no such windows. @arena is the pool's.
+	 */
+	int (*transit_arm)(struct tlob_home *home, __u32 arena, __u64 now_ns, __u64 deadline_ns);
+	int (*transit_close)(const struct tlob_transit_ending *end);
+	int (*transit_report)(const struct tlob_transit_ending *end);
+	/* The process ends, and the window had expired. NULL: the engine sees that itself. */
+	void (*transit_abandon)(const struct tlob_transit_ending *end);
 };
 
 extern const struct tlob_engine tlob_engine_bpf;

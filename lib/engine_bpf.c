@@ -24,22 +24,27 @@
  * another file now is -EBADF or -EINVAL. That nobody is enrolled here is only true in the child of
  * a vfork.
  */
-static int kick(const struct tlob_seat *seat, struct tlob_kick *k)
+static int call(const struct tlob_home *home, struct tlob_kick *k)
 {
 	union bpf_attr attr;
 
 	if (tlob_is_filtered())
 		return -ESHUTDOWN;
 	memset(&attr, 0, sizeof(attr));
-	attr.test.prog_fd = (__u32)seat->home->kick.fd;
+	attr.test.prog_fd = (__u32)home->kick.fd;
 	attr.test.ctx_in = (__u64)(uintptr_t)k;
 	attr.test.ctx_size_in = sizeof(*k);
 	if (syscall(SYS_bpf, BPF_PROG_TEST_RUN, &attr,
 		    offsetof(union bpf_attr, test.batch_size) + sizeof(attr.test.batch_size)))
 		return -errno;
-	if (attr.test.retval == ESRCH && tlob_load(&seat->slot->tid) == tlob_gettid())
-		return -ESHUTDOWN;
 	return -(int)attr.test.retval;
+}
+
+static int kick(const struct tlob_seat *seat, struct tlob_kick *k)
+{
+	int r = call(seat->home, k);
+
+	return r == -ESRCH && tlob_load(&seat->slot->tid) == tlob_gettid() ? -ESHUTDOWN : r;
 }
 
 static int enroll(struct tlob_seat *seat)
@@ -51,6 +56,8 @@ static int enroll(struct tlob_seat *seat)
 		return -EINVAL;
 	k.arena = arena->id;
 	k.cookie = arena->cookie;
+	/* by which windows of no thread say who began them */
+	tlob_store(&seat->slot->flags, k.arena * TLOB_ARENA_SLOTS + k.slot);
 	return kick(seat, &k);
 }
 
@@ -120,6 +127,68 @@ static int report(const struct tlob_ending *end)
 	return finish(end, TLOB_KICK_REPORT);
 }
 
+/* ---- windows of no thread */
+
+static int call_transit(struct tlob_home *home, struct tlob_kick *k, __u32 arena)
+{
+	k->arena = home->pool_ids[arena];
+	k->cookie = home->pool_cookies[arena];
+	return call(home, k);
+}
+
+static int arm_transit(struct tlob_home *home, __u32 arena, __u64 now_ns, __u64 deadline_ns)
+{
+	struct tlob_kick k = {
+		.op = TLOB_KICK_TRANSIT_ARM, .now_ns = now_ns, .deadline_ns = deadline_ns};
+
+	return call_transit(home, &k, arena);
+}
+
+static void tell_transit(const struct tlob_transit_ending *end, bool engine_gone)
+{
+	struct tlob_record r;
+
+	if (engine_gone ? !tlob_record_heard() : !tlob_record_has_callback())
+		return;
+	tlob_record_begin_transit(&r, end->window, &end->place, end->word, end->now_ns);
+	r.type = TLOB_REC_OVERRUN;
+	r.flags |= TLOB_F_AT_STOP;
+	if (engine_gone)
+		tlob_record_tell(end->home, &r);
+	else
+		tlob_record_call(&r);
+	r.type = TLOB_REC_CLOSE;
+	r.flags &= ~TLOB_F_AT_STOP;
+	r.end_tid = tlob_gettid();
+	if (engine_gone)
+		tlob_record_tell(end->home, &r);
+	else
+		tlob_record_call(&r);
+}
+
+static int finish_transit(const struct tlob_transit_ending *end, enum tlob_kick_op op)
+{
+	struct tlob_kick k = {.op = op,
+			      .slot = end->place.number,
+			      .window = end->place.index,
+			      .now_ns = end->now_ns};
+	int r = call_transit(end->home, &k, end->place.arena);
+
+	if (op == TLOB_KICK_TRANSIT_CLOSE || !tlob_engine_gone(r))
+		tell_transit(end, tlob_engine_gone(r));
+	return r;
+}
+
+static int close_transit(const struct tlob_transit_ending *end)
+{
+	return finish_transit(end, TLOB_KICK_TRANSIT_CLOSE);
+}
+
+static int report_transit(const struct tlob_transit_ending *end)
+{
+	return finish_transit(end, TLOB_KICK_TRANSIT_REPORT);
+}
+
 const struct tlob_engine tlob_engine_bpf = {
 	.name = "bpf",
 	.clocked = true,
@@ -128,4 +197,7 @@ const struct tlob_engine tlob_engine_bpf = {
 	.arm = arm,
 	.close = close_window,
 	.report = report,
+	.transit_arm = arm_transit,
+	.transit_close = close_transit,
+	.transit_report = report_transit,
 };

@@ -81,6 +81,43 @@ static int report(const struct tlob_ending *end)
 	return end_overrun(end, true);
 }
 
+static int arm_transit(struct tlob_home *home, __u32 arena, __u64 now_ns, __u64 deadline_ns)
+{
+	tlob_watch_arm(home, &home->pool.entries[arena]->head, deadline_ns);
+	tlob_process_look(now_ns);
+	return 0;
+}
+
+static int end_transit(const struct tlob_transit_ending *end, __u16 flags, bool overrun_too)
+{
+	struct tlob_record r;
+
+	if (!tlob_process_listens(end->home))
+		return 0;
+	tlob_record_begin_transit(&r, end->window, &end->place, end->word, end->now_ns);
+	r.flags |= flags;
+	r.end_tid = flags & TLOB_F_ABANDONED ? 0 : tlob_gettid();
+	deliver(end->home, &r, overrun_too);
+	return 0;
+}
+
+static int close_transit(const struct tlob_transit_ending *end)
+{
+	tlob_watch_settle(end->window);
+	return end_transit(end, 0, false);
+}
+
+static int report_transit(const struct tlob_transit_ending *end)
+{
+	return end_transit(end, 0, true);
+}
+
+static void abandon_transit(const struct tlob_transit_ending *end)
+{
+	tlob_watch_settle(end->window);
+	end_transit(end, TLOB_F_ABANDONED, false);
+}
+
 static void abandon(struct tlob_seat *seat, __u32 index)
 {
 	struct tlob_window *w = &seat->slot->windows[index];
@@ -122,4 +159,8 @@ const struct tlob_engine tlob_engine_user = {
 	.arm = arm,
 	.close = close_window,
 	.report = report,
+	.transit_arm = arm_transit,
+	.transit_close = close_transit,
+	.transit_report = report_transit,
+	.transit_abandon = abandon_transit,
 };

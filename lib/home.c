@@ -14,6 +14,7 @@
 #include "engine.h"
 #include "engine_kernel.h"
 #include "ledger.h"
+#include "pool.h"
 
 struct tlob_home *tlob_home_new(void)
 {
@@ -37,6 +38,7 @@ void tlob_home_free(struct tlob_home *home)
 {
 	close_descriptors(home);
 	tlob_arena_free_all(home);
+	tlob_pool_free(home);
 	tlob_ledger_unmap(home);
 	munmap(home, sizeof(*home));
 }
@@ -173,6 +175,8 @@ void tlob_home_bury(struct tlob_home *home)
 	if (tlob_descriptor_ours(&home->socket))
 		shutdown(home->socket.fd, SHUT_RDWR);
 	tlob_ledger_blank(home);
+	if (home->engine->clocked)
+		tlob_pool_keep(home);
 	for (__u32 i = 0; home->engine->clocked && (arena = tlob_arena_at(home, i)); i++)
 		(void)mmap(arena->entries, TLOB_ARENA_BYTES, PROT_READ | PROT_WRITE,
 			   MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

@@ -14,6 +14,7 @@
 #include "atomic.h"
 #include "descriptor.h"
 #include "lock.h"
+#include "transit_table.h"
 
 struct tlob_engine;
 struct tlob_home;
@@ -71,6 +72,13 @@ struct tlob_home {
 	struct tlob_lock growing; /* for talking to the agent about arenas */
 	__u32 asked; /* arenas that it owes */
 	struct tlob_arena *arenas[TLOB_MAX_ARENAS]; /* NULL behind the last; never taken out */
+	/* lib/transit.c; number and cookie of each are the engine's */
+	struct tlob_pool pool;
+	__u32 pool_ids[TLOB_TRANSIT_ARENAS];
+	__u64 pool_cookies[TLOB_TRANSIT_ARENAS];
+	__u32 pool_asked; /* the agent owes one of those; with growing, as is the next */
+	__u32 pool_refused; /* and will not give any more */
+	__u64 pool_until_ns; /* how long the first is waited for */
 	/* as received; noverrides is checked, names are terminated */
 	struct tlob_msg_welcome welcome;
 };
@@ -101,6 +109,10 @@ void tlob_home_forget(struct tlob_home *home);
  * negative errno.
  */
 int tlob_arena_add(struct tlob_home *home, int fd, const struct tlob_msg_arena *msg);
+/* Does @fd stand for memory of an arena's shape? */
+bool tlob_arena_is_map(int fd);
+/* One more for the pool, from the agent, which gets @wait_ns; @seen are there. */
+int tlob_arena_await_transit(struct tlob_home *home, __u32 seen, __u64 wait_ns);
 /* Arena @number in @entries, which it takes over. */
 int tlob_arena_place(struct tlob_home *home, union tlob_arena_entry *entries, __u32 number);
 /* Only before anybody else has seen them. */

@@ -76,10 +76,24 @@ static void add_place(struct tlob_text *t, const struct tlob_ledger_region *regi
 	add_number(t, ":", region->line);
 }
 
+static void add_split(struct tlob_text *t, const struct tlob_record *r)
+{
+	static const char *const states[] = {"running", "waiting", "sleeping"};
+
+	add_duration(t, " running=", r->running_ns);
+	add_duration(t, " waiting=", r->waiting_ns);
+	add_duration(t, " sleeping=", r->sleeping_ns);
+	if (r->flags & TLOB_F_ESTIMATED)
+		add_duration(t, " uncertain=", r->uncertain_ns);
+	add_number(t, " switches=", r->switches);
+	tlob_text_string(t, " state=");
+	tlob_text_string(t, states[r->state <= TLOB_SLEEPING ? r->state : 0]);
+	add_number(t, " cpu=", r->cpu);
+}
+
 static size_t print(char *buf, size_t size, const struct tlob_record *r,
 		    const struct tlob_ledger_region *region)
 {
-	static const char *const states[] = {"running", "waiting", "sleeping"};
 	struct tlob_text t = {.buf = buf, .size = size};
 
 	tlob_text_string(&t, r->type == TLOB_REC_OVERRUN ? "tlob: overrun " : "tlob: end of ");
@@ -87,18 +101,13 @@ static size_t print(char *buf, size_t size, const struct tlob_record *r,
 	add_number(&t, " tag=", r->tag);
 	add_duration(&t, " budget=", r->budget_ns);
 	add_duration(&t, " elapsed=", r->elapsed_ns);
-	add_duration(&t, " running=", r->running_ns);
-	add_duration(&t, " waiting=", r->waiting_ns);
-	add_duration(&t, " sleeping=", r->sleeping_ns);
-	if (r->flags & TLOB_F_ESTIMATED)
-		add_duration(&t, " uncertain=", r->uncertain_ns);
-	add_number(&t, " switches=", r->switches);
-	tlob_text_string(&t, " state=");
-	tlob_text_string(&t, states[r->state <= TLOB_SLEEPING ? r->state : 0]);
-	add_number(&t, " cpu=", r->cpu);
+	if (!(r->flags & TLOB_F_TRANSIT))
+		add_split(&t, r);
 	add_number(&t, " tid=", r->tid);
 	tlob_text_string(&t, " comm=");
 	add_name(&t, r->comm, sizeof(r->comm));
+	if (r->flags & TLOB_F_TRANSIT && r->type == TLOB_REC_CLOSE)
+		add_number(&t, " ended-by=", r->end_tid);
 	add_place(&t, region);
 	if (r->flags & TLOB_F_AT_STOP)
 		tlob_text_string(&t, " at-stop");

@@ -18,6 +18,7 @@
 #include "log.h"
 #include "now.h"
 #include "peek.h"
+#include "pool.h"
 #include "record.h"
 #include "thread.h"
 #include "watch.h"
@@ -375,6 +376,16 @@ static __attribute__((constructor)) void begin(void)
 		tlob_watch_start();
 }
 
+/* Where no engine outside sees that the process ends. */
+static void leave_transit(struct tlob_live *live)
+{
+	struct tlob_home *home = tlob_load_acquire(&live->home);
+
+	for (; home && home->epoch >= tlob_load(&live->first_epoch); home = home->older)
+		if (!home->engine->clocked && !tlob_load(&home->dead))
+			tlob_transit_leave(home);
+}
+
 static __attribute__((destructor)) void end(void)
 {
 	struct tlob_live *live = tlob_live;
@@ -386,6 +397,7 @@ static __attribute__((destructor)) void end(void)
 	tlob_store(&tlob_switched_off, 1u);
 	tlob_watch_stop();
 	tlob_thread_leave_windows();
+	leave_transit(live);
 	tlob_thread_deinit();
 	if (tlob_lock_take(&live->changing, WAIT_DEFAULT_NS))
 		return;

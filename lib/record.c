@@ -15,6 +15,7 @@
 #include "ledger.h"
 #include "log.h"
 #include "process.h"
+#include "procfile.h"
 #include "region.h"
 #include "watch.h"
 
@@ -53,6 +54,41 @@ void tlob_record_begin_own(struct tlob_record *r, const struct tlob_ending *end)
 	r->state = TLOB_RUNNING;
 	r->cpu = cpu < 0 ? 0 : (__u32)cpu;
 	prctl(PR_GET_NAME, r->comm);
+}
+
+/* Opening files is not cheap, but this is only done where a window was late. */
+static void name_thread(__u32 tid, char *comm)
+{
+	struct tlob_procfile_stat stat;
+	int fd;
+
+	if (tid == tlob_gettid()) {
+		prctl(PR_GET_NAME, comm);
+		return;
+	}
+	fd = tlob_procfile_open(tid, "stat");
+	if (fd < 0)
+		return;
+	if (tlob_procfile_stat(fd, tid, &stat))
+		memcpy(comm, stat.comm, sizeof(stat.comm));
+	close(fd);
+}
+
+void tlob_record_begin_transit(struct tlob_record *r, const struct tlob_window *w,
+			       const struct tlob_place *place, __u64 word, __u64 now_ns)
+{
+	memset(r, 0, sizeof(*r));
+	r->flags = TLOB_F_TRANSIT;
+	r->region = w->region;
+	r->tgid = (__u32)getpid();
+	r->tid = w->switches;
+	r->time_ns = now_ns;
+	r->start_ns = w->start_ns;
+	r->budget_ns = w->deadline_ns - w->start_ns;
+	r->elapsed_ns = now_ns - w->start_ns;
+	r->tag = w->tag;
+	r->window = tlob_transit_window(word, place->arena, place->number, place->index);
+	name_thread(r->tid, r->comm);
 }
 
 bool tlob_record_has_callback(void)

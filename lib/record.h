@@ -13,6 +13,12 @@ void tlob_record_begin(struct tlob_record *r, const struct tlob_slot *slot,
 /* The same for the calling thread's window that has just ended; also cpu, comm and state. */
 void tlob_record_begin_own(struct tlob_record *r, const struct tlob_ending *end);
 
+/*
+ * A window of no thread: everything but type and flags. @w may be a copy, @word is its state while
+ * it was open.
+ */
+void tlob_record_begin_transit(struct tlob_record *r, const struct tlob_window *w,
+			       const struct tlob_place *place, __u64 word, __u64 now_ns);
 /* To the agent, if @home still has one, else to the program itself. */
 void tlob_record_deliver(struct tlob_home *home, const struct tlob_record *r);
 /* To the program itself: its callback and its log. */

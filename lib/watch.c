@@ -45,7 +45,9 @@ static sigset_t usual;
 
 struct scan {
 	struct tlob_home *home;
-	struct tlob_arena *arena;
+	union tlob_arena_entry *entries;
+	bool transit; /* arena @number of the pool: its windows belong to no thread */
+	__u32 number;
 	__u64 woken_ns; /* when this thread was due to run */
 	__u64 earliest_ns; /* deadline still open */
 };
@@ -57,14 +59,19 @@ struct scan {
 static void expire(struct scan *s, __u32 index, struct tlob_window *w, __u64 word,
 		   const struct tlob_window *copy)
 {
-	struct tlob_slot *slot = &s->arena->entries[index].slot;
+	struct tlob_slot *slot = &s->entries[index].slot;
+	struct tlob_place place = {.arena = s->number, .number = index};
 	struct tlob_live *live = tlob_live;
 	__u64 now = tlob_now();
 	struct tlob_record r;
 
-	tlob_record_begin(&r, slot, copy, word, (__u32)(w - slot->windows), now);
+	place.index = (__u32)(w - slot->windows);
+	if (s->transit)
+		tlob_record_begin_transit(&r, copy, &place, word, now);
+	else
+		tlob_record_begin(&r, slot, copy, word, place.index, now);
 	r.type = TLOB_REC_OVERRUN;
-	if (tlob_baseline_split_other(slot, copy, &r, now - s->woken_ns)) {
+	if (!s->transit && tlob_baseline_split_other(slot, copy, &r, now - s->woken_ns)) {
 		tlob_window_take(w, word, TLOB_IDLE); /* its thread has exited: abandoned */
 		return;
 	}
@@ -76,7 +83,7 @@ static void expire(struct scan *s, __u32 index, struct tlob_window *w, __u64 wor
 
 static void scan_slot(struct scan *s, __u32 index)
 {
-	struct tlob_slot *slot = &s->arena->entries[index].slot;
+	struct tlob_slot *slot = &s->entries[index].slot;
 	__u32 used = tlob_load_acquire(&slot->used);
 
 	for (__u32 i = 0; i < TLOB_MAX_DEPTH; i++) {
@@ -93,34 +100,46 @@ static void scan_slot(struct scan *s, __u32 index)
 	}
 }
 
-static void scan_arena(struct tlob_home *home, struct tlob_arena *arena, __u64 woken_ns)
+/* Slots in @taken: where it points to, for that is only to be read once the wake-up is cleared. */
+static void scan_arena(struct scan *s, const __u64 *taken)
 {
-	struct scan s = {
-		.home = home, .arena = arena, .woken_ns = woken_ns, .earliest_ns = TLOB_NEVER};
-	struct tlob_arena_head *head = &arena->entries->head;
-	__u64 taken;
+	struct tlob_arena_head *head = &s->entries->head;
 
+	s->earliest_ns = TLOB_NEVER;
 	tlob_wake_clear(head);
-	taken = tlob_load_acquire(&arena->taken) & ~1ULL;
-	for (; taken; taken &= taken - 1)
-		scan_slot(&s, (__u32)__builtin_ctzll(taken));
-	if (s.earliest_ns != TLOB_NEVER)
-		tlob_wake_lower(head, s.earliest_ns);
+	for (__u64 left = tlob_load_acquire(taken) & ~1ULL; left; left &= left - 1)
+		scan_slot(s, (__u32)__builtin_ctzll(left));
+	if (s->earliest_ns != TLOB_NEVER)
+		tlob_wake_lower(head, s->earliest_ns);
+}
+
+/* Scan it if it is due, or @all; returns when it is due next. */
+static __u64 scan_due(struct scan *s, const __u64 *taken, bool all)
+{
+	const __u64 *next = &s->entries->head.next_wake_ns;
+
+	if (all || tlob_load(next) <= tlob_now())
+		scan_arena(s, taken);
+	return tlob_load(next);
 }
 
 /* Scan what is due, or @all; returns when the next is due. */
 static __u64 scan_home(struct tlob_home *home, __u64 woken_ns, bool all)
 {
+	static const __u64 all_slots = ~0ULL;
+	struct scan s = {.home = home, .woken_ns = woken_ns};
+	__u64 earliest = TLOB_NEVER, next;
 	struct tlob_arena *arena;
-	__u64 earliest = TLOB_NEVER;
 
 	for (__u32 i = 0; (arena = tlob_arena_at(home, i)); i++) {
-		__u64 next = tlob_load(&arena->entries->head.next_wake_ns);
-
-		if (all || next <= tlob_now()) {
-			scan_arena(home, arena, woken_ns);
-			next = tlob_load(&arena->entries->head.next_wake_ns);
-		}
+		s.entries = arena->entries;
+		next = scan_due(&s, &arena->taken, all);
+		if (next < earliest)
+			earliest = next;
+	}
+	s.transit = true;
+	for (; (s.entries = tlob_pool_at(&home->pool, s.number)); s.number++) {
+		next = scan_due(&s, &all_slots, all);
 		if (next < earliest)
 			earliest = next;
 	}
@@ -192,17 +211,28 @@ static void watch_until_unneeded(struct tlob_live *live)
 	}
 }
 
+static bool home_has_deadlines(struct tlob_home *home)
+{
+	union tlob_arena_entry *entries;
+	struct tlob_arena *arena;
+
+	for (__u32 i = 0; (arena = tlob_arena_at(home, i)); i++)
+		if (tlob_load(&arena->entries->head.next_wake_ns) != TLOB_NEVER)
+			return true;
+	for (__u32 i = 0; (entries = tlob_pool_at(&home->pool, i)); i++)
+		if (tlob_load(&entries->head.next_wake_ns) != TLOB_NEVER)
+			return true;
+	return false;
+}
+
 /* Only looks: another watcher may be at it already. */
 static bool has_deadlines(void)
 {
 	struct tlob_home *home = tlob_load_acquire(&tlob_live->home);
-	struct tlob_arena *arena;
 
 	for (; home && home->epoch >= tlob_load(&tlob_live->first_epoch); home = home->older)
-		for (__u32 i = 0; !home->engine->clocked && (arena = tlob_arena_at(home, i)); i++)
-			if (!tlob_load(&home->dead) &&
-			    tlob_load(&arena->entries->head.next_wake_ns) != TLOB_NEVER)
-				return true;
+		if (!home->engine->clocked && !tlob_load(&home->dead) && home_has_deadlines(home))
+			return true;
 	return false;
 }
 

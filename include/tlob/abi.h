@@ -28,6 +28,7 @@
 
 #define TLOB_MAX_DEPTH 8 /* windows a thread may have open at once */
 #define TLOB_ARENA_SLOTS 64 /* entries of an arena; entry 0 is its head */
+#define TLOB_TRANSIT_ARENAS 8 /* of a process, for windows that belong to no thread */
 #define TLOB_MAX_REGIONS 256 /* regions of one process */
 #define TLOB_NAME_BYTES 48 /* region name, NUL included */
 #define TLOB_FILE_BYTES 64 /* tail of the source path, NUL included */
@@ -108,6 +109,26 @@ struct tlob_slot {
 };
 TLOB_ASSERT(sizeof(struct tlob_slot) == 640, "slot");
 
+/*
+ * A slot that belongs to no thread: windows that begin in one thread and end in any other, found by region and
+ * tag, see core/transit_table.h. It lies in an arena that has only such slots. All of it is written by the process, but
+ * for the windows' states as above. What a window keeps in place of a thread clock: who began it.
+ */
+struct tlob_transit {
+	__u64 key[TLOB_MAX_DEPTH]; /* of the window with the same index; 0: none */
+	__u32 used; /* bit i: windows[i] is taken; what a scan looks at */
+	__u32 reserved32;
+	__u64 reserved[7];
+	struct tlob_window windows[TLOB_MAX_DEPTH];
+};
+TLOB_ASSERT(sizeof(struct tlob_transit) == sizeof(struct tlob_slot), "transit slot");
+TLOB_ASSERT(__builtin_offsetof(struct tlob_transit, used) ==
+		    __builtin_offsetof(struct tlob_slot, used),
+	    "a scan finds both");
+TLOB_ASSERT(__builtin_offsetof(struct tlob_transit, windows) ==
+		    __builtin_offsetof(struct tlob_slot, windows),
+	    "a scan finds both");
+
 /* Entry 0 of an arena. */
 struct tlob_arena_head {
 	__u32 magic;
@@ -122,6 +143,7 @@ TLOB_ASSERT(sizeof(struct tlob_arena_head) == sizeof(struct tlob_slot), "head ta
 union tlob_arena_entry {
 	struct tlob_arena_head head;
 	struct tlob_slot slot;
+	struct tlob_transit transit;
 };
 #define TLOB_ARENA_BYTES (sizeof(union tlob_arena_entry) * TLOB_ARENA_SLOTS)
 
@@ -139,9 +161,14 @@ enum tlob_record_flags {
 	TLOB_F_SPOILED = 1 << 3, /* the program overwrote its clock; split is a guess, sum holds */
 	TLOB_F_CANCELLED = 1 << 4, /* close only: the engine was disabled meanwhile */
 	TLOB_F_PROBE = 1 << 5, /* from a uprobe pair; region is the agent's binding */
+	TLOB_F_TRANSIT =
+		1 << 6, /* of no single thread, so without split; @tid and @comm began it */
 };
 
-/* running_ns + waiting_ns + sleeping_ns == elapsed_ns, always. */
+/*
+ * running_ns + waiting_ns + sleeping_ns == elapsed_ns, always; but with TLOB_F_TRANSIT all three are 0: between the thread
+ * that begins such a window and the one that ends it there may be none that could run, wait or sleep.
+ */
 struct tlob_record {
 	__u16 type; /* enum tlob_record_type */
 	__u16 flags; /* enum tlob_record_flags */
@@ -151,7 +178,10 @@ struct tlob_record {
 	__u32 tid;
 	__u32 cpu;
 	__u32 state; /* enum tlob_state at time_ns */
-	__u32 switches;
+	union {
+		__u32 switches;
+		__u32 end_tid; /* TLOB_F_TRANSIT, closing record: the thread that ended it */
+	};
 	__u64 time_ns; /* when this was noticed */
 	__u64 start_ns;
 	__u64 budget_ns;
@@ -256,11 +286,15 @@ enum tlob_kick_op {
 	TLOB_KICK_ARM = 3, /* @deadline_ns lies before the arena's next_wake_ns */
 	TLOB_KICK_CLOSE = 4, /* windows[@window] had expired and has now been stopped */
 	TLOB_KICK_REPORT = 5, /* windows[@window] was late and its stop won: emit both records */
+	/* the same three for windows of no thread, in @slot of @arena; @cookie must match */
+	TLOB_KICK_TRANSIT_ARM = 6,
+	TLOB_KICK_TRANSIT_CLOSE = 7,
+	TLOB_KICK_TRANSIT_REPORT = 8,
 };
 
 struct tlob_kick {
 	__u32 op;
-	__u32 arena; /* REGISTER only; later ops take the slot from the calling task */
+	__u32 arena; /* REGISTER, TRANSIT_...; other ops take the slot from the calling task */
 	__u32 slot;
 	__u32 window;
 	__u64 cookie;
@@ -279,6 +313,8 @@ enum tlob_msg_type {
 	TLOB_MSG_REFUSED = 5, /* agent: struct tlob_msg */
 	TLOB_MSG_WAKE =
 		6, /* library, engine user: struct tlob_msg, there are records in the ring */
+	TLOB_MSG_TRANSIT =
+		7, /* library: struct tlob_msg, wants an arena for windows of no thread */
 };
 
 enum tlob_engine_kind {
@@ -307,7 +343,7 @@ struct tlob_msg_hello {
 struct tlob_msg_arena {
 	struct tlob_msg head;
 	__u32 arena;
-	__u32 reserved;
+	__u32 transit; /* an answer to TLOB_MSG_TRANSIT, not to TLOB_MSG_GROW */
 	__u64 cookie; /* proves to the kick program that @arena is the caller's */
 };
 

@@ -92,6 +92,23 @@ tlob_window_t tlob_start(struct tlob_region *region, uint64_t tag);
 int tlob_stop(tlob_window_t window);
 
 /*
+ * A window that any thread may end: it is known by @region and @tag, so that what is begun before a
+ * request, frame or message goes into a queue is ended where it comes out. As many may be open as
+ * differ in one of the two, up to 4032 in a process. Its records have no split into running, waiting
+ * and sleeping, as there need be no thread that does. Async-signal-safe; no system call and no lock.
+ * 0. -EEXIST: it is open already. -ENOSPC: no room (counted as refused). -ECANCELED: nothing is
+ * measured. -EOPNOTSUPP: engine kernel has no such windows. errno is set when the result is
+ * negative, and left alone when it is 0.
+ */
+int tlob_begin(struct tlob_region *region, uint64_t tag);
+
+/*
+ * End it, in any thread. 0: within budget. -EOVERFLOW: over budget. -ESRCH: there is no such
+ * window, or it has been ended. -ECANCELED: not measured to the end. errno as above.
+ */
+int tlob_end(struct tlob_region *region, uint64_t tag);
+
+/*
  * The calling thread's clocks. 0, or -ENODATA when switched off. With an engine in the kernel: tens
  * of ns, no system call; otherwise a few of them, a microsecond or two.
  */
@@ -118,6 +135,20 @@ static inline tlob_window_t tlob_start(struct tlob_region *region, uint64_t tag)
 static inline int tlob_stop(tlob_window_t window)
 {
 	(void)window;
+	return 0;
+}
+
+static inline int tlob_begin(struct tlob_region *region, uint64_t tag)
+{
+	(void)region;
+	(void)tag;
+	return 0;
+}
+
+static inline int tlob_end(struct tlob_region *region, uint64_t tag)
+{
+	(void)region;
+	(void)tag;
 	return 0;
 }
 

@@ -42,6 +42,9 @@ static void test_nothing_happens(void **state)
 		w = tlob_start(&region, 1);
 		assert_int_equal(w, TLOB_NO_WINDOW);
 		assert_int_equal(tlob_stop(w), 0);
+		assert_int_equal(tlob_begin(&region, 1), 0);
+		assert_int_equal(tlob_begin(&region, 1), 0);
+		assert_int_equal(tlob_end(&region, 1), 0);
 		assert_int_equal(scoped(), 3);
 	}
 	assert_int_equal(errno, 0);

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Calls about windows of no thread: of any thread of the process that the arena was given to. */
+#ifndef TLOB_BPF_TRANSIT_KICK_H
+#define TLOB_BPF_TRANSIT_KICK_H
+
+#include <linux/errno.h>
+
+#include "life.h"
+
+/* Without timers of our own nothing fails when the agent has gone, but what it was asked for does not happen. */
+static __always_inline bool is_overdue(struct tlob_arena_head *head)
+{
+	__u64 next = tlob_load(&head->next_wake_ns), now = bpf_ktime_get_ns();
+
+	return !kernel_timers && next < now && now - next > TLOB_STALL_NS;
+}
+
+/* A window in @arena ends at @deadline_ns; a positive errno. */
+static __always_inline int arm_arena(__u32 arena, __u64 deadline_ns)
+{
+	struct tlob_arena_head *head = head_of(arena);
+	long err;
+
+	if (!head)
+		return ENOENT;
+	if (is_overdue(head))
+		return ETIMEDOUT;
+	err = wake_at(arena, deadline_ns);
+	return err < 0 ? (int)-err : 0;
+}
+
+/* Is the arena the calling process's? ESRCH: of another one, as in the child of a vfork. */
+static __always_inline int check_transit(const struct tlob_kick *kick, struct tlob_keeper *keeper)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	__u32 tgid = task->tgid, was;
+
+	if (!keeper->transit || !kick->cookie || tlob_load_acquire(&keeper->cookie) != kick->cookie)
+		return EACCES;
+	was = tlob_cmpxchg(&keeper->tgid, 0, tgid);
+	if (was && was != tgid)
+		return ESRCH;
+	tlob_store(&keeper->exec, kernel_exec_of(task));
+	return 0;
+}
+
+/* The window has ended, and is the caller's until this call returns. */
+static __always_inline int end_transit(const struct tlob_kick *kick)
+{
+	struct tlob_sight sight = {.arena = kick->arena, .slot = kick->slot, .index = kick->window};
+	struct tlob_slot *slot;
+	__u64 now = bpf_ktime_get_ns();
+
+	if (sight.slot == 0 || sight.slot >= TLOB_ARENA_SLOTS || sight.index >= TLOB_MAX_DEPTH)
+		return EINVAL;
+	slot = slot_at(sight.arena, sight.slot);
+	if (!slot)
+		return ENOENT;
+	sight.now = kick->now_ns < now ? kick->now_ns : now;
+	if (kick->op == TLOB_KICK_TRANSIT_REPORT)
+		sight.flags = TLOB_F_AT_STOP;
+	emit_transit_end(&sight, slot);
+	return 0;
+}
+
+static __always_inline int kick_transit(const struct tlob_kick *kick)
+{
+	struct tlob_keeper *keeper;
+	int err;
+
+	if (kick->arena == 0 || kick->arena >= TLOB_BPF_ARENAS)
+		return EINVAL;
+	keeper = keeper_of(kick->arena);
+	if (!keeper)
+		return ENOENT;
+	err = check_transit(kick, keeper);
+	if (err)
+		return err;
+	switch (kick->op) {
+	case TLOB_KICK_TRANSIT_ARM:
+		return arm_arena(kick->arena, kick->deadline_ns);
+	case TLOB_KICK_TRANSIT_CLOSE:
+	case TLOB_KICK_TRANSIT_REPORT:
+		return end_transit(kick);
+	}
+	return EINVAL;
+}
+
+#endif
