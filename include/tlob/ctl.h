@@ -45,7 +45,7 @@ struct tlobctl_opts {
 	size_t size; /* of this struct; the rest may be zero */
 	enum tlobctl_engine engine;
 	const char *socket; /* where programs join; "@name": abstract; NULL: they cannot */
-	uint32_t ring_bytes; /* bpf: record ring, power of two; 0: 1 MiB */
+	uint32_t ring_bytes; /* bpf, and probes of kernel: record ring, power of two; 0: 1 MiB */
 	uint32_t max_threads; /* bpf: threads watched through probes at once; 0: 16,384 */
 	uint64_t cgroup_id; /* probes only fire for this cgroup (v2); 0: all */
 	pid_t pid; /* probes only fire for this process; 0: all */
