@@ -381,7 +381,8 @@ struct tlobctl_timerlat_hit {
 	const struct tlob_record
 		*record; /* the cycle as a window of its thread; NULL: nobody asked */
 	const struct tlobctl_why *why; /* of that window; NULL: not known */
-	uint32_t interrupted; /* index in why->who: who had the CPU when the timer's interrupt came, or TLOBCTL_NOBODY */
+	/* Index in why->who: who had the CPU when a timer's interrupt came, its own or a later one; or TLOBCTL_NOBODY. */
+	uint32_t interrupted;
 	bool in_user; /* whose own code was interrupted, not the kernel */
 	struct tlobctl_stack stack; /* else what of the kernel was; no frames: not known */
 };
