@@ -177,18 +177,18 @@ bool why_sync_knows(const struct why_sync *sync, uint32_t tgid)
 
 /* ---- places */
 
-static bool is_known(struct why_sync *sync, const struct why_space *space, uint64_t time_ns,
+static bool is_known(struct why_losses *losses, const struct why_space *space, uint64_t time_ns,
 		     uint64_t address, bool call, struct place *place)
 {
 	const struct why_mapping *m;
 
 	if (!space) {
-		sync->losses.no_space++;
+		losses->no_space++;
 		return false;
 	}
 	m = why_space_find(space, time_ns, address - call);
 	if (!m) {
-		sync->losses.no_mapping++;
+		losses->no_mapping++;
 		return false;
 	}
 	place->object = m->object;
@@ -202,8 +202,8 @@ bool why_sync_place(struct why_sync *sync, uint32_t tgid, uint64_t time_ns, uint
 {
 	struct place place;
 
-	if (!is_known(sync, why_spaces_find(&sync->spaces, tgid, time_ns), time_ns, address, call,
-		      &place))
+	if (!is_known(&sync->asked, why_spaces_find(&sync->spaces, tgid, time_ns), time_ns, address,
+		      call, &place))
 		return false;
 	*object = place.object;
 	*offset = place.offset;
@@ -273,14 +273,18 @@ static size_t places_of(struct why_sync *sync, const struct why_raw *raw,
 			const struct why_space *space, struct place places[WHY_MAX_CHAIN])
 {
 	size_t nkernel = raw->sample.nkernel, n = nkernel + raw->sample.nuser;
+	struct why_losses callers = {0};
 
 	for (size_t i = 0; i < n; i++) {
 		uint64_t address = raw->sample.chain[i];
 
-		if (i < nkernel)
+		if (i < nkernel) {
 			places[i] = (struct place){sync->kernel, address - sync->kernel_base, true};
-		else if (!is_known(sync, space, raw->time_ns, address, i > 0, &places[i]))
+		} else if (!is_known(i == nkernel ? &sync->losses : &callers, space, raw->time_ns,
+				     address, i > 0, &places[i])) {
+			sync->losses.cut += i > nkernel;
 			return i;
+		}
 	}
 	return n;
 }
@@ -295,7 +299,9 @@ static void hand_on_sample(const struct out *o, const struct why_raw *raw)
 
 	if (!n) {
 		sync->losses.backtraces++;
-		emit(o, &(struct why_event){.kind = WHY_TRACE_LOST, .token = raw->sample.token});
+		emit(o, &(struct why_event){.kind = WHY_TRACE_LOST,
+					    .time_ns = raw->time_ns,
+					    .token = raw->sample.token});
 		return;
 	}
 	tell_cpu(o, raw->cpu);

@@ -80,7 +80,7 @@ enum why_event_kind {
 
 struct why_event {
 	enum why_event_kind kind;
-	uint64_t time_ns; /* TRACE_BEGIN, THREAD_EXIT */
+	uint64_t time_ns; /* TRACE_BEGIN, TRACE_LOST, THREAD_EXIT */
 	union {
 		uint32_t cpu;
 		struct {
@@ -96,9 +96,10 @@ struct why_event {
 typedef void why_event_fn(const struct why_event *event, void *arg);
 
 struct why_losses {
-	uint64_t no_mapping; /* addresses where nothing was mapped */
-	uint64_t no_space; /* addresses of processes of which nothing is known */
+	uint64_t no_mapping; /* addresses that were surely running, where nothing was mapped */
+	uint64_t no_space; /* the same of processes of which nothing is known */
 	uint64_t backtraces; /* whole ones, as their first address was one of those */
+	uint64_t cut; /* callers: without frame pointers, their addresses are made of whatever is found on the stack */
 	uint64_t buffer; /* records that found a buffer full, here or where they were written */
 	uint64_t late; /* records that came after what followed them had been handed on */
 };
@@ -122,7 +123,8 @@ struct why_sync {
 	size_t npending, pending_room;
 	uint64_t serial; /* of records */
 	uint64_t done_ns; /* all before has been handed on */
-	struct why_losses losses;
+	struct why_losses losses; /* of the stream */
+	struct why_losses asked; /* of why_sync_place() */
 	/* what the stream said last */
 	struct {
 		uint32_t cpu, tid, tgid;

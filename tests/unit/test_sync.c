@@ -381,7 +381,8 @@ static void test_later_frame_lost(void **state)
 	(void)state;
 	play(PROGRAM "@20 0 sample 100/100 u 1010 9000 1020\npass 30\npass 40\n",
 	     "cpu 0\ncontext 100/100 #1\ntrace 20\nobject prog\n10\ncut\n");
-	lost(1, 0, 0, 0);
+	lost(0, 0, 0, 0);
+	assert_int_equal(played.sync.losses.cut, 1);
 }
 
 static void test_kernel_part_stays(void **state)
