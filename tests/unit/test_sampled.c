@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Samples and their windows: which belong together, what becomes of them; and stacks that are the same. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "why/sampled.h"
+#include "why/traces.h"
+
+#define ME 100
+#define S 1000000000ULL
+
+static struct why_sampled sampled;
+static char said[4096];
+static uint64_t refuse; /* this window is not wanted */
+
+static int begin(void **state)
+{
+	(void)state;
+	sampled = (struct why_sampled){0};
+	refuse = 0;
+	return 0;
+}
+
+static int end(void **state)
+{
+	(void)state;
+	why_sampled_deinit(&sampled);
+	return 0;
+}
+
+static struct why_sampled_window window(uint64_t number, uint64_t start_ns)
+{
+	return (struct why_sampled_window){
+		.window = number, .start_ns = start_ns, .deadline_ns = start_ns + 100, .client = 1};
+}
+
+static void put(const char *fmt, uint64_t number)
+{
+	snprintf(said + strlen(said), sizeof(said) - strlen(said), fmt, (unsigned long)number);
+}
+
+static bool good_begin(const struct why_sampled_window *w, uint32_t tid, void *arg)
+{
+	(void)tid;
+	(void)arg;
+	if (w->window == refuse)
+		return false;
+	put("good %lu:", w->window);
+	return true;
+}
+
+static void good_sample(uint32_t trace, void *arg)
+{
+	(void)arg;
+	put(" %lu", trace);
+}
+
+static void settle(uint64_t known_ns, const char *expected)
+{
+	const struct why_sampled_good good = {good_begin, good_sample, NULL};
+
+	said[0] = '\0';
+	why_sampled_settle(&sampled, known_ns, &good);
+	assert_string_equal(said, expected);
+}
+
+static void sample(uint64_t time_ns, uint32_t trace, struct why_sampled_window w)
+{
+	why_sampled_add(&sampled, ME, time_ns, trace, &w, 1);
+}
+
+static void each(uint64_t start_ns, uint64_t end_ns, const char *expected)
+{
+	said[0] = '\0';
+	why_sampled_each(&sampled, ME, start_ns, end_ns, good_sample, NULL);
+	assert_string_equal(said, expected);
+}
+
+/* A later sample does not name it, and everything up to then has been read. */
+static void test_good(void **state)
+{
+	(void)state;
+	sample(1010, 1, window(1, 1000));
+	sample(1020, 2, window(1, 1000));
+	settle(1025, "");
+	sample(1210, 3, window(9, 1200));
+	settle(1205, ""); /* its record may still come */
+	settle(1211, "good 1: 1 2");
+	settle(1215, "");
+	each(0, 5000, " 3");
+}
+
+static void test_not_wanted(void **state)
+{
+	(void)state;
+	refuse = 1;
+	sample(1010, 1, window(1, 1000));
+	sample(1210, 3, window(9, 1200));
+	settle(1220, "");
+	assert_int_equal(sampled.nsamples, 1);
+}
+
+static void test_good_by_its_deadline(void **state)
+{
+	(void)state;
+	sample(1010, 1, window(1, 1000));
+	settle(1100 + S, "");
+	settle(1101 + S, "good 1: 1");
+	assert_int_equal(sampled.nsamples, 0);
+}
+
+static void test_late(void **state)
+{
+	const struct why_sampled_window w = window(1, 1000);
+
+	(void)state;
+	sample(1010, 1, w);
+	why_sampled_late(&sampled, ME, &w, 0);
+	sample(1090, 2, w);
+	settle(1500 + 2 * S, ""); /* it may go on for ever */
+	each(1000, 1095, " 1 2");
+	why_sampled_late(&sampled, ME, &w, 1600);
+	settle(1600, "");
+	each(1000, 1600, " 1 2");
+	settle(1601, "");
+	assert_int_equal(sampled.nsamples, 0);
+}
+
+/* The record is there first: what comes later from the ring of samples is still of a late window. */
+static void test_record_before_samples(void **state)
+{
+	const struct why_sampled_window w = window(1, 1000);
+
+	(void)state;
+	why_sampled_late(&sampled, ME, &w, 1150);
+	sample(1010, 1, w);
+	sample(1210, 2, window(9, 1200));
+	settle(1220, "");
+}
+
+/* And if the record was dropped, a sample after the deadline knows better than to call it good. */
+static void test_late_without_a_record(void **state)
+{
+	(void)state;
+	sample(1010, 1, window(1, 1000));
+	sample(1100, 2, window(1, 1000));
+	sample(1210, 3, window(9, 1200));
+	settle(1220, "");
+}
+
+static void test_ended_by_exit(void **state)
+{
+	(void)state;
+	sample(1010, 1, window(1, 1000));
+	why_sampled_exit(&sampled, ME, 1050);
+	settle(1060, "");
+	assert_int_equal(sampled.nsamples, 0);
+}
+
+static void test_nested(void **state)
+{
+	struct why_sampled_window both[2] = {window(1, 1000), window(2, 1020)};
+
+	(void)state;
+	sample(1010, 1, both[0]);
+	why_sampled_add(&sampled, ME, 1030, 2, both, 2);
+	sample(1050, 3, both[0]);
+	settle(1051, "good 2: 2");
+	each(1000, 1100, " 1 2 3"); /* the outer one's are all still there */
+	sample(1210, 4, window(9, 1200));
+	settle(1220, "good 1: 1 2 3");
+}
+
+/* Windows of probes and of the program itself may have the same number. */
+static void test_same_number_elsewhere(void **state)
+{
+	struct why_sampled_window a = window(1, 1000), b = window(1, 1000);
+
+	(void)state;
+	b.client = 0;
+	sample(1010, 1, a);
+	why_sampled_late(&sampled, ME, &b, 1020);
+	sample(1210, 3, window(9, 1200));
+	settle(1220, "good 1: 1");
+}
+
+static void test_lost_trace(void **state)
+{
+	(void)state;
+	sample(1010, 1, window(1, 1000));
+	sample(1210, UINT32_MAX, window(9, 1200));
+	settle(1220, "good 1: 1");
+	assert_int_equal(sampled.nsamples, 0);
+}
+
+static void test_threads_come_and_go(void **state)
+{
+	struct why_sampled_window w = window(1, 1000);
+
+	(void)state;
+	for (uint32_t tid = 1; tid <= 10000; tid++) {
+		why_sampled_add(&sampled, tid, 1010 + tid, 1, &w, 1);
+		why_sampled_exit(&sampled, tid, 1010 + tid);
+		if (tid % 100 == 0)
+			settle(1011 + tid, "");
+	}
+	assert_int_equal(sampled.nsamples, 0);
+	assert_int_equal(sampled.crowded, 0);
+	assert_true(sampled.slots <= 1024);
+}
+
+/* Somebody scribbles over his windows. */
+static void test_senseless(void **state)
+{
+	(void)state;
+	for (uint64_t i = 0; i < 5000; i++)
+		sample(i * 7919 % 5000, (uint32_t)i, window(i, UINT64_MAX - i));
+	settle(UINT64_MAX, said);
+	assert_int_equal(sampled.nsamples, 0);
+}
+
+static void test_crowded(void **state)
+{
+	(void)state;
+	for (uint64_t i = 0; i < (1 << 18) + 5; i++)
+		sample(1000, 1, window(1, 1000));
+	assert_int_equal(sampled.crowded, 5);
+}
+
+/* ---- stacks */
+
+static const struct why_object *const prog = (const void *)16, *const lib = (const void *)32;
+
+static bool take(struct why_traces *t, uint32_t *number, enum why_event_kind kind, uint64_t value)
+{
+	struct why_event e = {.kind = kind};
+
+	if (kind == WHY_OBJECT_SWITCH)
+		e.object = (const void *)(uintptr_t)value;
+	else if (kind == WHY_TRACE_END)
+		e.cut = value;
+	else
+		e.offset = value;
+	return why_traces_take(t, &e, number);
+}
+
+static uint32_t trace(struct why_traces *t, const struct why_object *object, uint64_t a, uint64_t b,
+		      bool cut)
+{
+	uint32_t number = 77;
+
+	assert_false(take(t, &number, WHY_TRACE_BEGIN, 0));
+	assert_false(take(t, &number, WHY_OBJECT_SWITCH, (uintptr_t)object));
+	assert_false(take(t, &number, WHY_PLACE, a));
+	assert_false(take(t, &number, WHY_PLACE, b));
+	assert_true(take(t, &number, WHY_TRACE_END, cut));
+	return number;
+}
+
+static void test_same_stack(void **state)
+{
+	struct why_traces t = {0};
+	uint32_t number;
+
+	(void)state;
+	assert_int_equal(trace(&t, prog, 1, 2, false), 0);
+	assert_int_equal(trace(&t, prog, 2, 1, false), 1);
+	assert_int_equal(trace(&t, lib, 1, 2, false), 2);
+	assert_int_equal(trace(&t, prog, 1, 2, true), 3);
+	assert_int_equal(trace(&t, prog, 1, 2, false), 0);
+	take(&t, &number, WHY_KERNEL_ENTER, 0);
+	assert_int_equal(trace(&t, prog, 1, 2, false), 4);
+	assert_true(t.list[4]->places[0].kernel);
+	take(&t, &number, WHY_KERNEL_LEAVE, 0);
+	assert_int_equal(trace(&t, prog, 1, 2, false), 0);
+	assert_int_equal(t.list[2]->n, 2);
+	assert_ptr_equal(t.list[2]->places[1].object, lib);
+	assert_int_equal(t.list[2]->places[1].offset, 2);
+	why_traces_deinit(&t);
+}
+
+static void test_many_stacks(void **state)
+{
+	struct why_traces t = {0};
+
+	(void)state;
+	for (uint64_t i = 0; i < WHY_MAX_TRACES; i++)
+		assert_int_equal(trace(&t, prog, i, i / 3, false), i);
+	for (uint64_t i = 0; i < WHY_MAX_TRACES; i += 1001)
+		assert_int_equal(trace(&t, prog, i, i / 3, false), i);
+	assert_int_equal(trace(&t, lib, 0, 0, false), UINT32_MAX);
+	assert_int_equal(t.refused, 1);
+	why_traces_deinit(&t);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(test_##name, begin, end)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(good),
+		T(not_wanted),
+		T(good_by_its_deadline),
+		T(late),
+		T(record_before_samples),
+		T(late_without_a_record),
+		T(ended_by_exit),
+		T(nested),
+		T(same_number_elsewhere),
+		T(lost_trace),
+		T(threads_come_and_go),
+		T(senseless),
+		T(crowded),
+		T(same_stack),
+		T(many_stacks),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
