@@ -71,6 +71,32 @@ struct tlob_bpf_wakeup {
 	__u64 deadline_ns;
 };
 
+/* One CPU sample of a thread inside of windows. */
+#define TLOB_BPF_SAMPLE_KERNEL 48 /* frames at most */
+#define TLOB_BPF_SAMPLE_USER 127 /* what the kernel's own limit is by default */
+
+struct tlob_bpf_sampled {
+	__u64 window; /* as in records */
+	__u64 start_ns;
+	__u64 deadline_ns;
+	__u32 client; /* 0: probes */
+	__u32 region;
+};
+
+struct tlob_bpf_sample {
+	__u64 time_ns;
+	__u32 tid;
+	__u32 tgid;
+	__u32 cpu;
+	__u16 nwindows;
+	__u16 nkernel; /* addresses; then come those of the program */
+	__u16 nuser;
+	__u16 reserved[3];
+	char comm[TLOB_COMM_BYTES];
+	struct tlob_bpf_sampled windows[TLOB_MAX_DEPTH];
+	__u64 chain[TLOB_BPF_SAMPLE_KERNEL + TLOB_BPF_SAMPLE_USER]; /* as many as there are */
+};
+
 /* Context of the agent's own calls. */
 enum tlob_bpf_agent_op {
 	TLOB_BPF_OPEN = 1, /* arena @arena gets @cookie and @client, and its timer */

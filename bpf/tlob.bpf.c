@@ -14,9 +14,11 @@
  *	transit_kick.h	calls about windows of no thread
  *	kick.h		calls of measured threads
  *	probe.h		windows of programs that were not made for it
+ *	samples.h	where windows spend their CPU time
  *	agent.h		calls of the agent
  */
 #include "kick.h"
 #include "agent.h"
+#include "samples.h"
 
 char LICENSE[] SEC("license") = "GPL";

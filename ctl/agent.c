@@ -14,6 +14,8 @@
 #include "error.h"
 #include "ledger.h"
 #include "now.h"
+#include "objects.h"
+#include "sampler.h"
 #include "session.h"
 
 #define MAX_FDS 3
@@ -181,6 +183,8 @@ static int on_hello(struct tlobctl *ctl, struct tlobctl_client *client,
 	    !tlobctl_program_of(client->pid, client->program, sizeof(client->program)))
 		tlobctl_printable(client->program, sizeof(client->program), hello->program,
 				  sizeof(hello->program));
+	if (ctl->objects && client->pid > 0) /* before it closes a library it has now */
+		tlobctl_objects_know(ctl, (uint32_t)client->pid);
 	return welcome(ctl, client);
 }
 
@@ -376,6 +380,7 @@ void tlobctl_agent_drop(struct tlobctl *ctl, struct tlobctl_client *client)
 	if (*place != client)
 		return; /* dropped already */
 	if (client->ledger) {
+		tlobctl_sampler_drain(ctl);
 		ctl->engine->leave(ctl, client);
 		tlobctl_stats_client(ctl, client, &ctl->departed);
 	}

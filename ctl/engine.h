@@ -43,6 +43,8 @@ struct tlobctl_engine_ops {
 	bool (*wake)(struct tlobctl *ctl, struct tlobctl_client *client);
 	/* From time to time where there are objects (objects.h): hand out records nobody was woken for. NULL: it has no stacks. */
 	void (*collect)(struct tlobctl *ctl);
+	/* Take CPU samples (sampler.h) at the rate of the options. NULL: it cannot. */
+	int (*sample)(struct tlobctl *ctl);
 	/* It has gone; what it left behind is handed out first. */
 	void (*leave)(struct tlobctl *ctl, struct tlobctl_client *client);
 

@@ -157,6 +157,7 @@ static void bpf_close(struct tlobctl *ctl)
 
 	for (size_t i = 0; i < ctl->regions.nbindings; i++)
 		tlobctl_bpf_detach(ctl, ctl->regions.bindings[i]);
+	tlobctl_bpf_samples_close(bpf);
 	tlobctl_bpf_time_stop(bpf);
 	tlobctl_bpf_arenas_deinit(bpf);
 	ring_buffer__free(bpf->records);
@@ -201,6 +202,7 @@ const struct tlobctl_engine_ops tlobctl_engine_bpf = {
 	.prepare = tlobctl_bpf_prepare,
 	.leave = tlobctl_bpf_leave,
 	.collect = bpf_collect,
+	.sample = tlobctl_bpf_samples_open,
 	.dropped = bpf_dropped,
 	.attach = tlobctl_bpf_attach,
 	.detach = tlobctl_bpf_detach,

@@ -11,6 +11,7 @@
 
 struct tlob; /* the skeleton */
 struct tlobctl_bpf_time;
+struct tlobctl_bpf_samples;
 
 /* What the running kernel's type information says. */
 struct tlobctl_bpf_features {
@@ -44,6 +45,7 @@ struct tlobctl_bpf {
 	struct tlobctl_source records_source;
 	struct ring_buffer *kicks;
 	struct tlobctl_source kicks_source;
+	struct tlobctl_bpf_samples *samples; /* NULL: none are taken */
 	struct tlobctl_bpf_time *time; /* NULL: programs have timers */
 	bool serves_kicks; /* no interrupt to hook: this process sets the timers that probes want */
 	struct tlobctl_bpf_arena arenas[TLOB_BPF_ARENAS]; /* 0 is for probes */
@@ -71,6 +73,10 @@ int tlobctl_bpf_explain(int err, const struct tlobctl_bpf_features *features, co
 /* Before the load: its size and programs. After it: map it. */
 void tlobctl_bpf_history_configure(const struct tlobctl *ctl, struct tlobctl_bpf *bpf);
 int tlobctl_bpf_history_map(struct tlobctl *ctl, struct tlobctl_bpf *bpf);
+/* Before the load: is there a program for CPU samples? After it: take them. */
+void tlobctl_bpf_samples_configure(const struct tlobctl *ctl, struct tlobctl_bpf *bpf);
+int tlobctl_bpf_samples_open(struct tlobctl *ctl);
+void tlobctl_bpf_samples_close(struct tlobctl_bpf *bpf);
 /* For programs without timers: a thread that keeps the time. */
 int tlobctl_bpf_time_start(struct tlobctl_bpf *bpf);
 void tlobctl_bpf_time_stop(struct tlobctl_bpf *bpf);

@@ -136,6 +136,7 @@ static void configure(const struct tlobctl *ctl, struct tlobctl_bpf *bpf,
 				  features->timers && !features->local_timer);
 	bpf_program__set_autoload(s->progs.sched_process_fork, o->pid && o->children);
 	tlobctl_bpf_history_configure(ctl, bpf);
+	tlobctl_bpf_samples_configure(ctl, bpf);
 }
 
 static int attach_one(struct bpf_program *program, struct bpf_link **link)

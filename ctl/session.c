@@ -12,6 +12,7 @@
 #include "error.h"
 #include "ledger.h"
 #include "objects.h"
+#include "sampler.h"
 
 #define EVENTS_AT_ONCE 32
 
@@ -33,7 +34,7 @@ void tlobctl_source_remove(struct tlobctl *ctl, int fd)
 
 /* ---- engines */
 
-/* bpf first, as it also finds out why */
+/* kernel comes second as long as it has no probes for unmodified programs here */
 static const struct tlobctl_engine_ops *const engines[] = {
 	&tlobctl_engine_bpf,
 	&tlobctl_engine_kernel,
@@ -101,6 +102,14 @@ static int take_opts(const struct tlobctl_opts *opts, struct tlobctl_opts *out)
 		return tlobctl_fail(-EINVAL,
 				    "the record ring must have a power of two bytes, not %u",
 				    out->ring_bytes);
+	if (!out->sample_hz)
+		out->sample_hz = TLOBCTL_SAMPLE_HZ;
+	if (out->sample_hz < TLOBCTL_SAMPLE_HZ_MIN || out->sample_hz > TLOBCTL_SAMPLE_HZ_MAX)
+		return tlobctl_fail(-EINVAL,
+				    "CPU samples can be taken %u to %u times a second, not %u",
+				    TLOBCTL_SAMPLE_HZ_MIN, TLOBCTL_SAMPLE_HZ_MAX, out->sample_hz);
+	if (!out->good_share)
+		out->good_share = TLOBCTL_GOOD_SHARE;
 	return 0;
 }
 
@@ -123,6 +132,8 @@ int tlobctl_open(const struct tlobctl_opts *opts, struct tlobctl **out)
 		r = choose_engine(ctl);
 	if (!r && ctl->opts.why >= TLOBCTL_WHY_STACKS && ctl->engine->collect)
 		r = tlobctl_objects_open(ctl);
+	if (!r && ctl->opts.why == TLOBCTL_WHY_SAMPLES && ctl->engine->sample)
+		r = ctl->engine->sample(ctl);
 	if (!r && ctl->opts.socket)
 		r = tlobctl_agent_open(ctl, ctl->opts.socket);
 	if (r) {
@@ -145,6 +156,7 @@ void tlobctl_close(struct tlobctl *ctl)
 	if (ctl->engine)
 		ctl->engine->close(ctl);
 	tlobctl_why_deinit(ctl);
+	tlobctl_sampler_close(ctl);
 	tlobctl_objects_close(ctl);
 	tlobctl_regions_deinit(&ctl->regions);
 	tlobctl_table_deinit(&ctl->departed);
@@ -255,6 +267,7 @@ void tlobctl_deliver(struct tlobctl *ctl, struct tlob_record *record)
 		event.program = program;
 	}
 	ctl->delivered++;
+	tlobctl_sampler_late(ctl, record);
 	if (!ctl->fn)
 		return;
 	event.why = tlobctl_why_of(ctl, record);

@@ -15,6 +15,7 @@
 #include "why.h"
 
 struct tlobctl_objects;
+struct tlobctl_sampler;
 
 struct tlobctl {
 	struct tlobctl_opts opts;
@@ -27,6 +28,7 @@ struct tlobctl {
 	struct tlobctl_regions regions;
 	struct tlobctl_why_state why;
 	struct tlobctl_objects *objects; /* NULL: nobody asks for places */
+	struct tlobctl_sampler *sampler; /* NULL: no CPU samples */
 	struct tlobctl_table departed; /* statistics of programs that have gone */
 	struct tlobctl_loss loss; /* but what the engine counts */
 	double slot_cost_ns; /* of one start and stop in a linked program */

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "now.h"
+#include "sampler.h"
 #include "session.h"
 
 #define NS_PER_S 1000000000ULL
@@ -70,7 +71,7 @@ static int look(struct tlobctl_why_state *w, const struct tlob_record *record)
 const struct tlobctl_why *tlobctl_why_of(struct tlobctl *ctl, const struct tlob_record *record)
 {
 	struct tlobctl_why_state *w = &ctl->why;
-	uint64_t since, spent;
+	uint64_t since, spent, naming = 0;
 	int r;
 
 	/* of no thread: there is nobody whose time could be looked into */
@@ -84,10 +85,12 @@ const struct tlobctl_why *tlobctl_why_of(struct tlobctl *ctl, const struct tlob_
 	}
 	since = cpu_ns(CLOCK_THREAD_CPUTIME_ID);
 	r = look(w, record);
-	if (!r)
+	if (!r) {
 		tlobctl_why_names(ctl, &w->answer);
+		naming = tlobctl_sampler_of(ctl, record, &w->answer.why);
+	}
 	spent = cpu_ns(CLOCK_THREAD_CPUTIME_ID) - since;
-	w->spent_ns += spent;
+	w->spent_ns += spent - naming;
 	w->stat.cpu_ns += spent;
 	if (r) {
 		w->stat.skipped++;

@@ -23,6 +23,9 @@ $(B)/tests/conformance/probee: tests/conformance/probee.c # knows nothing of tlo
 $(B)/tests/conformance/probee_throw: tests/conformance/probee_throw.cpp # nor does this
 	@mkdir -p $(@D)
 	$(CXX) -std=c++17 -Wall -Wextra $(CFLAGS) $< -o $@
+$(B)/tests/conformance/visitor.so: tests/conformance/visitor.c # nor this
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -Wall -Wextra $(CFLAGS) -shared -fPIC $< -o $@
 $(B)/tests/bench/bench_lttng: BENCH_LIBS := -llttng-ust
 $(B)/tests/bench/bench_%: tests/bench/bench_%.c $(B)/tests/bench/bench.o $(B)/libtlob.a $(B)/libtlobctl.a | $(GEN)
 	@mkdir -p $(@D)
@@ -34,7 +37,8 @@ $(B)/tests/fuzz/%: tests/fuzz/%.c $(wildcard core/*.[ch] ctl/*.[ch]) | $(GEN)
 
 .SECONDARY: $(HARNESS) $(B)/tests/bench/bench.o
 .PHONY: tests check bench
-tests: $(UNIT) $(CONFORMANCE) $(TRUTH) $(B)/tests/conformance/probee $(B)/tests/conformance/probee_throw $(FUZZ)
+tests: $(UNIT) $(CONFORMANCE) $(TRUTH) $(B)/tests/conformance/probee $(B)/tests/conformance/probee_throw \
+	$(B)/tests/conformance/visitor.so $(FUZZ)
 
 check:
 	@scripts/setup --need check

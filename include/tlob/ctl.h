@@ -41,11 +41,13 @@ enum tlobctl_why_mode {
 		3, /* and where it spent its CPU time, of late windows and of some others */
 };
 
+#define TLOBCTL_GOOD_NONE UINT32_MAX
+
 struct tlobctl_opts {
 	size_t size; /* of this struct; the rest may be zero */
 	enum tlobctl_engine engine;
 	const char *socket; /* where programs join; "@name": abstract; NULL: they cannot */
-	uint32_t ring_bytes; /* bpf, and probes of kernel: record ring, power of two; 0: 1 MiB */
+	uint32_t ring_bytes; /* bpf: record ring, power of two; 0: 1 MiB */
 	uint32_t max_threads; /* bpf: threads watched through probes at once; 0: 16,384 */
 	uint64_t cgroup_id; /* probes only fire for this cgroup (v2); 0: all */
 	pid_t pid; /* probes only fire for this process; 0: all */
@@ -53,6 +55,8 @@ struct tlobctl_opts {
 	enum tlobctl_why_mode why; /* an engine that cannot do it leaves it out */
 	uint64_t history_bytes; /* switch history of all CPUs, rounded down to what fits; 0: 8 MiB per CPU, at most 256 MiB */
 	const char *token; /* only TLOB_AGENT="@name,TOKEN" may join; NULL: anybody */
+	uint32_t sample_hz; /* TLOBCTL_WHY_SAMPLES: of each CPU, 10 to 20,000; 0: 999 */
+	uint32_t good_share; /* and of one in so many windows in time; 0: 10; TLOBCTL_GOOD_NONE */
 };
 
 /* Text of the last failure in this thread; "" if none. */
@@ -215,6 +219,7 @@ struct tlobctl_why {
 	size_t nsnapshots;
 	const struct tlobctl_samples *samples; /* of this window, most first; closing record only */
 	size_t nsamples;
+	uint64_t sampled; /* how many in all; the rarest stacks may have been left out */
 	uint64_t cost_ns; /* CPU time that this took, of the caller of tlobctl_poll() */
 };
 
@@ -263,6 +268,37 @@ struct tlobctl_why_stat {
 	uint64_t agent_cpu_ns; /* of this process, for everything since the session was opened */
 };
 void tlobctl_why_stats(const struct tlobctl *ctl, struct tlobctl_why_stat *out);
+
+/* Where windows that were in time spend their CPU time: of one in opts.good_share of them. */
+struct tlobctl_profile {
+	const char *region;
+	const char *program;
+	uint64_t windows; /* in which samples fell */
+	uint64_t sampled;
+	const struct tlobctl_samples *samples; /* most first */
+	size_t nsamples;
+};
+typedef int tlobctl_profile_fn(const struct tlobctl_profile *profile, void *arg);
+/* One call per region and program of which there are any. */
+int tlobctl_profiles(struct tlobctl *ctl, tlobctl_profile_fn *fn, void *arg);
+
+/* What has become of CPU samples. */
+struct tlobctl_sample_stat {
+	const char *clock; /* "cpu-clock", "cycles"; NULL: none are taken */
+	uint32_t hz;
+	const char *note; /* what cannot be had, and why; "" */
+	uint64_t taken; /* inside of windows */
+	uint64_t late,
+		good; /* of these in windows that were late, in windows chosen to compare with */
+	/* lost because: */
+	uint64_t no_mapping; /* what was running was nowhere in what the process had mapped */
+	uint64_t no_process; /* nothing is known of the process */
+	uint64_t no_backtrace; /* of those, without even a part in the kernel to show */
+	uint64_t full; /* a buffer was full; records of what processes map included */
+	uint64_t cut; /* callers only: the program keeps no frame pointers */
+	uint64_t crowded; /* too many waited for the end of their windows, or were different */
+};
+void tlobctl_sample_stats(const struct tlobctl *ctl, struct tlobctl_sample_stat *out);
 
 /* What is missing besides overrun records, which tlobctl_stat counts. */
 struct tlobctl_loss {
@@ -381,8 +417,7 @@ struct tlobctl_timerlat_hit {
 	const struct tlob_record
 		*record; /* the cycle as a window of its thread; NULL: nobody asked */
 	const struct tlobctl_why *why; /* of that window; NULL: not known */
-	/* Index in why->who: who had the CPU when a timer's interrupt came, its own or a later one; or TLOBCTL_NOBODY. */
-	uint32_t interrupted;
+	uint32_t interrupted; /* index in why->who: who had the CPU when the timer's interrupt came, or TLOBCTL_NOBODY */
 	bool in_user; /* whose own code was interrupted, not the kernel */
 	struct tlobctl_stack stack; /* else what of the kernel was; no frames: not known */
 };

@@ -157,7 +157,7 @@ static void test_after_the_end(void **state)
 	assert_int_equal(n, 10);
 	for (size_t i = 0; i < n; i++)
 		check(ctl, &said[i]);
-	assert_int_equal(tlobctl_objects_sync(ctl)->losses.no_mapping, 0);
+	assert_int_equal(tlobctl_objects_sync(ctl)->asked.no_mapping, 0);
 	tlobctl_close(ctl);
 }
 
@@ -232,8 +232,8 @@ static void test_nothing_there(void **state)
 	assert_false(tlobctl_place_of(ctl, 0x3fffffff, 1, 16, false, &object, &offset));
 	assert_null(object);
 	assert_int_equal(offset, 77);
-	assert_int_equal(tlobctl_objects_sync(ctl)->losses.no_mapping, 1);
-	assert_int_equal(tlobctl_objects_sync(ctl)->losses.no_space, 1);
+	assert_int_equal(tlobctl_objects_sync(ctl)->asked.no_mapping, 1);
+	assert_int_equal(tlobctl_objects_sync(ctl)->asked.no_space, 1);
 	tlobctl_close(ctl);
 }
 

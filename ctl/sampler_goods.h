@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Counts of stacks: those of good windows by region, and how counts become samples with names. Parts of sampler.c. */
+#ifndef TLOBCTL_SAMPLER_GOODS_H
+#define TLOBCTL_SAMPLER_GOODS_H
+
+#include "sampler.h"
+
+void tlobctl_counts_add(struct tlobctl_counts *counts, uint32_t trace);
+/* The most frequent of @counts go to sampler->samples, with names. Returns how many. */
+size_t tlobctl_samples_name(struct tlobctl *ctl, const struct tlobctl_counts *counts);
+
+/* Where good windows like @w of process @tgid are counted; its names are looked up now, while they can be. UINT32_MAX: nowhere. */
+uint32_t tlobctl_goods_owner(struct tlobctl *ctl, const struct tlob_bpf_sampled *w, uint32_t tgid,
+			     const char *comm);
+void tlobctl_goods_settle(struct tlobctl *ctl, uint64_t known_ns);
+void tlobctl_goods_deinit(struct tlobctl_sampler *s);
+
+#endif
