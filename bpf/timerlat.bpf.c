@@ -8,7 +8,8 @@
 #include "kernel.h"
 #include "timerlat.h"
 
-const volatile bool timerlat_stacks; /* keep the interrupted stack */
+const volatile __u32 timerlat_stacks; /* enum tlob_timerlat_stacks */
+const volatile __u64 timerlat_limit_ns;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -74,6 +75,31 @@ int timerlat_interrupt(void *ctx)
 	return 0;
 }
 
+/* Of the current thread, at @now, while the slot's thread wants its CPU. */
+static __always_inline void keep_stack(void *ctx, struct tlob_timerlat_slot *slot, __u64 now)
+{
+	if (timerlat_stacks == TLOB_TIMERLAT_STACKS_LATE &&
+	    now - slot->deadline_ns <= timerlat_limit_ns)
+		return;
+	if (!bpf_get_current_task_btf()->pid)
+		return;
+	slot->stack_ns = now;
+	slot->stack_bytes = (__s32)bpf_get_stack(ctx, slot->stack, sizeof(slot->stack), 0);
+}
+
+/* Any timer, the tick above all, while that thread waits: what is it that has the CPU? */
+static __always_inline void look_meanwhile(void *ctx, __u64 now)
+{
+	__u32 cpu = bpf_get_smp_processor_id();
+	struct tlob_timerlat_slot *slot;
+
+	if (timerlat_stacks != TLOB_TIMERLAT_STACKS_LATE)
+		return;
+	slot = bpf_map_lookup_elem(&slots, &cpu);
+	if (slot && slot->wake_ns && !slot->cpu_ns && !slot->stack_bytes && slot->wake_ns < now)
+		keep_stack(ctx, slot, now);
+}
+
 /* Arguments: the timer, and the time that was read. The latter is CLOCK_MONOTONIC for the timers looked at here. */
 SEC("tp_btf/hrtimer_expire_entry")
 int timerlat_expire(__u64 *ctx)
@@ -85,6 +111,7 @@ int timerlat_expire(__u64 *ctx)
 		return 0;
 	bpf_probe_read_kernel(&read, sizeof(read), (void *)ctx[1]);
 	i->read_ns = read;
+	look_meanwhile(ctx, read);
 	return 0;
 }
 
@@ -101,14 +128,6 @@ int timerlat_expired(void *ctx)
 
 #define ENTRY_NS \
 	50000 /* at most that from the entry of the interrupt to its look at the clock, else they are of two */
-
-static __always_inline void keep_stack(void *ctx, struct tlob_timerlat_slot *slot)
-{
-	slot->stack_bytes = 0;
-	if (!timerlat_stacks || !bpf_get_current_task_btf()->pid)
-		return;
-	slot->stack_bytes = (__s32)bpf_get_stack(ctx, slot->stack, sizeof(slot->stack), 0);
-}
 
 SEC("tp_btf/sched_waking")
 int timerlat_waking(__u64 *ctx)
@@ -130,8 +149,10 @@ int timerlat_waking(__u64 *ctx)
 			       i->begun_ns :
 			       i->read_ns;
 	slot->cpu_ns = 0;
+	slot->stack_bytes = 0;
 	slot->wake_ns = bpf_ktime_get_ns();
-	keep_stack(ctx, slot);
+	if (timerlat_stacks != TLOB_TIMERLAT_STACKS_NONE)
+		keep_stack(ctx, slot, slot->wake_ns);
 	return 0;
 }
 

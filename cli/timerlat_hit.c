@@ -93,13 +93,13 @@ static void print_stack(const struct tlobctl_timerlat_hit *hit, const struct cli
 	if (!is_suspect(hit) || (who && !*who)) /* an idle CPU was not kept from anything */
 		return;
 	if (hit->in_user) {
-		fprintf(term->out, "The timer interrupted %s in its own code.\n",
+		fprintf(term->out, "A timer interrupted %s in its own code.\n",
 			who ? who : "a program");
 		return;
 	}
 	if (!hit->stack.nframes)
 		return;
-	fprintf(term->out, "The timer interrupted %s in the kernel:\n", who ? who : "a thread");
+	fprintf(term->out, "A timer interrupted %s in the kernel:\n", who ? who : "a thread");
 	for (size_t i = 0; i < hit->stack.nframes && i < SHOWN; i++) {
 		const struct tlobctl_frame *f = &hit->stack.frames[i];
 

@@ -155,8 +155,10 @@ static int set_why(void *settings, const char *value)
 		s->opts.why = TLOBCTL_WHY_NONE;
 	else if (!strcmp(value, "culprit"))
 		s->opts.why = TLOBCTL_WHY_CULPRIT;
+	else if (!strcmp(value, "stacks"))
+		s->opts.why = TLOBCTL_WHY_STACKS;
 	else
-		return cli_usage("--why is none or culprit, not '%s'", value);
+		return cli_usage("--why is none, culprit or stacks, not '%s'", value);
 	return 0;
 }
 
@@ -214,7 +216,7 @@ static const struct cli_option option_hgrm = {
 	set_hgrm};
 static const struct cli_option option_why = {
 	0, "why", "WHAT",
-	"culprit (default): what made it late, if a limit was\npassed, by BPF; none: do not ask",
+	"if a limit is passed: culprit (default), stacks (of\nshort delays too), by BPF; none: do not ask",
 	set_why};
 static const struct cli_option option_history = {
 	0, "history", "MIB",

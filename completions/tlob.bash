@@ -41,6 +41,7 @@ _tlob_region() {
 # Complete the value of option $1 of command $2; fails if it takes none.
 _tlob_value() {
 	case $2:$1 in
+	timerlat:--why) _tlob_words culprit stacks none ;;
 	timerlat:-c | timerlat:--cpus) _tlob_words "$(cat /sys/devices/system/cpu/online 2>/dev/null)" ;;
 	timerlat:-p | timerlat:--period) _tlob_words 100us 200us 500us 1ms 10ms ;;
 	timerlat:-P | timerlat:--priority) _tlob_words f:95 r:95 o:0 ;;

@@ -127,7 +127,7 @@ static int add_probes(struct tlobctl *ctl, const struct tlob_region_spec *spec,
 	if (!ctl->engine->attach)
 		return tlobctl_fail(
 			-ENOTSUP,
-			"cannot probe '%s': engine %s only measures programs that link libtlob; probes need engine bpf%s%s",
+			"cannot probe '%s': engine %s only measures programs that link libtlob; probes need engine bpf or kernel%s%s",
 			spec->path, ctl->engine->name, *ctl->note ? ", but " : "", ctl->note);
 	err = tlobctl_resolve(spec, pid, &sites, &n);
 	if (err)

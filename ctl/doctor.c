@@ -141,7 +141,8 @@ static void check_monitor(struct answer *a)
 
 	a->ok = tlobctl_open(&opts, &ctl) == 0;
 	snprintf(a->found, sizeof(a->found), "%s", a->ok ? "takes threads" : tlobctl_error());
-	a->remedy = "echo 1 > /sys/kernel/debug/rv/monitors/tlob/enable";
+	a->remedy =
+		"run as root or with CAP_PERFMON, or once, as root: echo 1 > /sys/kernel/debug/rv/monitors/tlob/enable";
 	if (a->ok)
 		tlobctl_close(ctl);
 }

@@ -2,7 +2,7 @@
 /*
  * Engine kernel, the agent's side. Each program gets a descriptor of /dev/rv of its own, maps its arenas from it, and calls
  * the kernel through it. Its records go to another one, which the program never sees: what both hold, each could make
- * the other wait with.
+ * the other wait with. One more descriptor keeps the monitor enabled and has the probes, see engine_kernel_probe.c.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,48 +13,55 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <tlob/rv.h>
-
+#include "engine_kernel.h"
 #include "error.h"
-#include "session.h"
 
-#define DEVICE "/dev/rv"
-#define ENABLE "/sys/kernel/debug/rv/monitors/tlob/enable"
 #define RECORDS_AT_ONCE 64
+#define GUEST_RECORDS 512 /* that a program's ring holds */
+#define PROBE_RECORDS 8192 /* that the ring of all probes holds */
 
 /* One program. */
-struct guest {
+struct tlobctl_guest {
 	struct tlobctl_source source; /* records; first member */
-	struct guest *next;
-	int ring; /* where the records come */
+	struct tlobctl_guest *next;
+	struct tlobctl_rv rv; /* where the records come */
 	int kick; /* the program's; only kept */
 	uint32_t client;
 };
 
-struct kernel {
-	struct guest *guests;
-	struct guest *gone; /* an event of theirs may still be on its way; freed at the next poll */
-	bool enabled; /* by this session, which disables it again */
-};
+/* ---- a descriptor with a ring */
 
-static struct kernel *kernel_of(struct tlobctl *ctl)
+int tlobctl_rv_open(struct tlobctl_rv *rv, size_t records)
 {
-	return ctl->engine_state;
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	rv->fd = open(TLOBCTL_DEVICE, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+	if (rv->fd < 0)
+		return -errno;
+	/* only to choose its size, and to see what it has lost; the records are read() */
+	rv->bytes = page + (records * sizeof(struct tlob_record) + page - 1) / page * page;
+	rv->page = mmap(NULL, rv->bytes, PROT_READ, MAP_SHARED, rv->fd, 0);
+	if (rv->page == MAP_FAILED)
+		rv->page =
+			NULL; /* beyond the user's share: the ring that comes by itself is small */
+	return 0;
+}
+
+void tlobctl_rv_close(struct tlobctl_rv *rv)
+{
+	if (rv->page)
+		munmap((void *)rv->page, rv->bytes);
+	if (rv->fd >= 0)
+		close(rv->fd);
+	*rv = (struct tlobctl_rv){.fd = -1};
+}
+
+static uint64_t dropped_of(const struct tlobctl_rv *rv)
+{
+	return rv->page ? __atomic_load_n(&rv->page->dropped, __ATOMIC_RELAXED) : 0;
 }
 
 /* ---- is it there? */
-
-static int write_enable(const char *text)
-{
-	int fd = open(ENABLE, O_WRONLY | O_CLOEXEC), r = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (write(fd, text, strlen(text)) < 0)
-		r = -errno;
-	close(fd);
-	return r;
-}
 
 /* Whether the monitor is enabled shows when a slot is taken. */
 static int take_slot(int fd)
@@ -74,112 +81,182 @@ static int take_slot(int fd)
 	return r;
 }
 
-static int check_device(void)
+static int check_version(void)
 {
-	int fd = open(DEVICE, O_RDWR | O_CLOEXEC), r;
+	int fd = open(TLOBCTL_DEVICE, O_RDWR | O_CLOEXEC), r;
 
-	if (fd < 0 && errno == ENOENT)
-		return tlobctl_fail(
-			-ENOENT,
-			"there is no " DEVICE
-			": the module is not loaded; modprobe tlob, or use engine bpf or user");
 	if (fd < 0)
-		return tlobctl_fail(-errno, "cannot open " DEVICE ": %m");
+		return tlobctl_fail(-errno, "cannot open " TLOBCTL_DEVICE ": %m");
 	r = take_slot(fd);
 	close(fd);
-	if (r && r != -ENODEV)
-		return tlobctl_fail(r, DEVICE " is not the device of this version of tlob (%s)",
+	if (r == -ENODEV)
+		return tlobctl_fail(
+			r,
+			"the kernel's monitor tlob is not enabled, and enabling it takes root or CAP_PERFMON");
+	if (r)
+		return tlobctl_fail(r,
+				    TLOBCTL_DEVICE
+				    " is not the device of this version of tlob (%s); load the "
+				    "module that belongs to it: modprobe -r tlob, modprobe tlob",
 				    strerror(-r));
-	return r;
+	return 0;
+}
+
+int tlobctl_rv_missing(int err)
+{
+	if (err == -ENOENT)
+		return tlobctl_fail(
+			err,
+			"there is no " TLOBCTL_DEVICE
+			": the kernel module is not loaded. Run modprobe tlob; if there is no such module, "
+			"build it with make kmod-install, or use engine bpf or user");
+	return tlobctl_fail(err, "cannot open " TLOBCTL_DEVICE ": %s", strerror(-err));
+}
+
+static void guest_close(struct tlobctl_guest *g)
+{
+	tlobctl_rv_close(&g->rv);
+	if (g->kick >= 0)
+		close(g->kick);
+	g->kick = -1;
+}
+
+static void bury(struct tlobctl_kernel *k)
+{
+	while (k->gone) {
+		struct tlobctl_guest *g = k->gone;
+
+		k->gone = g->next;
+		free(g);
+	}
+}
+
+static void kernel_close(struct tlobctl *ctl)
+{
+	struct tlobctl_kernel *k = tlobctl_kernel_of(ctl);
+
+	tlobctl_rv_close(&k->rv); /* its probes go with it */
+	while (k->guests) {
+		struct tlobctl_guest *g = k->guests;
+
+		k->guests = g->next;
+		guest_close(g);
+		free(g);
+	}
+	bury(k);
+	free(k);
+	ctl->engine_state = NULL;
+}
+
+static size_t probe_records(const struct tlobctl_opts *opts)
+{
+	size_t records = opts->ring_bytes / sizeof(struct tlob_record);
+
+	if (!records)
+		return PROBE_RECORDS;
+	if (records < TLOB_RING_MIN_CAPACITY)
+		return TLOB_RING_MIN_CAPACITY;
+	return records < TLOB_RING_MAX_CAPACITY ? records : TLOB_RING_MAX_CAPACITY;
 }
 
 static int kernel_open(struct tlobctl *ctl)
 {
-	struct kernel *k;
-	int r = check_device();
-	bool enabled = false;
+	struct tlobctl_kernel *k = calloc(1, sizeof(*k));
+	int r;
 
-	if (r == -ENODEV) {
-		r = write_enable("1");
-		if (r)
-			return tlobctl_fail(
-				r,
-				"the monitor tlob is not enabled, and enabling it through " ENABLE
-				" failed (%s); run as root with debugfs mounted",
-				strerror(-r));
-		enabled = true;
-	} else if (r) {
-		return r;
-	}
-	k = calloc(1, sizeof(*k));
-	if (!k) {
-		if (enabled)
-			write_enable("0");
+	if (!k)
 		return tlobctl_fail(-ENOMEM, "out of memory for engine kernel");
-	}
-	k->enabled = enabled;
 	ctl->engine_state = k;
-	return 0;
+	r = tlobctl_rv_open(&k->rv, probe_records(&ctl->opts));
+	if (r) {
+		r = tlobctl_rv_missing(r);
+	} else {
+		/* as long as this descriptor is open, however this process ends. Who may not can do without if it is enabled */
+		r = ioctl(k->rv.fd, TLOB_IOCTL_HOLD) ? -errno : 0;
+		if (r == -EPERM || r == -ENOTTY || !r)
+			r = check_version();
+		else
+			tlobctl_fail(r, "cannot enable the kernel's monitor tlob: %s",
+				     strerror(-r));
+	}
+	if (r)
+		kernel_close(ctl);
+	else
+		ctl->programs.foreign =
+			false; /* records have process numbers as this process sees them */
+	return r;
 }
 
 /* ---- records */
 
-/* The times are the kernel's own; of the rest only the region is used for more than printing. */
-static void hand_out(struct tlobctl *ctl, const struct guest *g, struct tlob_record *r)
-{
-	if (r->region >= TLOB_MAX_REGIONS)
-		return;
-	r->client = g->client;
-	tlobctl_deliver(ctl, r);
-}
-
-static void drain(struct tlobctl *ctl, const struct guest *g)
+/*
+ * @client 0: of probes. The times are the kernel's own; of the rest only the region is used for more than printing. Returns how many.
+ */
+static size_t drain(struct tlobctl *ctl, int fd, uint32_t client)
 {
 	struct tlob_record records[RECORDS_AT_ONCE];
-	ssize_t n = read(g->ring, records, sizeof(records));
+	ssize_t n = read(fd, records, sizeof(records));
+	size_t count = n > 0 ? (size_t)n / sizeof(records[0]) : 0;
 
-	for (ssize_t i = 0; i < n / (ssize_t)sizeof(records[0]); i++)
-		hand_out(ctl, g, &records[i]);
+	for (size_t i = 0; i < count; i++) {
+		struct tlob_record *r = &records[i];
+
+		if (client && r->region >= TLOB_MAX_REGIONS)
+			continue;
+		r->client = client;
+		tlobctl_deliver(ctl, r);
+	}
+	return count;
 }
 
 static void guest_ready(struct tlobctl *ctl, struct tlobctl_source *self)
 {
-	struct guest *g = (struct guest *)self; /* its first member */
+	struct tlobctl_guest *g = (struct tlobctl_guest *)self; /* its first member */
 
-	if (g->ring >= 0)
-		drain(ctl, g);
+	if (g->rv.fd >= 0)
+		drain(ctl, g->rv.fd, g->client);
+}
+
+void tlobctl_kernel_ready(struct tlobctl *ctl, struct tlobctl_source *self)
+{
+	(void)self;
+	drain(ctl, tlobctl_kernel_of(ctl)->rv.fd, 0);
+}
+
+static uint64_t kernel_dropped(const struct tlobctl *ctl)
+{
+	const struct tlobctl_kernel *k = ctl->engine_state;
+	uint64_t n = k->dropped + dropped_of(&k->rv);
+
+	for (const struct tlobctl_guest *g = k->guests; g; g = g->next)
+		n += dropped_of(&g->rv);
+	return n;
 }
 
 /* ---- programs */
 
-static void guest_close(struct guest *g)
+static int guest_open(struct tlobctl *ctl, struct tlobctl_guest *g, int *arena)
 {
-	if (g->ring >= 0)
-		close(g->ring);
-	if (g->kick >= 0)
-		close(g->kick);
-	g->ring = g->kick = -1;
-}
+	int r = tlobctl_rv_open(&g->rv, GUEST_RECORDS);
 
-static int guest_open(struct tlobctl *ctl, struct guest *g, int *arena)
-{
-	g->ring = open(DEVICE, O_RDWR | O_CLOEXEC | O_NONBLOCK);
-	g->kick = open(DEVICE, O_RDWR | O_CLOEXEC);
-	if (g->ring < 0 || g->kick < 0)
-		return tlobctl_fail(-errno, "cannot open " DEVICE " for a program: %m");
-	if (ioctl(g->kick, TLOB_IOCTL_NOTIFY, &g->ring))
+	g->kick = open(TLOBCTL_DEVICE, O_RDWR | O_CLOEXEC);
+	if (r || g->kick < 0)
+		return tlobctl_fail(r ? r : -errno,
+				    "cannot open " TLOBCTL_DEVICE " for a program: %s",
+				    strerror(r ? -r : errno));
+	if (ioctl(g->kick, TLOB_IOCTL_NOTIFY, &g->rv.fd))
 		return tlobctl_fail(-errno, "cannot direct the records of a program here: %m");
 	*arena = fcntl(g->kick, F_DUPFD_CLOEXEC, 0);
 	if (*arena < 0)
-		return tlobctl_fail(-errno, "cannot pass " DEVICE " to a program: %m");
-	return tlobctl_source_add(ctl, g->ring, &g->source);
+		return tlobctl_fail(-errno, "cannot pass " TLOBCTL_DEVICE " to a program: %m");
+	return tlobctl_source_add(ctl, g->rv.fd, &g->source);
 }
 
 static int kernel_join(struct tlobctl *ctl, struct tlobctl_client *client,
 		       struct tlob_msg_arena *msg, int *kick, int *arena)
 {
-	struct kernel *k = kernel_of(ctl);
-	struct guest *g = calloc(1, sizeof(*g));
+	struct tlobctl_kernel *k = tlobctl_kernel_of(ctl);
+	struct tlobctl_guest *g = calloc(1, sizeof(*g));
 	int r;
 
 	if (!g)
@@ -199,28 +276,20 @@ static int kernel_join(struct tlobctl *ctl, struct tlobctl_client *client,
 	return 0;
 }
 
-static void bury(struct kernel *k)
-{
-	while (k->gone) {
-		struct guest *g = k->gone;
-
-		k->gone = g->next;
-		free(g);
-	}
-}
-
 static void kernel_leave(struct tlobctl *ctl, struct tlobctl_client *client)
 {
-	struct kernel *k = kernel_of(ctl);
+	struct tlobctl_kernel *k = tlobctl_kernel_of(ctl);
 
-	for (struct guest **at = &k->guests; *at; at = &(*at)->next) {
-		struct guest *g = *at;
+	for (struct tlobctl_guest **at = &k->guests; *at; at = &(*at)->next) {
+		struct tlobctl_guest *g = *at;
 
 		if (g->client != client->id)
 			continue;
-		for (int i = 0; i < TLOB_RING_DEFAULT_CAPACITY / RECORDS_AT_ONCE + 1; i++)
-			drain(ctl, g);
-		tlobctl_source_remove(ctl, g->ring);
+		for (int i = 0; i < GUEST_RECORDS / RECORDS_AT_ONCE + 1; i++)
+			if (!drain(ctl, g->rv.fd, g->client))
+				break;
+		k->dropped += dropped_of(&g->rv);
+		tlobctl_source_remove(ctl, g->rv.fd);
 		guest_close(g);
 		*at = g->next;
 		g->next = k->gone;
@@ -231,25 +300,7 @@ static void kernel_leave(struct tlobctl *ctl, struct tlobctl_client *client)
 
 static void kernel_prepare(struct tlobctl *ctl)
 {
-	bury(kernel_of(ctl));
-}
-
-static void kernel_close(struct tlobctl *ctl)
-{
-	struct kernel *k = kernel_of(ctl);
-
-	if (k->enabled)
-		write_enable("0");
-	while (k->guests) {
-		struct guest *g = k->guests;
-
-		k->guests = g->next;
-		guest_close(g);
-		free(g);
-	}
-	bury(k);
-	free(k);
-	ctl->engine_state = NULL;
+	bury(tlobctl_kernel_of(ctl));
 }
 
 const struct tlobctl_engine_ops tlobctl_engine_kernel = {
@@ -260,4 +311,8 @@ const struct tlobctl_engine_ops tlobctl_engine_kernel = {
 	.join = kernel_join,
 	.prepare = kernel_prepare,
 	.leave = kernel_leave,
+	.dropped = kernel_dropped,
+	.attach = tlobctl_kernel_attach,
+	.detach = tlobctl_kernel_detach,
+	.tally = tlobctl_kernel_tally,
 };

@@ -34,7 +34,7 @@ void tlobctl_source_remove(struct tlobctl *ctl, int fd)
 
 /* ---- engines */
 
-/* kernel comes second as long as it has no probes for unmodified programs here */
+/* bpf first, as it also finds out why */
 static const struct tlobctl_engine_ops *const engines[] = {
 	&tlobctl_engine_bpf,
 	&tlobctl_engine_kernel,

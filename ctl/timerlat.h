@@ -57,10 +57,11 @@ struct timerlat_backend {
 	 */
 	int (*cycle)(struct timerlat_lane *lane, struct timerlat_marks *marks);
 	/*
-	 * After the stop: the kernel's stack when the timer of the lane's last cycle interrupted, innermost first. Returns
-	 * how many addresses; 0: not known. NULL: never known.
+	 * After the stop: the kernel's stack where a timer interrupted what had the CPU in the lane's last cycle, innermost
+	 * first, and when that was. Returns how many addresses; 0: not known. NULL: never known.
 	 */
-	size_t (*stack)(const struct timerlat_lane *lane, uint64_t addresses[TIMERLAT_FRAMES]);
+	size_t (*stack)(const struct timerlat_lane *lane, uint64_t *time_ns,
+			uint64_t addresses[TIMERLAT_FRAMES]);
 };
 
 extern const struct timerlat_backend timerlat_bpf, timerlat_plain;

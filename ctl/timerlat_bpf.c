@@ -57,6 +57,20 @@ static bool without_tick(void)
 	return words && strstr(words, "tick");
 }
 
+/* Taking a stack costs more than the rest of the cycle, so by default it waits until the limit is passed. */
+static void configure_stacks(struct timerlat *skel, const struct tlobctl_timerlat_opts *o)
+{
+	uint64_t limit = o->stop_total_ns;
+
+	if (!limit || (o->stop_irq_ns && o->stop_irq_ns < limit))
+		limit = o->stop_irq_ns;
+	skel->rodata->timerlat_limit_ns = limit;
+	skel->rodata->timerlat_stacks = !limit || o->why == TLOBCTL_WHY_NONE ?
+						TLOB_TIMERLAT_STACKS_NONE :
+					o->why == TLOBCTL_WHY_CULPRIT ? TLOB_TIMERLAT_STACKS_LATE :
+									TLOB_TIMERLAT_STACKS_ALL;
+}
+
 static int load(struct backend *b, const struct tlobctl_timerlat *t)
 {
 	uint32_t cpus = t->cpus[t->nlanes - 1] + 1; /* they are in ascending order */
@@ -69,8 +83,7 @@ static int load(struct backend *b, const struct tlobctl_timerlat *t)
 		return -errno;
 	bpf_map__set_max_entries(b->skel->maps.slots, cpus);
 	bpf_map__set_max_entries(b->skel->maps.measuring, (uint32_t)t->nlanes);
-	b->skel->rodata->timerlat_stacks = t->opts.why != TLOBCTL_WHY_NONE &&
-					   (t->opts.stop_irq_ns || t->opts.stop_total_ns);
+	configure_stacks(b->skel, &t->opts);
 	bpf_program__set_autoload(b->skel->progs.timerlat_interrupt,
 				  features.local_timer && !without_tick());
 	r = timerlat__load(b->skel);
@@ -137,6 +150,7 @@ static int bpf_cycle(struct timerlat_lane *lane, struct timerlat_marks *marks)
 	struct tlob_timerlat_slot *slot = &b->slots[lane->cpu];
 	int r;
 
+	tlob_store(&slot->deadline_ns, lane->deadline_ns);
 	tlob_store(&slot->wake_ns, 0);
 	r = timerlat_plain.cycle(lane, marks);
 	if (r)
@@ -151,14 +165,16 @@ static int bpf_cycle(struct timerlat_lane *lane, struct timerlat_marks *marks)
 	return 0;
 }
 
-static size_t bpf_stack(const struct timerlat_lane *lane, uint64_t addresses[TIMERLAT_FRAMES])
+static size_t bpf_stack(const struct timerlat_lane *lane, uint64_t *time_ns,
+			uint64_t addresses[TIMERLAT_FRAMES])
 {
 	const struct backend *b = lane->t->backend_state;
 	const struct tlob_timerlat_slot *slot = &b->slots[lane->cpu];
 	size_t n = slot->stack_bytes > 0 ? (size_t)slot->stack_bytes / sizeof(slot->stack[0]) : 0;
 
-	if (!lane->t->hit.split)
+	if (!lane->t->hit.split || !n)
 		return 0;
+	*time_ns = slot->stack_ns;
 	for (size_t i = 0; i < n && i < TIMERLAT_FRAMES; i++)
 		addresses[i] = slot->stack[i];
 	return n < TIMERLAT_FRAMES ? n : TIMERLAT_FRAMES;

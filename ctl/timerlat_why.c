@@ -19,6 +19,7 @@ struct timerlat_why {
 	struct tlob_record record;
 	const struct tlobctl_why *answer;
 	uint32_t interrupted;
+	uint64_t interrupted_ns; /* when */
 	struct tlobctl_frame frames[TIMERLAT_FRAMES];
 	char names[TIMERLAT_FRAMES][NAME_BYTES];
 	size_t nframes;
@@ -104,10 +105,8 @@ static const struct tlob_history_entry *occupant(const struct why_stream *stream
 /* Index in the answer's table of who had the CPU when the interrupt came. */
 static uint32_t find_interrupted(struct timerlat_why *w, const struct timerlat_lane *lane)
 {
-	const struct timerlat_marks *m = &lane->t->hit;
 	struct tlobctl_why_state *state = &w->ctl->why;
-	const struct tlob_history_entry *e =
-		occupant(&state->stream, lane->cpu, m->split ? m->irq_ns : m->deadline_ns);
+	const struct tlob_history_entry *e = occupant(&state->stream, lane->cpu, w->interrupted_ns);
 	size_t n = state->answer.why.nwho;
 	uint32_t who;
 
@@ -147,9 +146,12 @@ static void ask_stack(struct timerlat_why *w, struct tlobctl_timerlat *t,
 		      const struct timerlat_lane *lane)
 {
 	uint64_t addresses[TIMERLAT_FRAMES];
-	size_t n = t->backend->stack ? t->backend->stack(lane, addresses) : 0, first = 0;
+	size_t n = 0, first = 0;
 	const char *name, *module;
 
+	w->interrupted_ns = t->hit.split ? t->hit.irq_ns : t->hit.deadline_ns;
+	if (t->backend->stack)
+		n = t->backend->stack(lane, &w->interrupted_ns, addresses);
 	if (!n || (!w->symbols && why_kallsyms_new("/proc/kallsyms", &w->symbols)))
 		return;
 	for (size_t i = 0; i < n; i++) {
@@ -184,8 +186,8 @@ void timerlat_why_ask(struct tlobctl_timerlat *t, const struct timerlat_lane *la
 	if (!w->asked) {
 		w->asked = true;
 		make_record(w, lane, out);
-		ask_history(w, lane);
 		ask_stack(w, t, lane);
+		ask_history(w, lane);
 	}
 	out->record = &w->record;
 	out->why = w->answer;

@@ -47,7 +47,7 @@ struct tlobctl_opts {
 	size_t size; /* of this struct; the rest may be zero */
 	enum tlobctl_engine engine;
 	const char *socket; /* where programs join; "@name": abstract; NULL: they cannot */
-	uint32_t ring_bytes; /* bpf: record ring, power of two; 0: 1 MiB */
+	uint32_t ring_bytes; /* bpf, and probes of kernel: record ring, power of two; 0: 1 MiB */
 	uint32_t max_threads; /* bpf: threads watched through probes at once; 0: 16,384 */
 	uint64_t cgroup_id; /* probes only fire for this cgroup (v2); 0: all */
 	pid_t pid; /* probes only fire for this process; 0: all */
@@ -417,7 +417,8 @@ struct tlobctl_timerlat_hit {
 	const struct tlob_record
 		*record; /* the cycle as a window of its thread; NULL: nobody asked */
 	const struct tlobctl_why *why; /* of that window; NULL: not known */
-	uint32_t interrupted; /* index in why->who: who had the CPU when the timer's interrupt came, or TLOBCTL_NOBODY */
+	/* Index in why->who: who had the CPU when a timer's interrupt came, its own or a later one; or TLOBCTL_NOBODY. */
+	uint32_t interrupted;
 	bool in_user; /* whose own code was interrupted, not the kernel */
 	struct tlobctl_stack stack; /* else what of the kernel was; no frames: not known */
 };

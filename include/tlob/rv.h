@@ -85,4 +85,72 @@ TLOB_ASSERT(sizeof(struct tlob_mmap_page) == 32, "ring page");
  */
 #define TLOB_IOCTL_NOTIFY _IOW(RV_IOC_MAGIC, 0x05, __s32)
 
+/*
+ * Windows of programs that know nothing of it, for who may watch others (CAP_PERFMON or CAP_SYS_ADMIN, else EPERM): from one
+ * instruction of a file to another, in each task that executes them. Bindings belong to the descriptor: their
+ * records, closing ones too, come to its ring with TLOB_F_PROBE set, and when it is closed, however that happens, they go.
+ */
+
+/*
+ * @nstops of 0: until the function that begins at @start returns. With TLOB_BIND_EXITS @stops are all the instructions by which
+ * that function is left, and else where the window ends, of which there is one. A window of a function whose frame was left in another way,
+ * by an exception or a jump, is abandoned. EFAULT; EINVAL: unknown flag, bad offset, not a regular file, no or too many stops;
+ * EBADF; ERANGE: budget; EEXIST: @id is taken; ENOMEM; what the kernel's uprobes say.
+ */
+#define TLOB_IOCTL_BIND _IOW(RV_IOC_MAGIC, 0x06, struct tlob_bind_args)
+
+#define TLOB_BIND_EXITS (1u << 0)
+#define TLOB_BIND_SELF (1u << 1) /* only hits of the calling process, whatever the filter says */
+#define TLOB_BIND_MAX_STOPS 4096
+
+struct tlob_bind_args {
+	__u64 budget_ns;
+	__u64 tag; /* echoed in records */
+	__u64 start; /* offset in the file */
+	__u64 stops; /* pointer to @nstops offsets, __u64 */
+	__u32 nstops;
+	__u32 id; /* the region in records */
+	__s32 file; /* descriptor of the program or library */
+	__u32 flags;
+};
+TLOB_ASSERT(sizeof(struct tlob_bind_args) == 48, "bind arguments");
+
+/* Take binding *arg away; its open windows end without a report. EFAULT, ENOENT. */
+#define TLOB_IOCTL_UNBIND _IOW(RV_IOC_MAGIC, 0x07, __u32)
+
+/* What has been counted for a binding. EFAULT, ENOENT, ENOMEM. */
+#define TLOB_IOCTL_TALLY _IOWR(RV_IOC_MAGIC, 0x08, struct tlob_tally_args)
+
+struct tlob_tally_args {
+	__u64 hist; /* in: pointer to a struct tlob_hist, which is written: of windows that a stop has ended */
+	__u64 overruns; /* of those */
+	__u64 refused; /* starts beyond TLOB_MAX_DEPTH, or with too many threads */
+	__u64 abandoned; /* windows in time that no stop has ended */
+	__u32 id; /* in */
+	__u32 reserved;
+};
+TLOB_ASSERT(sizeof(struct tlob_tally_args) == 40, "tally arguments");
+
+/*
+ * Whose hits open windows; all that is given must hold. Once, before the first binding, else EBUSY. EFAULT, EINVAL, ENOMEM;
+ * ESRCH: there is no such process.
+ */
+#define TLOB_IOCTL_FILTER _IOW(RV_IOC_MAGIC, 0x09, struct tlob_filter_args)
+
+#define TLOB_FILTER_CHILDREN \
+	(1u << 0) /* with pid: and what that process starts from now on, and so on */
+
+struct tlob_filter_args {
+	__u64 cgroup; /* id of a control group (version 2); its descendants too; 0: any */
+	__s32 pid; /* of a process; 0: any */
+	__u32 flags;
+};
+TLOB_ASSERT(sizeof(struct tlob_filter_args) == 16, "filter arguments");
+
+/*
+ * Keep the monitor enabled as long as the descriptor is open: enables it unless it is. Who disables it by its control
+ * file overrules this. EPERM; what enabling may fail with.
+ */
+#define TLOB_IOCTL_HOLD _IO(RV_IOC_MAGIC, 0x0a)
+
 #endif

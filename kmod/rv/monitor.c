@@ -28,6 +28,7 @@ static int monitor_set(struct rvc_monitor *mon, bool on)
 	int ret = 0;
 
 	lockdep_assert_held(&rvc_mutex);
+	mon->held = false;
 	if (mon->enabled == on)
 		return 0;
 	if (on)
@@ -37,6 +38,29 @@ static int monitor_set(struct rvc_monitor *mon, bool on)
 	if (ret == 0)
 		mon->enabled = on;
 	return ret;
+}
+
+int rvc_monitor_hold(struct rvc_monitor *mon)
+{
+	int ret = 0;
+
+	mutex_lock(&rvc_mutex);
+	if (!mon->enabled) {
+		ret = monitor_set(mon, true);
+		mon->held = ret == 0;
+	}
+	if (ret == 0)
+		mon->holds++;
+	mutex_unlock(&rvc_mutex);
+	return ret;
+}
+
+void rvc_monitor_release(struct rvc_monitor *mon)
+{
+	mutex_lock(&rvc_mutex);
+	if (--mon->holds == 0 && mon->held)
+		monitor_set(mon, false);
+	mutex_unlock(&rvc_mutex);
 }
 
 /* A short word written by the user, without blanks around it. */

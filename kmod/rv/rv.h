@@ -35,6 +35,8 @@ struct rvc_monitor {
 	struct list_head list;
 	struct dentry *dir;
 	bool enabled;
+	unsigned int holds;
+	bool held; /* enabled by the first hold, so that the last one disables it */
 	const struct rvc_reactor *reactor;
 };
 
@@ -45,6 +47,9 @@ struct dentry *rvc_core_dir(void);
 int rvc_monitor_register(struct rvc_monitor *mon);
 /* Disables it first. */
 void rvc_monitor_unregister(struct rvc_monitor *mon);
+/* Enabled from here on, until as many releases, or until somebody disables it by its file. Sleeps. */
+int rvc_monitor_hold(struct rvc_monitor *mon);
+void rvc_monitor_release(struct rvc_monitor *mon);
 /* The switch above all monitors: off, they see no events. */
 bool rvc_monitoring_on(void);
 

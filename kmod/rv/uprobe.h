@@ -17,16 +17,21 @@
 struct rvc_uprobe {
 	/* in the context of the task that hit the probe; may sleep */
 	void (*hit)(struct rvc_uprobe *probe, struct pt_regs *regs);
+	/* likewise, where the function that begins at the probe returns to; NULL: not wanted */
+	void (*returned)(struct rvc_uprobe *probe, struct pt_regs *regs);
 
 	/* the helper's */
 	struct uprobe_consumer consumer;
 	struct uprobe *handle;
-	struct inode *inode; /* with a reference while registered */
+	struct path
+		path; /* of the file, with a reference while registered: an inode alone does not keep its file system from being unmounted */
 	loff_t offset;
 };
 
-/* Set @hit and zero the rest before. Errors: those of the kernel's uprobes. Sleeps. */
-int rvc_uprobe_register(struct rvc_uprobe *probe, struct inode *inode, loff_t offset);
+/* Set @hit, and @returned if wanted, and zero the rest before. Errors: those of the kernel's uprobes. Sleeps. */
+int rvc_uprobe_register(struct rvc_uprobe *probe, const struct path *path, loff_t offset);
+/* The inode that probes on @path are on. */
+struct inode *rvc_uprobe_inode(const struct path *path);
 bool rvc_uprobe_is_registered(const struct rvc_uprobe *probe);
 /* No new hits from now on, but some may be running until rvc_uprobe_sync(). Nothing if not registered. */
 void rvc_uprobe_unregister_nosync(struct rvc_uprobe *probe);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Windows on an unmodified program, by probe pairs: engine bpf only. The program is probee.c. */
+/* Windows on an unmodified program, by probe pairs: engines bpf and kernel. The program is probee.c. */
 #include "harness.h"
 
 #include <bpf/bpf.h>
@@ -22,7 +22,7 @@ static void open_for(struct conf *c, pid_t pid)
 {
 	struct tlobctl_opts opts = {
 		.size = sizeof(opts),
-		.engine = TLOBCTL_ENGINE_BPF,
+		.engine = conf_engine(c),
 		.pid = pid,
 		.ring_bytes = 16 << 20, /* so that no record is lost on a busy machine */
 	};
@@ -360,9 +360,10 @@ static int count_programs(void)
 	return n;
 }
 
-static void check_kill(struct conf *c)
+/* An agent with a probe. */
+static pid_t fork_agent(struct conf *c)
 {
-	int links = count_links(), programs = count_programs(), ready[2], during;
+	int ready[2];
 	char byte;
 	pid_t pid;
 
@@ -377,8 +378,18 @@ static void check_kill(struct conf *c)
 		for (;;)
 			tlobctl_poll(c->ctl, 1000, NULL, NULL);
 	}
+	close(ready[1]);
 	if (read(ready[0], &byte, 1) != 1)
 		exit(1);
+	close(ready[0]);
+	return pid;
+}
+
+static void check_kill(struct conf *c)
+{
+	int links = count_links(), programs = count_programs(), during;
+	pid_t pid = fork_agent(c);
+
 	during = count_links();
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
@@ -389,6 +400,41 @@ static void check_kill(struct conf *c)
 	tap_ok(count_programs() <= programs, "killed agent: no program is left");
 }
 
+#define MONITOR "/sys/kernel/debug/rv/monitors/tlob/"
+
+static bool monitor_says(const char *file, const char *what)
+{
+	char path[128], text[64] = "";
+	FILE *f;
+
+	snprintf(path, sizeof(path), MONITOR "%s", file);
+	f = fopen(path, "r");
+	if (!f || !fgets(text, sizeof(text), f))
+		text[0] = '\0';
+	if (f)
+		fclose(f);
+	return !strcmp(text, what);
+}
+
+static void check_kill_kernel(struct conf *c)
+{
+	pid_t pid = fork_agent(c);
+
+	conf_reset(c);
+	CONF_EXEC(c, probee, "spin", "1", "300");
+	conf_go(c);
+	sleep_ns(150000000u);
+	tap_ok(monitor_says("enable", "1\n") && monitor_says("tasks", "1\n"),
+	       "agent attached: the monitor is enabled, one thread is measured");
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	for (int i = 0; i < 100 && !monitor_says("enable", "0\n"); i++)
+		sleep_ns(50000000u);
+	tap_ok(monitor_says("enable", "0\n"), "killed agent: the monitor is disabled again");
+	tap_ok(monitor_says("tasks", "0\n"), "killed agent: no thread is measured");
+	conf_pump(c, 5000, NULL);
+}
+
 int conf_main(struct conf *c)
 {
 	char self[PATH_MAX] = "";
@@ -397,7 +443,7 @@ int conf_main(struct conf *c)
 		return 1;
 	snprintf(probee, sizeof(probee), "%s/probee", dirname(self));
 	snprintf(thrower, sizeof(thrower), "%.*s_throw", PATH_MAX - 8, probee);
-	if (!c->bpf) {
+	if (!c->bpf && strcmp(c->engine, "kernel")) {
 		printf("1..0 # SKIP engine user has no probes\n");
 		return 0;
 	}
@@ -411,6 +457,9 @@ int conf_main(struct conf *c)
 	check_filters(c);
 	check_mount_namespace(c);
 	check_unread_kicks(c);
-	check_kill(c);
+	if (c->bpf)
+		check_kill(c);
+	else
+		check_kill_kernel(c);
 	return tap_done();
 }

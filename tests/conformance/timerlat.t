@@ -3,7 +3,7 @@
 # tlob timerlat: what it prints and writes, what it refuses, and what it finds. Figures are for tests/bench.
 # shellcheck source-path=SCRIPTDIR source=../tap.sh
 . "$(dirname "$0")/../tap.sh"
-plan 49
+plan 50
 tlob=$BUILD/tlob
 json=$TMP/json
 
@@ -110,15 +110,12 @@ hog() {
 
 if "$tlob" doctor --usable bpf >/dev/null 2>&1 && [[ $(id -u) == 0 ]] && command -v python3 >/dev/null; then
 	hog user
-	for i in 1 2 3 4; do # it may begin together with the timer
-		timerlat -c "$first" -T 15ms -d 30s
-		[[ $out == *"The timer interrupted rt-hog"* ]] && break
-	done
+	timerlat -c "$first" -T 15ms -d 30s
 	kill $hog
 	is "a hog: status" 2 $status
 	has "a hog is named" "Cause: waiting behind rt-hog." "$(tr -s '\n ' ' ' <<<"$out")"
 	ok "and shown" grep -qE '^ {14}waited [0-9.]+ms behind rt-hog\[[0-9]+\] \(real-time\)' <<<"$out"
-	ok "and what the timer interrupted" grep -qE '^The timer interrupted rt-hog\[[0-9]+\] in ' <<<"$out"
+	ok "and what the timer interrupted" grep -qE '^A timer interrupted rt-hog\[[0-9]+\] in ' <<<"$out"
 	has "JSON: the part, the limit and the reason" '"part":"total","limit_ns":15000000,' "$(grep '"type":"threshold"' "$json")"
 	has "JSON: who was interrupted" '"reason":"waiting behind rt-hog","interrupted":{"comm":"rt-hog"' "$(cat "$json")"
 	has "JSON: the window" '"why":{"reason":"waiting behind rt-hog"' "$(cat "$json")"
@@ -128,13 +125,18 @@ if "$tlob" doctor --usable bpf >/dev/null 2>&1 && [[ $(id -u) == 0 ]] && command
 		[[ $out == *"in the kernel:"* ]] && break
 	done
 	ok "a hog in the kernel: its functions" grep -qE '^    (.*random.*|chacha.*|vfs_read)$' <<<"$out"
-	has "JSON: in frames" '"object":"[kernel]"' "$(cat "$json")"
+	has "JSON: they are frames" '"object":"[kernel]"' "$(cat "$json")"
+	for i in 1 2 3 4 5 6; do # or the hog begins together with the timer
+		timerlat -c "$first" -T 1ms --why stacks -d 30s
+		[[ $out == *"in the kernel:"* ]] && break
+	done
+	has "--why stacks: of delays shorter than a tick" "A timer interrupted rt-hog[" "$out"
 	timerlat -b plain -c "$first" -T 15ms -d 30s
 	kill $hog
 	has "also with backend plain" "Cause: waiting behind rt-hog." "$(tr -s '\n ' ' ' <<<"$out")"
 	is "--why none: nothing is said" "" "$("$tlob" timerlat -c "$first" -T 1ns --why none | grep Cause)"
 else
-	for i in 1 2 3 4 5 6 7 8 9 10 11; do
+	for i in 1 2 3 4 5 6 7 8 9 10 11 12; do
 		skip "why $i" "needs root, engine bpf and python3"
 	done
 fi

@@ -3,13 +3,7 @@
 # spin on model/window.pml: every scenario holds over its whole state space, every protocol with a mistake is refused.
 cd "$(dirname "$0")/../.." || exit 1
 MODEL=$PWD/model/window.pml
-
-for tool in spin gcc; do
-	command -v $tool >/dev/null || { echo "1..0 # SKIP $tool is not installed"; exit 0; }
-done
-TMP=$(mktemp -d) || exit 1
-trap 'rm -rf "$TMP"' EXIT
-cd "$TMP" || exit 1
+MIN_STATES=10000
 
 # what is explored | preprocessor symbols of model/window.pml
 HOLDS="
@@ -47,43 +41,5 @@ exit gives up when a scan was faster|-DABANDON_ONCE -DEXIT|==0
 generations start anew with the slot's next owner|-DGENERATION_RESET -DEXIT|at>=deadline
 "
 
-# explore SYMBOLS OPTIMISATION: generate, compile and run the verifier; what it says goes to ./said
-explore() {
-	rm -f pan* ./*.trail said
-	cp "$MODEL" window.pml
-	# shellcheck disable=SC2086
-	spin -a $1 window.pml >said 2>&1 || return
-	gcc -w "$2" -DSAFETY -DCOLLAPSE -DMEMLIM=1500 -o pan pan.c >>said 2>&1 || return
-	./pan -m10000 >>said 2>&1
-}
-
-number=0 failed=0
-verdict() { # STATUS NAME
-	number=$((number + 1))
-	if [ "$1" -eq 0 ]; then
-		echo "ok $number - $2"
-	else
-		echo "not ok $number - $2"
-		sed 's/^/# /' said | head -n 40
-		failed=1
-	fi
-}
-
-echo "1..$(($(grep -c '|' <<<"$HOLDS") + $(grep -c '|' <<<"$REFUSED")))"
-
-while IFS='|' read -r name symbols; do
-	[ -n "$name" ] || continue
-	explore "$symbols" -O1
-	grep -q 'errors: 0$' said && [ ! -e window.pml.trail ] &&
-		! grep -qE 'max search depth|Search not completed|out of memory|error:|assertion violated' said &&
-		[ "$(sed -n 's/^ *\([0-9]*\) states, stored.*/\1/p' said)" -gt 10000 ]
-	verdict $? "holds: $name ($(sed -n 's/^ *\([0-9]*\) states, stored.*/\1/p' said) states)"
-done <<<"$HOLDS"
-
-while IFS='|' read -r name symbols assertion; do
-	[ -n "$name" ] || continue
-	explore "$symbols" -O0 # the compiler would take longer than the search
-	grep 'assertion violated' said | grep -qF -- "$assertion" && [ -s window.pml.trail ]
-	verdict $? "refused: $name"
-done <<<"$REFUSED"
-exit $failed
+# shellcheck source=tests/model/explore
+. tests/model/explore

@@ -9,6 +9,7 @@
 #include <linux/uaccess.h>
 
 #include "arena.h"
+#include "probes.h"
 #include "tlob.h"
 
 struct tlob_file {
@@ -16,7 +17,9 @@ struct tlob_file {
 	struct rvc_ring *notify; /* another file's, for the arenas' records; NULL: its own */
 	struct rvc_user *user;
 	struct tlob_arena *arenas[TLOB_MAX_FILE_ARENAS]; /* made when first mapped; then stay */
-	struct mutex mutex; /* their making, and notify */
+	struct tlob_probes probes;
+	struct mutex mutex; /* the arenas' making, notify, holds */
+	bool holds; /* the monitor, enabled */
 	bool started; /* a window was opened through it: closing has to look for some */
 };
 
@@ -30,6 +33,7 @@ static int device_open(struct inode *inode, struct file *file)
 	if (!f)
 		return -ENOMEM;
 	mutex_init(&f->mutex);
+	tlob_probes_init(&f->probes);
 	f->user = rvc_user_get();
 	if (!f->user)
 		goto free;
@@ -56,10 +60,13 @@ static int device_release(struct inode *inode, struct file *file)
 	struct tlob_file *f = file->private_data;
 	unsigned int i;
 
+	tlob_probes_deinit(&f->probes);
 	for (i = 0; i < TLOB_MAX_FILE_ARENAS; i++)
 		tlob_arena_free(f->arenas[i]);
 	if (READ_ONCE(f->started))
 		tlob_window_drop(f);
+	if (f->holds)
+		rvc_monitor_release(&tlob_monitor);
 	rvc_ring_put(f->notify);
 	rvc_ring_put(f->ring);
 	rvc_user_uncharge(f->user, RVC_USER_FILES, 1);
@@ -184,6 +191,37 @@ static long device_notify(struct tlob_file *f, const s32 __user *ufd)
 	return ret;
 }
 
+static long device_hold(struct tlob_file *f)
+{
+	long ret = 0;
+
+	mutex_lock(&f->mutex);
+	if (!f->holds)
+		ret = rvc_monitor_hold(&tlob_monitor);
+	f->holds |= ret == 0;
+	mutex_unlock(&f->mutex);
+	return ret;
+}
+
+/* What acts on others. */
+static long device_privileged(struct tlob_file *f, unsigned int cmd, void __user *arg)
+{
+	if (!perfmon_capable())
+		return -EPERM;
+	switch (cmd) {
+	case TLOB_IOCTL_BIND:
+		return tlob_probes_bind(&f->probes, f->ring, arg);
+	case TLOB_IOCTL_UNBIND:
+		return tlob_probes_unbind(&f->probes, arg);
+	case TLOB_IOCTL_TALLY:
+		return tlob_probes_tally(&f->probes, arg);
+	case TLOB_IOCTL_FILTER:
+		return tlob_probes_filter(&f->probes, arg);
+	default:
+		return device_hold(f);
+	}
+}
+
 static long device_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct tlob_file *f = file->private_data;
@@ -197,6 +235,12 @@ static long device_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return device_notify(f, (const s32 __user *)arg);
 	case TLOB_IOCTL_KICK:
 		return device_kick(f, (const struct tlob_kick __user *)arg);
+	case TLOB_IOCTL_BIND:
+	case TLOB_IOCTL_UNBIND:
+	case TLOB_IOCTL_TALLY:
+	case TLOB_IOCTL_FILTER:
+	case TLOB_IOCTL_HOLD:
+		return device_privileged(f, cmd, (void __user *)arg);
 	default:
 		return -ENOTTY;
 	}

@@ -12,13 +12,13 @@
 
 static void monitor_disable(void)
 {
-	tlob_binding_clear();
+	tlob_standing_clear();
 	tlob_tasks_disable();
 }
 
 static int monitor_show(struct seq_file *m, void *v)
 {
-	tlob_binding_show(m);
+	tlob_standing_show(m);
 	return 0;
 }
 
@@ -37,7 +37,7 @@ static ssize_t monitor_write(struct file *file, const char __user *ubuf, size_t 
 	text = memdup_user_nul(ubuf, count);
 	if (IS_ERR(text))
 		return PTR_ERR(text);
-	ret = tlob_binding_command(text);
+	ret = tlob_standing_command(text);
 	kfree(text);
 	return ret ? ret : count;
 }
@@ -69,6 +69,6 @@ struct rvc_monitor tlob_monitor = {
 	.desc = "Per-task latency-over-budget monitor.",
 	.enable = tlob_tasks_enable,
 	.disable = monitor_disable,
-	.remove = tlob_binding_clear, /* added while disabled */
+	.remove = tlob_standing_clear, /* added while disabled */
 	.files = monitor_files,
 };

@@ -4,7 +4,9 @@
  *	task.c     a task's clock, and its life
  *	window.c   start, stop, expiry, cancellation
  *	report.c   records, tracepoints, reactions
- *	binding.c  windows of unmodified programs, between two uprobes; line.c: the lines that ask for them
+ *	binding.c  windows of unmodified programs, between uprobes; tally.c: what is counted of them
+ *	standing.c those of the control file; line.c: its lines
+ *	probes.c   those of a descriptor; filter.c: whose hits they count
  *	arena.c    windows in memory shared with their program
  *	device.c   /dev/rv
  */
@@ -27,16 +29,28 @@ extern struct rvc_monitor tlob_monitor;
 struct tlob_grant {
 	const void *owner; /* file or binding that opened it, and may close it */
 	struct rvc_ring *ring; /* gets the records; with a reference; may be NULL */
+	struct tlob_tally
+		*tally; /* the owner's, who ends the window before it goes; NULL: not counted */
 	u64 budget_ns;
 	u64 order; /* of starting: the innermost has the highest */
+	u64 frame; /* user's stack pointer at the start; 0: not told */
 	pid_t tid; /* as the ring's opener sees them */
 	pid_t tgid;
 	u32 region;
 	u16 flags; /* enum tlob_record_flags for each record */
+	bool function; /* the window is gone when its frame is */
 	bool close_record;
 };
 
+/* Starts that found no free window: as many stops are to come that end nothing. Forgotten when the last window ends. */
+struct tlob_skip {
+	const void *owner;
+	u32 count;
+};
+#define TLOB_SKIPS 4
+
 struct tlob_arena;
+struct tlob_tally;
 
 /* A monitored task. Made by its first start; freed at its exit, when the monitor is disabled, or with the last file. */
 struct tlob_task {
@@ -49,7 +63,7 @@ struct tlob_task {
 	const void *last_owner; /* only compared */
 	u32 epoch; /* of enabling: in another one the clock has missed switches */
 	u32 used; /* bit i: windows[i] is open */
-	u32 refused; /* starts beyond TLOB_MAX_DEPTH */
+	struct tlob_skip skips[TLOB_SKIPS];
 	bool dead; /* being freed: open nothing here */
 	bool emitting; /* the timer is reporting, without the lock */
 	struct tlob_arena *
@@ -95,10 +109,13 @@ struct tlob_start {
 	const void *owner;
 	struct rvc_ring *ring; /* the caller's reference; one more is taken */
 	struct rvc_user *user;
+	struct tlob_tally *tally;
 	u64 budget_ns;
 	u64 tag;
+	u64 frame;
 	u32 region;
 	u16 flags;
+	bool function;
 	bool close_record;
 	bool nest; /* an owner may have several windows open in one task */
 };
@@ -107,6 +124,8 @@ struct tlob_start {
 int tlob_window_start(const struct tlob_start *start);
 /* Current task: the innermost window of @owner. 0, -EOVERFLOW, -ECANCELED, -ESRCH. */
 int tlob_window_stop(const void *owner);
+/* Likewise, but the window whose frame is left at stack pointer @sp. Windows of functions called in it are abandoned. */
+int tlob_window_leave(const void *owner, u64 sp);
 /* Drop all windows of @owner, without a report; objects left without a window go as well. Sleeps. */
 void tlob_window_drop(const void *owner);
 /* @t's task exits or runs another program: windows end as abandoned. */
@@ -126,12 +145,12 @@ void tlob_report_overrun(struct tlob_task *t, const struct tlob_grant *grant,
 			 const struct tlob_record *record);
 void tlob_report_close(const struct tlob_grant *grant, const struct tlob_record *record);
 
-/* ---- binding.c ---- */
+/* ---- standing.c ---- */
 
 /* Carry out one line of the control file; @text is changed. 0 or a negative errno. */
-int tlob_binding_command(char *text);
-void tlob_binding_show(struct seq_file *m);
-void tlob_binding_clear(void);
+int tlob_standing_command(char *text);
+void tlob_standing_show(struct seq_file *m);
+void tlob_standing_clear(void);
 
 /* ---- device.c ---- */
 

@@ -10,6 +10,7 @@
 #include <linux/rcupdate.h>
 #include <linux/timekeeping.h>
 
+#include "tally.h"
 #include "tlob.h"
 #include "tlob_trace.h"
 
@@ -54,7 +55,47 @@ static u32 window_end(struct tlob_task *t, int i, struct tlob_grant *grant)
 	*grant = t->grants[i];
 	memset(&t->grants[i], 0, sizeof(t->grants[i]));
 	t->used &= ~BIT(i);
+	if (t->used == 0)
+		memset(t->skips, 0, sizeof(t->skips));
 	return was;
+}
+
+/* The window of @owner of the frame that is left at @sp, or -1. */
+static int window_leaving(const struct tlob_task *t, const void *owner, u64 sp)
+{
+	int i, found = -1;
+
+	for (i = 0; i < TLOB_MAX_DEPTH; i++)
+		if ((t->used & BIT(i)) && t->grants[i].owner == owner && t->grants[i].frame <= sp &&
+		    (found < 0 || t->grants[i].frame > t->grants[found].frame))
+			found = i;
+	return found;
+}
+
+static void skip_add(struct tlob_task *t, const void *owner)
+{
+	int i;
+
+	for (i = 0; i < TLOB_SKIPS; i++) {
+		if (t->skips[i].count != 0 && t->skips[i].owner != owner)
+			continue;
+		t->skips[i].owner = owner;
+		t->skips[i].count++;
+		return;
+	}
+}
+
+static bool skip_take(struct tlob_task *t, const void *owner)
+{
+	int i;
+
+	for (i = 0; i < TLOB_SKIPS; i++) {
+		if (t->skips[i].count == 0 || t->skips[i].owner != owner)
+			continue;
+		t->skips[i].count--;
+		return true;
+	}
+	return false;
 }
 
 /* Take the lock when the timer is not in the middle of a report: a window being reported may not go away. */
@@ -72,6 +113,50 @@ static void lock_quiet(struct tlob_task *t, unsigned long *flags) __acquires(&t-
 static void unlock(struct tlob_task *t, unsigned long *flags) __releases(&t->lock)
 {
 	raw_spin_unlock_irqrestore(&t->lock, *flags);
+}
+
+/* End window @i, which no stop ends. Takes the lock's place: it is not held any more afterwards. */
+static void end_and_unlock(struct tlob_task *t, int i, u16 flags, bool report, unsigned long *irq)
+	__releases(&t->lock)
+{
+	struct tlob_tally *tally = report ? t->grants[i].tally : NULL;
+	struct tlob_record close;
+	struct tlob_grant grant;
+	u32 was;
+
+	record_of(t, i, TLOB_REC_CLOSE, flags, ktime_get_ns(), &close);
+	was = window_end(t, i, &grant);
+	if (tally && was == TLOB_ARMED)
+		tlob_add(&tally->abandoned, 1);
+	unlock(t, irq);
+	if (report && was == TLOB_EXPIRED)
+		tlob_report_close(&grant, &close);
+	rvc_ring_put(grant.ring);
+}
+
+/*
+ * A start may never see its stop: an exception, longjmp() or an early exit leaves its frame another way. The current task is in the
+ * frame of @sp: windows of functions below it are gone, and those of @owner of this very frame. Windows between two addresses, which
+ * may well end further up than they began, only when there is no room for more. Takes a stack at a higher address for an outer
+ * frame, as the kernel's return probes do.
+ */
+static void forget_below(struct tlob_task *t, u64 sp, const void *owner)
+{
+	const bool full = READ_ONCE(t->used) == BIT(TLOB_MAX_DEPTH) - 1;
+	const struct tlob_grant *grant;
+	unsigned long flags;
+	int i;
+
+	for (i = 0; i < TLOB_MAX_DEPTH; i++) {
+		lock_quiet(t, &flags);
+		grant = &t->grants[i];
+		if ((t->used & BIT(i)) && grant->frame &&
+		    (((grant->function || full) && grant->frame < sp) ||
+		     (grant->frame == sp && grant->owner == owner)))
+			end_and_unlock(t, i, TLOB_F_ABANDONED, true, &flags);
+		else
+			unlock(t, &flags);
+	}
 }
 
 /* ---- start ---- */
@@ -98,8 +183,11 @@ static void window_open(struct tlob_task *t, int i, const struct tlob_start *s, 
 	grant->ring = s->ring;
 	if (s->ring)
 		rvc_ring_hold(s->ring);
+	grant->tally = s->tally;
 	grant->budget_ns = s->budget_ns;
 	grant->order = ++t->order;
+	grant->frame = s->frame;
+	grant->function = s->function;
 	grant->region = s->region;
 	grant->flags = s->flags;
 	grant->close_record = s->close_record;
@@ -118,6 +206,8 @@ static int start_in(struct tlob_task *t, const struct tlob_start *s)
 	u64 now_ns;
 	int ret = 0;
 
+	if (s->frame && READ_ONCE(t->used))
+		forget_below(t, s->frame, s->owner);
 	raw_spin_lock_irqsave(&t->lock, flags);
 	now_ns = ktime_get_ns();
 	if (t->dead) {
@@ -125,7 +215,9 @@ static int start_in(struct tlob_task *t, const struct tlob_start *s)
 	} else if (!s->nest && window_find(t, s->owner) >= 0) {
 		ret = -EEXIST;
 	} else if (t->used == BIT(TLOB_MAX_DEPTH) - 1) {
-		t->refused++;
+		/* a function's stop knows its window by the frame */
+		if (s->nest && !s->function)
+			skip_add(t, s->owner);
 		ret = -ENOSPC;
 	} else {
 		tlob_task_refresh(t, now_ns);
@@ -138,7 +230,7 @@ static int start_in(struct tlob_task *t, const struct tlob_start *s)
 	return ret;
 }
 
-int tlob_window_start(const struct tlob_start *s)
+static int start(const struct tlob_start *s)
 {
 	struct tlob_task *t;
 	int ret;
@@ -159,9 +251,26 @@ int tlob_window_start(const struct tlob_start *s)
 	}
 }
 
+int tlob_window_start(const struct tlob_start *s)
+{
+	int ret = start(s);
+
+	if (s->tally && (ret == -ENOSPC || ret == -ENOMEM))
+		tlob_add(&s->tally->refused, 1);
+	return ret;
+}
+
 /* ---- stop ---- */
 
-int tlob_window_stop(const void *owner)
+/* What a stop of @owner ends, or -1. @sp: where a frame is left; 0: the stop is no end of a function. */
+static int window_stopping(struct tlob_task *t, const void *owner, u64 sp)
+{
+	if (sp)
+		return window_leaving(t, owner, sp);
+	return skip_take(t, owner) ? -1 : window_find(t, owner);
+}
+
+static int stop(const void *owner, u64 sp)
 {
 	struct tlob_record overrun, close;
 	struct tlob_grant grant;
@@ -176,7 +285,7 @@ int tlob_window_stop(const void *owner)
 	if (!t)
 		goto none;
 	lock_quiet(t, &flags);
-	i = window_find(t, owner);
+	i = window_stopping(t, owner, sp);
 	if (i < 0) {
 		unlock(t, &flags);
 		goto none;
@@ -190,9 +299,14 @@ int tlob_window_stop(const void *owner)
 	if (was == TLOB_ARMED || was == TLOB_EXPIRED)
 		record_of(t, i, TLOB_REC_CLOSE, was == TLOB_ARMED ? TLOB_F_AT_STOP : 0, now_ns,
 			  &close);
+	if (was != TLOB_CANCELLED)
+		tlob_tally_window(t->grants[i].tally, now_ns - t->windows[i].start_ns,
+				  was != TLOB_IDLE);
 	window_end(t, i, &grant);
 	unlock(t, &flags);
 
+	if (sp && READ_ONCE(t->used))
+		forget_below(t, grant.frame, NULL);
 	trace_event_tlob(current->pid, TLOB_RUNNING, TLOB_MODEL_EVENT_STOP, TLOB_RUNNING, true);
 	if (was == TLOB_ARMED)
 		tlob_report_overrun(t, &grant, &overrun);
@@ -206,6 +320,16 @@ int tlob_window_stop(const void *owner)
 none:
 	rcu_read_unlock();
 	return -ESRCH;
+}
+
+int tlob_window_stop(const void *owner)
+{
+	return stop(owner, 0);
+}
+
+int tlob_window_leave(const void *owner, u64 sp)
+{
+	return stop(owner, sp);
 }
 
 /* ---- expiry: hard interrupt ---- */
@@ -260,24 +384,15 @@ enum hrtimer_restart tlob_window_expire(struct hrtimer *timer)
 /* End all windows of @owner (NULL: of anybody); overruns are closed with @flags. */
 static void end_all(struct tlob_task *t, const void *owner, u16 flags, bool report)
 {
-	struct tlob_record close;
-	struct tlob_grant grant;
 	unsigned long irq;
-	u32 was;
 	int i;
 
 	for (i = 0; i < TLOB_MAX_DEPTH; i++) {
 		lock_quiet(t, &irq);
-		if (!(t->used & BIT(i)) || (owner && t->grants[i].owner != owner)) {
+		if ((t->used & BIT(i)) && (!owner || t->grants[i].owner == owner))
+			end_and_unlock(t, i, flags, report, &irq);
+		else
 			unlock(t, &irq);
-			continue;
-		}
-		record_of(t, i, TLOB_REC_CLOSE, flags, ktime_get_ns(), &close);
-		was = window_end(t, i, &grant);
-		unlock(t, &irq);
-		if (report && was == TLOB_EXPIRED)
-			tlob_report_close(&grant, &close);
-		rvc_ring_put(grant.ring);
 	}
 }
 
