@@ -61,7 +61,7 @@ static void wake(const struct raw *r)
 static void records_are_vetted(void **state)
 {
 	struct tlob_record record = {.type = TLOB_REC_OVERRUN,
-				     .flags = 0xffff,
+				     .flags = 0xffff & ~TLOB_F_TRANSIT,
 				     .client = 77,
 				     .tgid = 1,
 				     .state = 9,
@@ -91,6 +91,14 @@ static void records_are_vetted(void **state)
 	assert_int_equal(c.record.flags & TLOB_F_PROBE, 0);
 	assert_true(c.record.flags & TLOB_F_SPOILED);
 	assert_int_equal(c.record.running_ns + c.record.waiting_ns + c.record.sleeping_ns, 100);
+	/* between threads there is no split */
+	record.flags = TLOB_F_TRANSIT;
+	push(l, &record);
+	wake(&r);
+	for (int i = 0; i < 10 && c.n < 2; i++)
+		tlobctl_poll(*state, 5, catch, &c);
+	assert_int_equal(c.n, 2);
+	assert_int_equal(c.record.running_ns + c.record.waiting_ns + c.record.sleeping_ns, 0);
 	munmap(l, TLOB_LEDGER_BYTES);
 	raw_leave(&r);
 	serve(*state, 10);
