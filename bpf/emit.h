@@ -3,7 +3,7 @@
 #ifndef TLOB_BPF_EMIT_H
 #define TLOB_BPF_EMIT_H
 
-#include "maps.h"
+#include "interrupt.h"
 #include "switch.h"
 
 /*
@@ -220,6 +220,18 @@ __noinline int emit_own(struct tlob_sight *sight, struct tlob_slot *slot, __u32 
 	return 0;
 }
 
+/* Where the thread of @r was: now if it is here, later if it is not. */
+static __always_inline void stack_of_expiry(const struct tlob_sight *sight,
+					    const struct tlob_record *r)
+{
+	struct tlob_bpf_owner *owner = owner_of(sight->arena, sight->slot);
+
+	if ((__u32)bpf_get_current_pid_tgid() == r->tid)
+		capture_here(r->client, r->window, sight->now);
+	else if (owner)
+		want_stack(owner, r->window);
+}
+
 /*
  * Expire the window in @slot, any thread's, of which @copy was seen armed, and tell it. 1: it was still that one. Once it
  * is taken the thread may stop, tell so, and exit: the record has its place in the ring and its owner's number before
@@ -251,23 +263,10 @@ __noinline int emit_expiry(struct tlob_sight *sight, struct tlob_slot *slot,
 		bpf_ringbuf_discard(r, BPF_RB_NO_WAKEUP);
 		return 0;
 	}
+	if (stacks_on)
+		stack_of_expiry(sight, r);
 	bpf_ringbuf_submit(r, BPF_RB_FORCE_WAKEUP);
 	return 1;
-}
-
-static __always_inline void note(__u32 kind, __u32 client, __u32 region, bool probe)
-{
-	struct tlob_bpf_note *n = bpf_ringbuf_reserve(&records, sizeof(*n), 0);
-
-	if (!n) {
-		tlob_add(&records_dropped, 1);
-		return;
-	}
-	n->kind = kind;
-	n->client = client;
-	n->region = region;
-	n->probe = probe;
-	bpf_ringbuf_submit(n, BPF_RB_FORCE_WAKEUP);
 }
 
 #endif

@@ -340,6 +340,8 @@ SEC("tp_btf/local_timer_entry")
 int local_timer_entry(__u64 *ctx)
 {
 	(void)ctx;
+	if (stacks_on)
+		tick_stacks();
 	look_early();
 	return 0;
 }

@@ -133,6 +133,18 @@ static __always_inline bool kernel_is_leaving(struct task_struct *task)
 	return bpf_core_field_exists(struct signal_struct, live) && task->signal->live.counter <= 0;
 }
 
+#if defined(__TARGET_ARCH_arm64)
+typedef struct user_pt_regs kernel_regs;
+#else
+typedef struct pt_regs kernel_regs;
+#endif
+
+/* What the program's registers were when it entered the kernel. */
+static __always_inline void kernel_user_regs(struct task_struct *task, __u64 *regs)
+{
+	bpf_probe_read_kernel(regs, sizeof(kernel_regs), (void *)bpf_task_pt_regs(task));
+}
+
 #define PF_KTHREAD 0x00200000
 #define SOFTIRQ_SERVED 0x00000100 /* of the preemption count */
 #define HARDIRQ_SERVED 0x000f0000

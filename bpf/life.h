@@ -73,6 +73,7 @@ static __always_inline void vacate(struct tlob_slot *slot, __u32 arena, __u32 nu
 				   .former = leaver->former,
 				   .now = bpf_ktime_get_ns()};
 	__u32 used = tlob_load(&slot->used);
+	__u64 window;
 
 	if (!owner || owner->tid != leaver->tid)
 		return;
@@ -82,6 +83,7 @@ static __always_inline void vacate(struct tlob_slot *slot, __u32 arena, __u32 nu
 			abandon_window(&sight, slot);
 	}
 	tlob_store(&slot->used, 0);
+	take_wanted(owner, &window);
 	owner->tid = 0;
 	owner->tgid = 0;
 }

@@ -15,6 +15,8 @@ struct tlob_thread {
 	__u32 slot;
 	__u32 generation; /* of the arena when the thread registered */
 	__u32 probe; /* entry in arena 0 */
+	__u64 slept_ns,
+		slept_since_ns; /* where wake-ups are followed: its last sleep, until it runs */
 };
 
 struct {

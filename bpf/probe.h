@@ -2,7 +2,7 @@
 /*
  * Windows on programs that know nothing of us: a probe starts them, another ends them. The slots are the
  * same, only in memory that no program sees. A probe must not touch a timer, so it asks the next
- * interrupt to do so: waking the reader of the kick ring, of which there need not be any, raises one.
+ * interrupt to do so.
  */
 #ifndef TLOB_BPF_PROBE_H
 #define TLOB_BPF_PROBE_H
@@ -34,34 +34,10 @@ struct {
 	__array(values, struct tlob_inner_tally);
 } tallies SEC(".maps");
 
-#define KICKS_BYTES (1 << 16)
-#define KICK_BYTES 16 /* one in the ring, with its head */
-#define DRAIN_STEP 1024 /* from half full on, how often the reader is told */
-
-struct {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, KICKS_BYTES);
-} kicks SEC(".maps");
-
 /* Arenas that wait for an interrupt to set their timers. Not by CPU: any interrupt serves all of them. */
 __u32 wanted[TLOB_BPF_WANTS];
-__u64 wants_lost;
 
 /* ---- asking for a timer */
-
-static __always_inline void raise_interrupt(void)
-{
-	__u64 *cell = bpf_ringbuf_reserve(&kicks, sizeof(*cell), 0), unread;
-
-	if (!cell) {
-		tlob_add(&wants_lost, 1);
-		return;
-	}
-	bpf_ringbuf_discard(cell, BPF_RB_FORCE_WAKEUP);
-	unread = bpf_ringbuf_query(&kicks, BPF_RB_AVAIL_DATA);
-	if (unread > KICKS_BYTES / 2 && unread % DRAIN_STEP < KICK_BYTES)
-		note(TLOB_BPF_NOTE_DRAIN, 0, 0, true);
-}
 
 static __always_inline void want(__u32 arena, __u64 deadline_ns)
 {

@@ -24,6 +24,7 @@
 struct tlob_bpf_owner {
 	__u32 tgid;
 	__u32 tid;
+	__u64 wanted; /* a window that has expired, of which nobody knows yet where it was, plus 1; 0: none */
 };
 
 /* How the stop of a region tells which start it belongs to. */
@@ -115,6 +116,16 @@ struct tlob_bpf_agent {
 	__u64 deadline_ns;
 	__u32 client;
 	__u32 transit; /* OPEN: for windows of no thread */
+};
+
+/* Context of look(): where is the thread whose window has expired? */
+struct tlob_bpf_look {
+	__u32 tid;
+	__u32 client;
+	__u64 window;
+	__u64 now_ns;
+	__u32 cpu; /* answer, with EAGAIN: it runs there */
+	__u32 reserved;
 };
 
 #endif

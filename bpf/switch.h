@@ -8,7 +8,7 @@
 #define TLOB_BPF_SWITCH_H
 
 #include "history.h"
-#include "maps.h"
+#include "stacks.h"
 
 /* Wake-ups are followed by a program of their own: on kernels where a queue cannot be looked into at expiry. */
 const volatile bool follow_wakeups;
@@ -65,6 +65,15 @@ static __always_inline void take_cpu(struct tlob_clock *c, struct task_struct *t
 	tlob_clock_write_end(c);
 }
 
+/* @task gets the CPU. Returns how long it has slept. */
+static __always_inline __u64 resume(struct tlob_clock *c, struct task_struct *task, __u64 now)
+{
+	__u64 slept = tlob_load(&c->sleeping_ns);
+
+	take_cpu(c, task, now);
+	return tlob_load(&c->sleeping_ns) - slept;
+}
+
 SEC("tp_btf/sched_switch")
 int sched_switch(__u64 *ctx)
 {
@@ -72,7 +81,7 @@ int sched_switch(__u64 *ctx)
 	struct task_struct *next = (struct task_struct *)ctx[2];
 	struct tlob_thread *thread;
 	struct tlob_slot *slot;
-	__u64 now = 0;
+	__u64 now = 0, since = 0, slept = 0;
 
 	if (history_on) {
 		now = bpf_ktime_get_ns();
@@ -96,19 +105,34 @@ int sched_switch(__u64 *ctx)
 		if (!now)
 			now = bpf_ktime_get_ns();
 		slot = thread_slot(thread);
-		if (slot)
-			take_cpu(&slot->clock, next, now);
+		if (slot) {
+			since = tlob_load(&slot->clock.since_ns);
+			slept = resume(&slot->clock, next, now);
+		}
 		slot = probe_slot(thread);
-		if (slot)
-			take_cpu(&slot->clock, next, now);
+		if (slot) {
+			since = tlob_load(&slot->clock.since_ns);
+			slept = resume(&slot->clock, next, now);
+		}
+		if (stacks_on && follow_wakeups) {
+			since = thread->slept_since_ns;
+			slept = thread->slept_ns;
+			thread->slept_ns = 0;
+		}
+		if (stacks_on && (slept >= LONG_SLEEP_MIN_NS || tlob_load(&stacks_wanted)))
+			resume_stacks(thread, next, since, slept);
 	}
 	return 0;
 }
 
-static __always_inline void wake_up(struct tlob_clock *c, __u64 now)
+static __always_inline void wake_up(struct tlob_thread *thread, struct tlob_clock *c, __u64 now)
 {
+	__u64 since = tlob_load(&c->since_ns);
+
 	if (tlob_load(&c->state) != TLOB_SLEEPING)
 		return;
+	thread->slept_since_ns = since;
+	thread->slept_ns = now > since ? now - since : 0;
 	tlob_clock_write_begin(c);
 	tlob_clock_step(c, TLOB_MODEL_EVENT_WAKEUP, now);
 	tlob_clock_write_end(c);
@@ -128,10 +152,10 @@ int sched_wakeup(__u64 *ctx)
 	now = bpf_ktime_get_ns();
 	slot = thread_slot(thread);
 	if (slot)
-		wake_up(&slot->clock, now);
+		wake_up(thread, &slot->clock, now);
 	slot = probe_slot(thread);
 	if (slot)
-		wake_up(&slot->clock, now);
+		wake_up(thread, &slot->clock, now);
 	return 0;
 }
 

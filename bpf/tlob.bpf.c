@@ -5,6 +5,8 @@
  *	kernel.h	what is known of the kernel's own structures
  *	maps.h		who has which slot
  *	history.h	who ran, and who woke whom
+ *	interrupt.h	an interrupt at will
+ *	stacks.h	where threads are
  *	switch.h	thread clocks
  *	emit.h		records
  *	transit.h	windows of no thread
@@ -16,9 +18,11 @@
  *	probe.h		windows of programs that were not made for it
  *	samples.h	where windows spend their CPU time
  *	agent.h		calls of the agent
+ *	look.h		the agent wants to know where a thread is
  */
 #include "kick.h"
 #include "agent.h"
 #include "samples.h"
+#include "look.h"
 
 char LICENSE[] SEC("license") = "GPL";

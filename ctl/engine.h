@@ -48,6 +48,11 @@ struct tlobctl_engine_ops {
 	/* It has gone; what it left behind is handed out first. */
 	void (*leave)(struct tlobctl *ctl, struct tlobctl_client *client);
 
+	/*
+	 * The window of @record has just expired: put where its thread is now among the captures of the session. NULL: cannot.
+	 */
+	void (*look)(struct tlobctl *ctl, const struct tlob_record *record);
+
 	/* Records that found the ring full. NULL: the programs know. */
 	uint64_t (*dropped)(const struct tlobctl *ctl);
 

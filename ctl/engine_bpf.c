@@ -185,6 +185,8 @@ static int bpf_open(struct tlobctl *ctl)
 	if (!r)
 		r = tlobctl_bpf_history_map(ctl, bpf);
 	if (!r)
+		r = tlobctl_bpf_stacks_map(ctl, bpf);
+	if (!r)
 		tlobctl_bpf_prepare(ctl);
 	if (r)
 		bpf_close(ctl);
@@ -207,4 +209,5 @@ const struct tlobctl_engine_ops tlobctl_engine_bpf = {
 	.attach = tlobctl_bpf_attach,
 	.detach = tlobctl_bpf_detach,
 	.tally = tlobctl_bpf_tally,
+	.look = tlobctl_bpf_look,
 };

@@ -77,6 +77,12 @@ int tlobctl_bpf_history_map(struct tlobctl *ctl, struct tlobctl_bpf *bpf);
 void tlobctl_bpf_samples_configure(const struct tlobctl *ctl, struct tlobctl_bpf *bpf);
 int tlobctl_bpf_samples_open(struct tlobctl *ctl);
 void tlobctl_bpf_samples_close(struct tlobctl_bpf *bpf);
+/* The same for captured stacks. */
+void tlobctl_bpf_stacks_configure(const struct tlobctl *ctl, struct tlobctl_bpf *bpf,
+				  const struct tlobctl_bpf_features *features);
+int tlobctl_bpf_stacks_map(struct tlobctl *ctl, struct tlobctl_bpf *bpf);
+/* The thread of @record, whose window has just expired: capture where it is, if that can be done. */
+void tlobctl_bpf_look(struct tlobctl *ctl, const struct tlob_record *record);
 /* For programs without timers: a thread that keeps the time. */
 int tlobctl_bpf_time_start(struct tlobctl_bpf *bpf);
 void tlobctl_bpf_time_stop(struct tlobctl_bpf *bpf);

@@ -137,6 +137,7 @@ static void configure(const struct tlobctl *ctl, struct tlobctl_bpf *bpf,
 	bpf_program__set_autoload(s->progs.sched_process_fork, o->pid && o->children);
 	tlobctl_bpf_history_configure(ctl, bpf);
 	tlobctl_bpf_samples_configure(ctl, bpf);
+	tlobctl_bpf_stacks_configure(ctl, bpf, features);
 }
 
 static int attach_one(struct bpf_program *program, struct bpf_link **link)
@@ -165,6 +166,8 @@ static int attach_standing(struct tlob *s)
 		r = attach_one(s->progs.history_wakeup_new, &s->links.history_wakeup_new);
 	if (!r)
 		r = attach_one(s->progs.history_migrate, &s->links.history_migrate);
+	if (!r)
+		r = attach_one(s->progs.irq_work_entry, &s->links.irq_work_entry);
 	if (!r)
 		r = attach_one(s->progs.sched_switch, &s->links.sched_switch);
 	return r;

@@ -134,6 +134,8 @@ int tlobctl_open(const struct tlobctl_opts *opts, struct tlobctl **out)
 		r = tlobctl_objects_open(ctl);
 	if (!r && ctl->opts.why == TLOBCTL_WHY_SAMPLES && ctl->engine->sample)
 		r = ctl->engine->sample(ctl);
+	if (!r)
+		r = tlobctl_stacks_init(ctl);
 	if (!r && ctl->opts.socket)
 		r = tlobctl_agent_open(ctl, ctl->opts.socket);
 	if (r) {
@@ -158,6 +160,7 @@ void tlobctl_close(struct tlobctl *ctl)
 	tlobctl_why_deinit(ctl);
 	tlobctl_sampler_close(ctl);
 	tlobctl_objects_close(ctl);
+	tlobctl_stacks_deinit(ctl);
 	tlobctl_regions_deinit(&ctl->regions);
 	tlobctl_table_deinit(&ctl->departed);
 	if (ctl->epoll >= 0)

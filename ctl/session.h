@@ -11,6 +11,7 @@
 #include "engine.h"
 #include "program.h"
 #include "region.h"
+#include "stacks.h"
 #include "stats.h"
 #include "why.h"
 
@@ -29,6 +30,7 @@ struct tlobctl {
 	struct tlobctl_why_state why;
 	struct tlobctl_objects *objects; /* NULL: nobody asks for places */
 	struct tlobctl_sampler *sampler; /* NULL: no CPU samples */
+	struct tlobctl_stacks stacks;
 	struct tlobctl_table departed; /* statistics of programs that have gone */
 	struct tlobctl_loss loss; /* but what the engine counts */
 	double slot_cost_ns; /* of one start and stop in a linked program */

@@ -2,8 +2,6 @@
 /* See why.h. */
 #include "why.h"
 
-#include <time.h>
-
 #include "now.h"
 #include "sampler.h"
 #include "session.h"
@@ -17,17 +15,9 @@
 #define BEFORE_MAX_NS 100000000ULL
 #define MAX_ENTRIES (1u << 18) /* looked at for one window: the latest */
 
-static uint64_t cpu_ns(clockid_t clock)
-{
-	struct timespec t;
-
-	clock_gettime(clock, &t);
-	return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
-}
-
 void tlobctl_why_init(struct tlobctl *ctl)
 {
-	ctl->why.begun_cpu_ns = cpu_ns(CLOCK_PROCESS_CPUTIME_ID);
+	ctl->why.begun_cpu_ns = tlobctl_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 }
 
 void tlobctl_why_deinit(struct tlobctl *ctl)
@@ -83,13 +73,15 @@ const struct tlobctl_why *tlobctl_why_of(struct tlobctl *ctl, const struct tlob_
 		w->stat.skipped++;
 		return NULL;
 	}
-	since = cpu_ns(CLOCK_THREAD_CPUTIME_ID);
+	since = tlobctl_cpu_ns();
+	tlobctl_stacks_look(ctl, record);
 	r = look(w, record);
 	if (!r) {
 		tlobctl_why_names(ctl, &w->answer);
-		naming = tlobctl_sampler_of(ctl, record, &w->answer.why);
+		naming = tlobctl_stacks_of(ctl, record, &w->answer.why);
+		naming += tlobctl_sampler_of(ctl, record, &w->answer.why);
 	}
-	spent = cpu_ns(CLOCK_THREAD_CPUTIME_ID) - since;
+	spent = tlobctl_cpu_ns() - since;
 	w->spent_ns += spent - naming;
 	w->stat.cpu_ns += spent;
 	if (r) {
@@ -106,5 +98,5 @@ void tlobctl_why_stats(const struct tlobctl *ctl, struct tlobctl_why_stat *out)
 {
 	*out = ctl->why.stat;
 	out->history_bytes = ctl->why.history.bytes;
-	out->agent_cpu_ns = cpu_ns(CLOCK_PROCESS_CPUTIME_ID) - ctl->why.begun_cpu_ns;
+	out->agent_cpu_ns = tlobctl_clock_ns(CLOCK_PROCESS_CPUTIME_ID) - ctl->why.begun_cpu_ns;
 }

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Where threads were when their windows became late, and where they slept for long in them: takes what the engine has
+ * captured, unwinds it while the process is still there, and keeps it until the window ends.
+ */
+#ifndef TLOBCTL_STACKS_H
+#define TLOBCTL_STACKS_H
+
+#include <tlob/ctl.h>
+
+#include "../why/code.h"
+#include "capture.h"
+
+#define TLOBCTL_TRACE_KERNEL TLOB_CAPTURE_KERNEL
+#define TLOBCTL_TRACE_USER 128
+#define TLOBCTL_TRACES 8 /* of one window: its expiry, and the longest sleeps */
+#define TLOBCTL_LATE_WINDOWS 64 /* open at once */
+#define TLOBCTL_SNAPSHOT_FRAMES 512 /* of one stack, inlined ones included */
+
+struct tlobctl_point {
+	const struct why_object *object;
+	uint64_t offset;
+	bool call;
+};
+
+struct tlobctl_trace {
+	bool asleep, cut;
+	uint64_t time_ns, ns;
+	size_t count, kernel; /* of points: all; the first ones, in the kernel */
+	struct tlobctl_point points[TLOBCTL_TRACE_KERNEL + TLOBCTL_TRACE_USER];
+};
+
+/* A window that was late. */
+struct tlobctl_late {
+	uint32_t client, tid; /* tid 0: unused */
+	uint64_t window;
+	uint64_t used;
+	size_t count;
+	struct tlobctl_trace *traces[TLOBCTL_TRACES]; /* in order of time */
+};
+
+struct tlobctl_stacks {
+	const struct tlob_capture
+		*captures; /* the engine's, TLOB_CAPTURES of them; NULL: it has none */
+	size_t bytes;
+	struct why_codes codes;
+	struct tlobctl_late late[TLOBCTL_LATE_WINDOWS];
+	uint64_t clock;
+	struct tlob_capture copy; /* of one of the captures */
+	uint64_t credit_ns, credited_ns; /* CPU time for names, and when it was last filled up */
+	/* the current answer: */
+	struct tlobctl_snapshot snapshots[TLOBCTL_TRACES];
+	struct tlobctl_frame *frames; /* TLOBCTL_SNAPSHOT_FRAMES for each */
+};
+
+/* Once the engine is there. 0 or a negative errno with tlobctl_error() set. */
+int tlobctl_stacks_init(struct tlobctl *ctl);
+void tlobctl_stacks_deinit(struct tlobctl *ctl);
+/* A window has just expired: see to it that there is a capture. Before anything that takes time. */
+void tlobctl_stacks_look(struct tlobctl *ctl, const struct tlob_record *record);
+/*
+ * Fills in the snapshots of the window of @record, valid until the next call. Returns the CPU time that finding names took:
+ * the first of a file are dear, the same again cost next to nothing, so that it has an allowance of its own.
+ */
+uint64_t tlobctl_stacks_of(struct tlobctl *ctl, const struct tlob_record *record,
+			   struct tlobctl_why *why);
+
+#endif
