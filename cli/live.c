@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "format.h"
+#include "frames.h"
 #include "live.h"
 #include "text.h"
 #include "when.h"
@@ -231,6 +232,8 @@ static void print_event(struct cli_live *live, const struct tlobctl_event *e)
 		cli_why_print(e, live->term);
 	else if (e->why)
 		cli_why_print_open(e, live->term);
+	if (e->why)
+		cli_snapshots_print(e, live->term);
 	fflush(live->term->out);
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/types.h>
 
+#include "frames.h"
 #include "ndjson.h"
 #include "when.h"
 
@@ -280,6 +281,7 @@ void cli_ndjson_event(struct cli_json *j, const struct tlobctl_event *event)
 	cli_json_string(j, "file", event->file);
 	cli_json_number(j, "line", event->line);
 	put_why(j, event);
+	cli_snapshots_json(j, event->why);
 	cli_json_end(j);
 }
 

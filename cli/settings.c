@@ -62,15 +62,19 @@ static int set_hgrm(void *settings, const char *value)
 
 static int set_why(void *settings, const char *value)
 {
-	struct cli_settings *s = settings;
+	static const char *const words[] = {
+		[TLOBCTL_WHY_NONE] = "none",
+		[TLOBCTL_WHY_CULPRIT] = "culprit",
+		[TLOBCTL_WHY_STACKS] = "stacks",
+	};
 
-	if (!strcmp(value, "none"))
-		s->why = TLOBCTL_WHY_NONE;
-	else if (!strcmp(value, "culprit"))
-		s->why = TLOBCTL_WHY_CULPRIT;
-	else
-		return cli_usage("--why is none or culprit, not '%s'", value);
-	return 0;
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
+		if (strcmp(words[i], value))
+			continue;
+		((struct cli_settings *)settings)->why = (enum tlobctl_why_mode)i;
+		return 0;
+	}
+	return cli_usage("--why is none, culprit or stacks, not '%s'", value);
 }
 
 int cli_history_parse(const char *value, uint64_t *bytes)
@@ -126,7 +130,9 @@ const struct cli_option cli_option_hgrm = {
 	0, "hgrm", "FOLDER",
 	"write each region's distribution to a file in\nFOLDER, for plotting (.hgrm)", set_hgrm};
 const struct cli_option cli_option_why = {
-	0, "why", "WHAT", "culprit (default): who made it late, with engine bpf;\nnone: do not ask",
+	0, "why", "WHAT",
+	"culprit (default): who made it late; stacks: and\nwhere its code was. Both with engine bpf;\n"
+	"none: do not ask",
 	set_why};
 const struct cli_option cli_option_history = {
 	0, "history", "MIB",

@@ -49,7 +49,7 @@ _tlob_value() {
 	*:-b | *:--backend) _tlob_words auto kernel module bpf plain ;;
 	*:-r | *:--region) _tlob_region ;;
 	*:-e | *:--engine | *:-u | *:--usable) _tlob_words auto bpf kernel user ;;
-	*:--why) _tlob_words culprit none ;;
+	*:--why) _tlob_words culprit stacks none ;;
 	*:--history) _tlob_words 8 64 256 ;;
 	*:--color) _tlob_words auto always never ;;
 	run:-j | run:--json | watch:-j | watch:--json | timerlat:-j | timerlat:--json) _tlob_files -f ;;

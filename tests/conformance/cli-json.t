@@ -55,7 +55,7 @@ my %bools = map { $_ => 1 } qw(at_stop estimated spoiled probe ok needed usable)
 sub promised {
 	my ($type, $field) = @_;
 	return 'bool' if $bools{$field} || ($type eq 'close' && $only_close{$field});
-	return 'array' if $field =~ /^(argv|regions|reasons)$/;
+	return 'array' if $field =~ /^(argv|regions|reasons|stacks)$/;
 	return 'hash' if $field eq 'why';
 	return $strings{$field} ? 'string' : 'number';
 }
