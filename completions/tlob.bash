@@ -6,6 +6,9 @@ declare -gA _tlob_options=(
 	[run]='-r --region -e --engine -j --json --hgrm --why --history --fail -q --quiet --color -h --help'
 	[watch]='-r --region -p --pid -c --cgroup -d --duration -e --engine -j --json --hgrm --why --history --fail -q --quiet --color -h --help'
 	[timerlat]='-c --cpus -p --period -P --priority -d --duration -T --total -i --irq --why --history -b --backend --top --hist -j --json --hgrm --deep-idle -q --quiet --color -h --help'
+	[ls]='-j --json --color -h --help'
+	[add]='-q --quiet -h --help'
+	[rm]='-a --all -h --help'
 	[doctor]='-j --json -u --usable --color -h --help'
 	[help]='-h --help'
 	[version]='-h --help'
@@ -101,6 +104,7 @@ _tlob() {
 	case $command:$word in
 	*:-*) _tlob_words "${_tlob_options[$command]-}" ;;
 	help:*) _tlob_words "${!_tlob_options[@]}" ;;
+	add:* | rm:*) _tlob_region ;;
 	run:*) mapfile -t COMPREPLY < <(compgen -c -- "$word") ;;
 	esac
 }

@@ -102,14 +102,15 @@ static int check_version(void)
 	return 0;
 }
 
-int tlobctl_rv_missing(int err)
+int tlobctl_rv_missing(int err, const char *else_do)
 {
 	if (err == -ENOENT)
 		return tlobctl_fail(
 			err,
 			"there is no " TLOBCTL_DEVICE
 			": the kernel module is not loaded. Run modprobe tlob; if there is no such module, "
-			"build it with make kmod-install, or use engine bpf or user");
+			"build it with make kmod-install%s",
+			else_do);
 	return tlobctl_fail(err, "cannot open " TLOBCTL_DEVICE ": %s", strerror(-err));
 }
 
@@ -169,7 +170,7 @@ static int kernel_open(struct tlobctl *ctl)
 	ctl->engine_state = k;
 	r = tlobctl_rv_open(&k->rv, probe_records(&ctl->opts));
 	if (r) {
-		r = tlobctl_rv_missing(r);
+		r = tlobctl_rv_missing(r, "; or use engine bpf or user");
 	} else {
 		/* as long as this descriptor is open, however this process ends. Who may not can do without if it is enabled */
 		r = ioctl(k->rv.fd, TLOB_IOCTL_HOLD) ? -errno : 0;

@@ -309,6 +309,37 @@ struct tlobctl_loss {
 };
 void tlobctl_losses(const struct tlobctl *ctl, struct tlobctl_loss *out);
 
+/*
+ * Standing regions: the kernel module watches them by itself in all processes, until they are removed, its monitor is disabled,
+ * or it is unloaded; whoever asked for them may go. Overruns go to its trace events and reactors. Root only.
+ */
+struct tlobctl_standing {
+	const char *path;
+	const char *start; /* symbol or 0xOFFSET, with +offset */
+	const char *stop; /* NULL: where the function that begins at start is left */
+	uint64_t start_offset; /* in the file */
+	uint64_t stop_offset; /* not if stop is NULL */
+	uint64_t budget_ns;
+};
+typedef int tlobctl_standing_fn(const struct tlobctl_standing *region, void *arg);
+
+/*
+ * Each standing region in turn; @fn may be NULL. Returns how many there are. -ENOENT: the module is not loaded.
+ */
+int tlobctl_standing_list(tlobctl_standing_fn *fn, void *arg);
+/*
+ * Add those of one specification of tlobctl_add() that names a binary, and no region name; enables the module's monitor
+ * if it is not. All or nothing. Calls @fn, if given, for each. Returns how many.
+ */
+int tlobctl_standing_add(const char *spec, tlobctl_standing_fn *fn, void *arg);
+/*
+ * Remove what begins where a specification does, of which BINARY:START is enough, a pattern fine; NULL: all there are.
+ * Calls @fn, if given, for each that has gone. Returns how many. -ENOENT: there is none of that kind.
+ */
+int tlobctl_standing_remove(const char *spec, tlobctl_standing_fn *fn, void *arg);
+/* 1: the module's monitor is enabled and *threads, if given, are being watched by it; 0: it is not enabled. */
+int tlobctl_standing_enabled(unsigned int *threads);
+
 /* What is usable on this machine. */
 struct tlobctl_check {
 	const char *engine; /* "bpf", ... */

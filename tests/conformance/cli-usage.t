@@ -3,7 +3,7 @@
 # What a person may mistype: one message that says what is wrong, on standard error, and status 64; and help.
 # shellcheck source-path=SCRIPTDIR source=../tap.sh
 . "$(dirname "$0")/../tap.sh"
-plan 138
+plan 150
 tlob=$BUILD/tlob
 
 # wrong COMMAND WORDS ARGUMENT...: "tlob COMMAND: ...WORDS..." and where to read more, nothing else
@@ -28,6 +28,11 @@ wrong version "unexpected 'now'" version now
 wrong doctor "unexpected 'bpf'" doctor bpf
 wrong doctor "unknown engine 'bfp'; did you mean bpf?" doctor --usable bfp
 wrong doctor "option --usable needs a value: ENGINE" doctor -u
+
+wrong ls "unexpected 'all'" ls all
+wrong add "no region given: tlob add BINARY:FUNCTION@BUDGET" add -q
+wrong rm "no region given: tlob rm BINARY:FUNCTION, or --all" rm
+wrong rm "with --all there is nothing to name, as '/bin/app:main'" rm --all /bin/app:main
 
 wrong run "no program to run" run
 wrong run "no program to run" run -q --

@@ -116,10 +116,38 @@ static void parse_invalid_rejected(void)
 		"p /bin/sh 1 2 threshold=5000",
 		"p /bin/sh:1 2 limit=5000",
 		"p /bin/sh:1 2 3 threshold=-5",
+		"p /bin/sh:1 2,3 threshold=5000",
+		"p /bin/sh:1 exit= threshold=5000",
+		"p /bin/sh:1 exit=2, threshold=5000",
+		"p /bin/sh:1 exit=2;3 threshold=5000",
+		"p /bin/sh:1 exit=2,-3 threshold=5000",
+		"p /bin/sh:1 returns threshold=5000",
 	};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		check(line("%s", bad[i]) == -EINVAL, "'%s'", bad[i]);
+}
+
+/* A line of the listing adds what it lists; so do the forms for whole functions. */
+static void whole_functions(void)
+{
+	char want[512];
+
+	check(line("p %s:0x%lx return threshold=5000000", self(), at_start) == 0);
+	snprintf(want, sizeof(want), "p %s:0x%lx return threshold=5000000\n", self(), at_start);
+	check(strcmp(list(), want) == 0, "'%s'", list());
+	check(unbind(self(), at_start) == 0);
+	snprintf(want, sizeof(want), "p %s:0x%lx exit=0x%lx,0x%lx threshold=10000\n", self(),
+		 at_start, at_start + 4, at_stop);
+	check(line("%s", want) == 0);
+	check(strcmp(list(), want) == 0, "'%s'", list());
+	trace_begin();
+	mark_start();
+	mark_start();
+	mark_stop(); /* of nothing */
+	trace_end();
+	check(unbind(self(), at_start) == 0);
+	check(list()[0] == '\0');
 }
 
 static void parse_out_of_range_rejected(void)
@@ -464,6 +492,7 @@ int main(void)
 		T(too_few_fields),
 		T(negative_offset),
 		ALSO(parse_invalid_rejected, "format_rejected"),
+		T(whole_functions),
 		T(parse_out_of_range_rejected),
 		T(remove_invalid_rejected),
 		T(remove_unknown),

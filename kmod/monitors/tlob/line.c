@@ -95,8 +95,9 @@ static int parse_colons(char *text, struct tlob_line *line)
 	__u64 us;
 
 	if (field(&text, 10, &us) || us == 0 || field(&text, 0, &line->start) ||
-	    field(&text, 0, &line->stop) || check_path(text))
+	    field(&text, 0, &line->stops[0]) || check_path(text))
 		return -EINVAL;
+	line->nstops = 1;
 	line->path = text;
 	if (us > TLOB_BUDGET_MAX_NS / 1000)
 		return -ERANGE;
@@ -124,6 +125,33 @@ static void trim_end(char *text)
 		text[--n] = '\0';
 }
 
+/* OFFSET,OFFSET... */
+static int parse_exits(char *text, struct tlob_line *line)
+{
+	line->form = TLOB_LINE_EXITS;
+	do {
+		__u64 *stop = &line->stops[line->nstops];
+
+		if (line->nstops++ == TLOB_LINE_STOPS || number(&text, 0, stop) || *stop > S64_MAX)
+			return -EINVAL;
+	} while (*text++ == ',');
+	return text[-1] == '\0' ? 0 : -EINVAL;
+}
+
+static int parse_stop(char *text, struct tlob_line *line)
+{
+	static const char exits[] = "exit=";
+
+	if (strcmp(text, "return") == 0) {
+		line->form = TLOB_LINE_RETURN;
+		return 0;
+	}
+	if (strncmp(text, exits, sizeof(exits) - 1) == 0)
+		return parse_exits(text + sizeof(exits) - 1, line);
+	line->nstops = 1;
+	return offset_of(text, &line->stops[0]) || line->stops[0] == line->start ? -EINVAL : 0;
+}
+
 /* PATH:START STOP threshold=NS, from the end, as only the path may hold anything */
 static int parse_words(char *text, struct tlob_line *line)
 {
@@ -144,8 +172,7 @@ static int parse_words(char *text, struct tlob_line *line)
 	trim_end(text);
 	start = cut_last(text, ':');
 	if (!start || check_path(text) || offset_of(start, &line->start) ||
-	    offset_of(stop, &line->stop) || line->start == line->stop ||
-	    number(&threshold, 0, &line->budget_ns) || *threshold != '\0')
+	    parse_stop(stop, line) || number(&threshold, 0, &line->budget_ns) || *threshold != '\0')
 		return -EINVAL;
 	line->path = text;
 	return check_budget(line->budget_ns);

@@ -10,11 +10,21 @@
 #include <linux/types.h>
 #endif
 
+#define TLOB_LINE_STOPS 64
+
+enum tlob_line_form {
+	TLOB_LINE_PAIR, /* one stop */
+	TLOB_LINE_EXITS, /* stops are all by which the function at @start is left */
+	TLOB_LINE_RETURN, /* no stop: until the function at @start returns */
+};
+
 struct tlob_line {
 	bool remove;
-	__u64 budget_ns; /* not if @remove */
-	__u64 start;
-	__u64 stop; /* not if @remove */
+	__u64 budget_ns; /* this and all that follows but @path: not if @remove */
+	enum tlob_line_form form;
+	__u64 start; /* also if @remove */
+	__u32 nstops;
+	__u64 stops[TLOB_LINE_STOPS];
 	const char *path; /* within the text */
 };
 
@@ -22,7 +32,8 @@ struct tlob_line {
  * Add:     THRESHOLD_US:START:STOP:PATH  or  p PATH:START STOP threshold=NS
  * Remove: -START:PATH                    or -PATH:START
  * START and STOP are offsets in the file: decimal, 0x or 0. PATH is absolute and may hold blanks and colons. The
- * second form wants START and STOP to differ; in the first, equal ones measure from hit to hit.
+ * second form wants START and STOP to differ; in the first, equal ones measure from hit to hit. In the second, STOP may also be
+ * "return", or "exit=OFFSET,OFFSET...", if a function begins at START.
  *
  * -EINVAL, or -ERANGE for a budget outside TLOB_BUDGET_MIN_NS .. TLOB_BUDGET_MAX_NS. Changes @text.
  */

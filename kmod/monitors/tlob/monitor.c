@@ -8,7 +8,7 @@
 
 #include "tlob.h"
 
-#define LINE_BYTES 512 /* longer than any line that can be right */
+#define LINE_BYTES 2048 /* longer than any line that can be right */
 
 static void monitor_disable(void)
 {

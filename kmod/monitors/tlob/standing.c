@@ -17,7 +17,7 @@
 struct standing {
 	struct list_head list;
 	struct tlob_binding *binding;
-	u64 stop_offset;
+	u64 *stops; /* of the binding */
 	char path[PATH_BYTES];
 };
 
@@ -42,6 +42,7 @@ static void standing_free(struct standing *s)
 	if (s->binding)
 		list_add(&s->binding->list, &one);
 	tlob_binding_free_all(&one);
+	kfree(s->stops);
 	kfree(s);
 }
 
@@ -58,16 +59,23 @@ static int standing_name(struct standing *s, const struct path *path)
 
 static int standing_bind(struct standing *s, const struct tlob_line *line, const struct path *path)
 {
-	struct tlob_binding *b = tlob_binding_new(path, 1);
+	static const enum tlob_binding_form forms[] = {
+		[TLOB_LINE_PAIR] = TLOB_BINDING_PAIR,
+		[TLOB_LINE_EXITS] = TLOB_BINDING_EXITS,
+		[TLOB_LINE_RETURN] = TLOB_BINDING_RETURN,
+	};
+	struct tlob_binding *b = tlob_binding_new(path, line->nstops);
 
 	s->binding = b;
-	if (!b)
+	s->stops = kmemdup(line->stops, line->nstops * sizeof(u64), GFP_KERNEL_ACCOUNT);
+	if (!b || !s->stops)
 		return -ENOMEM;
+	b->form = forms[line->form];
+	b->framed = line->form != TLOB_LINE_PAIR;
 	b->budget_ns = line->budget_ns;
 	b->tag = line->start;
 	b->id = ++last_id;
-	s->stop_offset = line->stop;
-	return tlob_binding_attach(b, line->start, &s->stop_offset);
+	return tlob_binding_attach(b, line->start, s->stops);
 }
 
 static int standing_add(const struct tlob_line *line, const struct path *path)
@@ -123,14 +131,30 @@ int tlob_standing_command(char *text)
 	return ret;
 }
 
+/* As a line that adds it. */
+static void standing_show(struct seq_file *m, const struct standing *s)
+{
+	const struct tlob_binding *b = s->binding;
+	u32 i;
+
+	seq_printf(m, "p %s:0x%llx ", s->path, b->start_offset);
+	if (b->form == TLOB_BINDING_RETURN)
+		seq_puts(m, "return");
+	for (i = 0; i < b->nstops; i++)
+		seq_printf(m, "%s0x%llx",
+			   b->form == TLOB_BINDING_PAIR ? "" :
+			   i == 0			? "exit=" :
+							  ",",
+			   s->stops[i]);
+	seq_printf(m, " threshold=%llu\n", b->budget_ns);
+}
+
 void tlob_standing_show(struct seq_file *m)
 {
 	struct standing *s;
 
 	mutex_lock(&standing_mutex);
-	list_for_each_entry(s, &standing, list)
-		seq_printf(m, "p %s:0x%llx 0x%llx threshold=%llu\n", s->path,
-			   s->binding->start_offset, s->stop_offset, s->binding->budget_ns);
+	list_for_each_entry(s, &standing, list) standing_show(m, s);
 	mutex_unlock(&standing_mutex);
 }
 
@@ -144,6 +168,7 @@ void tlob_standing_clear(void)
 	{
 		list_del(&s->list);
 		list_add(&s->binding->list, &all);
+		kfree(s->stops);
 		kfree(s);
 	}
 	tlob_binding_free_all(&all);

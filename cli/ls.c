@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* tlob ls: the regions that the kernel module watches by itself. */
+#include <stdio.h>
+#include <unistd.h>
+
+#include <tlob/ctl.h>
+
+#include "json.h"
+#include "options.h"
+#include "standing.h"
+
+struct ls_settings {
+	bool json;
+	enum cli_color color;
+};
+
+static int set_json(void *settings, const char *value)
+{
+	(void)value;
+	((struct ls_settings *)settings)->json = true;
+	return 0;
+}
+
+static int set_color(void *settings, const char *value)
+{
+	return cli_color_parse(value, &((struct ls_settings *)settings)->color);
+}
+
+static const struct cli_option option_json = {'j', "json", NULL, "print one JSON object per region",
+					      set_json};
+static const struct cli_option option_color = {0, "color", "WHEN",
+					       "auto (default), always or never", set_color};
+
+static int write_regions(const struct cli_standing *s)
+{
+	struct cli_json json = {0}, *j = &json;
+
+	if (cli_json_open(j, "-"))
+		return cli_error(CLI_ERROR, "cannot write to standard output: %m");
+	for (size_t i = 0; i < s->count; i++) {
+		const struct tlobctl_standing *r = &s->list[i];
+
+		cli_json_begin(j, "standing");
+		cli_json_string(j, "path", r->path);
+		cli_json_string(j, "start", r->start);
+		cli_json_string(j, "stop", r->stop);
+		cli_json_number(j, "start_offset", r->start_offset);
+		if (r->stop)
+			cli_json_number(j, "stop_offset", r->stop_offset);
+		else
+			cli_json_null(j, "stop_offset");
+		cli_json_number(j, "budget_ns", r->budget_ns);
+		cli_json_end(j);
+	}
+	if (cli_json_close(j))
+		return cli_error(CLI_ERROR, "cannot write to standard output: %m");
+	return CLI_OK;
+}
+
+static int print_regions(const struct cli_standing *s, enum cli_color color)
+{
+	struct cli_terminal term;
+	unsigned int threads = 0;
+	int enabled = tlobctl_standing_enabled(&threads);
+
+	if (enabled < 0)
+		return cli_error(CLI_ERROR, "%s", tlobctl_error());
+	if (cli_terminal_init(&term, STDOUT_FILENO, color))
+		return cli_error(CLI_ERROR, "cannot write to standard output: %m");
+	fprintf(term.out, "kernel module: monitor %s, %u thread%s watched\n",
+		enabled ? "enabled" : "not enabled", threads, threads == 1 ? "" : "s");
+	cli_standing_print(s, &term);
+	if (!s->count)
+		cli_wrap(&term, "No standing regions; tlob add BINARY:FUNCTION@BUDGET adds one.",
+			 0);
+	else if (!enabled)
+		cli_wrap(&term,
+			 "They are not watched: the monitor was disabled; tlob add enables it.", 0);
+	fflush(term.out);
+	cli_terminal_deinit(&term);
+	return CLI_OK;
+}
+
+static int ls_main(const struct cli_command *self, int argc, char **argv)
+{
+	struct ls_settings settings = {0};
+	struct cli_standing standing = {0};
+	int status;
+	int first = cli_options_parse(self, argc, argv, &settings, &status);
+
+	if (first < 0)
+		return status;
+	if (first < argc)
+		return cli_usage("unexpected '%s'", argv[first]);
+	if (tlobctl_standing_list(cli_standing_take, &standing) < 0)
+		status = cli_error(CLI_ERROR, "%s", tlobctl_error());
+	else if (settings.json)
+		status = write_regions(&standing);
+	else
+		status = print_regions(&standing, settings.color);
+	cli_standing_deinit(&standing);
+	return status;
+}
+
+const struct cli_command cli_ls = {
+	.name = "ls",
+	.synopsis = "[OPTION]...",
+	.summary = "list the regions that the kernel module watches",
+	.about = "Lists standing regions: those that the kernel module watches by itself in all\n"
+		 "processes, and says whether it does. Needs root, and the module loaded.",
+	.options = (const struct cli_option *const[]){&option_json, &option_color, &cli_option_help,
+						      NULL},
+	.main = ls_main,
+};
