@@ -30,6 +30,8 @@ static void put_region(struct cli_json *j, const struct tlobctl_region *r)
 void cli_ndjson_start(struct cli_json *j, const char *command, const char *engine,
 		      char *const *program, pid_t pid, const struct cli_regions *regions)
 {
+	struct tlobctl_floor floor;
+
 	cli_json_begin(j, "start");
 	cli_json_number(j, "format", CLI_NDJSON_FORMAT);
 	put_time(j, cli_now_ns());
@@ -43,6 +45,10 @@ void cli_ndjson_start(struct cli_json *j, const char *command, const char *engin
 			cli_json_string(j, NULL, *program);
 		cli_json_array_end(j);
 	}
+	if (tlobctl_floor_read(&floor))
+		cli_json_null(j, "floor_p99_9_ns");
+	else
+		cli_json_number(j, "floor_p99_9_ns", floor.p99_9_ns);
 	cli_json_array(j, "regions");
 	for (size_t i = 0; i < regions->count; i++)
 		put_region(j, &regions->list[i]);

@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "floor.h"
 #include "format.h"
 #include "hgrm.h"
 #include "session.h"
@@ -102,6 +103,7 @@ static void announce(const struct cli_session *s, const char *program)
 			"--history.",
 			0);
 	cli_regions_print(&s->regions, &s->term);
+	cli_floor_regions(&s->regions, &s->term);
 	fputc('\n', out);
 	fflush(out);
 }
@@ -273,6 +275,8 @@ int cli_session_finish(struct cli_session *s, int program_status)
 	if (!s->settings->quiet)
 		fputc('\n', s->term.out);
 	cli_summary_print(&s->summary, &s->term, end.elapsed_ns);
+	if (!s->settings->quiet)
+		cli_floor_summary(&s->summary, &s->regions, &s->term);
 	if (s->json.left_out)
 		fprintf(s->term.out,
 			"%s%llu overruns and ends came too fast to be written to '%s'%s: counted only.\n",

@@ -147,6 +147,44 @@ static int print(struct session *s, uint64_t elapsed_ns, int status)
 	return status;
 }
 
+#define FLOOR_CYCLES 10000 /* ten of them are beyond the percentile that counts */
+
+/* Less than a floor that there is already: of ordinary threads, which wait behind others. */
+static bool is_lesser(const char *scheduling)
+{
+	struct tlobctl_floor floor;
+
+	return !strncmp(scheduling, "other", 5) && !tlobctl_floor_read(&floor) &&
+	       strncmp(floor.scheduling, "other", 5);
+}
+
+/* What was measured to its end, at leisure, is what budgets can be held against. */
+static void keep_floor(struct session *s)
+{
+	const struct timerlat_row *all = s->rows.rows[s->rows.nrows - 1];
+	const struct tlobctl_timerlat_values *v = &all->stat.parts[TLOBCTL_TIMERLAT_TOTAL];
+	struct tlobctl_floor floor = {.time_unix_ns = cli_unix_ns(cli_now_ns()),
+				      .cycles = v->count,
+				      .p50_ns = all->percentile_ns[TLOBCTL_TIMERLAT_TOTAL][0],
+				      .p99_9_ns = all->percentile_ns[TLOBCTL_TIMERLAT_TOTAL][2],
+				      .max_ns = v->max_ns};
+	char ns[TLOB_DURATION_BYTES];
+
+	if (v->count < FLOOR_CYCLES || is_lesser(tlobctl_timerlat_scheduling(s->t)))
+		return;
+	snprintf(floor.backend, sizeof(floor.backend), "%s", tlobctl_timerlat_backend_name(s->t));
+	snprintf(floor.scheduling, sizeof(floor.scheduling), "%s",
+		 tlobctl_timerlat_scheduling(s->t));
+	timerlat_rows_cpus(&s->rows, floor.cpus, sizeof(floor.cpus));
+	tlob_duration_print(ns, sizeof(ns), TLOBCTL_FLOOR_TIMES * floor.p99_9_ns);
+	if (tlobctl_floor_write(&floor) < 0)
+		cli_error(CLI_OK, "%s", tlobctl_error());
+	else if (!s->settings->quiet)
+		fprintf(s->term.out,
+			"Kept as this machine's floor: tlob run and tlob watch warn of budgets below %s.\n",
+			ns);
+}
+
 static int measure(struct session *s)
 {
 	struct tlobctl_timerlat_hit hit;
@@ -171,7 +209,10 @@ static int measure(struct session *s)
 	}
 	if (timerlat_rows_read(&s->rows, s->t))
 		return CLI_ERROR;
-	return print(s, elapsed_ns, status);
+	status = print(s, elapsed_ns, status);
+	if (!status)
+		keep_floor(s);
+	return status;
 }
 
 static int timerlat_main(const struct cli_command *self, int argc, char **argv)

@@ -55,6 +55,8 @@ struct timerlat_rows {
 /* 0, or a negative errno having said why. */
 int timerlat_rows_read(struct timerlat_rows *rows, struct tlobctl_timerlat *t);
 void timerlat_rows_deinit(struct timerlat_rows *rows);
+/* The list of the CPUs, such as "0-3,6". */
+void timerlat_rows_cpus(const struct timerlat_rows *rows, char *buf, size_t size);
 /* FOLDER/cpu0-total.hgrm, ... 0, or an exit status having said why. */
 int timerlat_rows_hgrm(const struct timerlat_rows *rows, const char *folder);
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cpulist.h"
 #include "hgrm.h"
 #include "timerlat.h"
 
@@ -61,6 +62,18 @@ void timerlat_rows_deinit(struct timerlat_rows *rows)
 		free(rows->rows[i]);
 	free(rows->rows);
 	*rows = (struct timerlat_rows){0};
+}
+
+void timerlat_rows_cpus(const struct timerlat_rows *rows, char *buf, size_t size)
+{
+	uint32_t *cpus = calloc(rows->nrows, sizeof(*cpus));
+	size_t n = 0;
+
+	for (size_t i = 0; cpus && i < rows->nrows; i++)
+		if (rows->rows[i]->stat.cpu >= 0)
+			cpus[n++] = (uint32_t)rows->rows[i]->stat.cpu;
+	tlob_cpulist_print(buf, size, cpus, n);
+	free(cpus);
 }
 
 int timerlat_rows_hgrm(const struct timerlat_rows *rows, const char *folder)

@@ -7,6 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 # shellcheck disable=SC2034 # for the test that reads this
 BUILD=${TLOB_BUILD:-$PWD/build}
 TMP=$(mktemp -d) || exit 1
+export XDG_STATE_HOME=$TMP/state # no floor of this machine, unless a test measures one
 trap 'rm -rf "$TMP"' EXIT
 tap_planned=0 tap_run=0 tap_failed=0
 

@@ -456,6 +456,27 @@ struct tlobctl_timerlat_hit {
 /* 1 and *@out, valid until @t is closed; 0: no limit was passed. After tlobctl_timerlat_stop(). */
 int tlobctl_timerlat_hit(struct tlobctl_timerlat *t, struct tlobctl_timerlat_hit *out);
 
+/*
+ * The floor: what this machine itself is late by, as tlob timerlat found out last. A budget that is close to it will be
+ * exceeded whatever the program does.
+ */
+struct tlobctl_floor {
+	char kernel[192]; /* release and version, and */
+	char boot_id[40]; /* the boot; both are filled in when it is written */
+	char cpus[256]; /* a list such as 0-3,6 */
+	char backend[16];
+	char scheduling[32];
+	uint64_t time_unix_ns; /* when */
+	uint64_t cycles;
+	uint64_t p50_ns, p99_9_ns, max_ns; /* of the total */
+};
+#define TLOBCTL_FLOOR_TIMES 3 /* a budget below that many times p99_9_ns is close to it */
+
+/* Kept for this user, or if root writes it for all, until the next one. */
+int tlobctl_floor_write(const struct tlobctl_floor *floor);
+/* -ENOENT: there is none; -ESTALE: it is of another kernel or boot. */
+int tlobctl_floor_read(struct tlobctl_floor *out);
+
 /* Histogram arithmetic for those who read statistics; @percent 0..100. */
 uint64_t tlobctl_hist_percentile(const struct tlob_hist *hist, double percent);
 

@@ -3,7 +3,7 @@
 # tlob timerlat: what it prints and writes, what it refuses, and what it finds. Figures are for tests/bench.
 # shellcheck source-path=SCRIPTDIR source=../tap.sh
 . "$(dirname "$0")/../tap.sh"
-plan 50
+plan 60
 tlob=$BUILD/tlob
 json=$TMP/json
 
@@ -140,6 +140,27 @@ else
 		skip "why $i" "needs root, engine bpf and python3"
 	done
 fi
+
+# ---- the floor
+floor=$XDG_STATE_HOME/tlob/floor
+ok "a short run is no floor" test ! -e "$floor"
+timerlat -b plain -p 100us -d 2s
+has "what was measured is kept" "Kept as this machine's floor: tlob run and tlob watch warn of budgets below " "$out"
+is "with its percentile" "p99_9_ns $(sed -nE '/"cpu":null/s/.*"total":.*"p99_9_ns":([0-9]+).*/\1/p' "$json")" \
+	"$(grep ^p99_9_ns "$floor")"
+is "and nothing else beside it" floor "$(ls "$XDG_STATE_HOME/tlob")"
+run() { # BUDGET: text of tlob run on a region that is never entered
+	"$tlob" run -e user -j "$json" -r "r@$1" -- true 2>&1 >/dev/null | tr -s '\n ' ' '
+}
+sed -i 's/^p99_9_ns .*/p99_9_ns 100000/' "$floor"
+text=$(run 299us)
+has "tlob run warns of a budget close to it" "Close to this machine's own latency (p99.9 100us by tlob timerlat," "$text"
+has "which it names" "keep 3 times that): r 299us." "$text"
+is "its JSON has it" 100000 "$(number start floor_p99_9_ns)"
+is "not of one that is not" "" "$(run 300us | grep Close)"
+sed -i 's/^boot_id .*/boot_id 00000000-0000-0000-0000-000000000000/' "$floor"
+is "nor by a floor of another boot" "" "$(run 299us | grep Close)"
+has "which is none in JSON" '"floor_p99_9_ns":null' "$(cat "$json")"
 
 # ---- the end
 timerlat -b plain -c "$first" -p 5s -d 200ms
