@@ -239,6 +239,36 @@ static __always_inline int kernel_syscall(struct task_struct *task)
 	return -1;
 }
 
+#if defined(__TARGET_ARCH_x86)
+#define ARGUMENT6(regs) (__PT_REGS_CAST(regs)->r9)
+#elif defined(__TARGET_ARCH_arm64)
+#define ARGUMENT6(regs) (__PT_REGS_CAST(regs)->regs[5])
+#else
+#define ARGUMENT6(regs) 0
+#endif
+
+/* The verifier wants each register read where it is, not from an address that was chosen. */
+#define ARGUMENT(n, value) \
+	if (number == (n)) { \
+		argument = (value); \
+		barrier_var(argument); \
+		return argument; \
+	}
+
+/* The @number-th argument, from 1, of the function that is entered with @regs; of integers and pointers. */
+static __always_inline __u64 kernel_argument(struct pt_regs *regs, __u32 number)
+{
+	__u64 argument = 0;
+
+	ARGUMENT(1, PT_REGS_PARM1(regs));
+	ARGUMENT(2, PT_REGS_PARM2(regs));
+	ARGUMENT(3, PT_REGS_PARM3(regs));
+	ARGUMENT(4, PT_REGS_PARM4(regs));
+	ARGUMENT(5, PT_REGS_PARM5(regs));
+	ARGUMENT(6, ARGUMENT6(regs));
+	return 0;
+}
+
 /* What it leaves the CPU for; only if it is not still runnable. */
 static __always_inline __u32 kernel_left_for(__u64 *ctx, struct task_struct *prev)
 {

@@ -79,7 +79,14 @@ struct {
 	__type(value, __u64);
 } vacant SEC(".maps");
 
-const volatile __u32 probe_pieces;
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, TLOB_BPF_BINDINGS);
+	__type(key, __u32);
+	__type(value, struct tlob_bpf_binding);
+} bindings SEC(".maps");
+
+const volatile __u32 probe_pieces; /* of threads; those of passages come after */
 __u32 vacant_hint; /* the piece where one was found last */
 
 /* Changes when an arena gets a new owner, so that a thread of the old one is not taken for one of the new. */

@@ -11,13 +11,6 @@
 
 const volatile __u32 tally_shards = 1; /* power of two */
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, TLOB_BPF_BINDINGS);
-	__type(key, __u32);
-	__type(value, struct tlob_bpf_binding);
-} bindings SEC(".maps");
-
 struct tlob_inner_tally {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE | BPF_F_INNER_MAP);

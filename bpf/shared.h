@@ -15,6 +15,9 @@
 #define TLOB_BPF_SLOTS_PER_ARENA (TLOB_ARENA_SLOTS - 1)
 #define TLOB_BPF_MAX_PIECES 4096
 
+#define TLOB_BPF_TRANSIT_PIECES 16 /* of arena 0, after those of threads: for passages */
+#define TLOB_BPF_PASSAGES (TLOB_BPF_TRANSIT_PIECES * TLOB_BPF_SLOTS_PER_ARENA * TLOB_MAX_DEPTH)
+
 #define TLOB_BPF_BINDINGS 4096
 #define TLOB_BPF_MAX_SHARDS 16
 #define TLOB_BPF_WANTS 8
@@ -32,6 +35,7 @@ enum tlob_bpf_form {
 	TLOB_BPF_PAIR, /* two addresses: the latest start */
 	TLOB_BPF_RETURN, /* a function with a probe on its return: the one with the same stack frame */
 	TLOB_BPF_EXITS, /* a function with probes where it is left: the same */
+	TLOB_BPF_TAGGED, /* two addresses: the one with the same tag, whatever thread that was */
 };
 
 /* One pair of probes. */
@@ -39,6 +43,13 @@ struct tlob_bpf_binding {
 	__u64 budget_ns;
 	__u32 anyone; /* filters do not apply */
 	__u32 form; /* enum tlob_bpf_form */
+	/* TLOB_BPF_TAGGED: which argument is the tag, at the start and at the stop */
+	__u8 argument[2];
+	__u8 anywhere; /* the stop may be in another process */
+	__u8 stage; /* of @chain */
+	__u8 stages; /* of a chain: how many it has; 0: it is none */
+	__u8 reserved[3];
+	__u32 chain; /* binding of the chain that this is a stage of; 0: of none */
 };
 
 /* Statistics of one binding; an array of one per shard. */
@@ -51,10 +62,28 @@ struct tlob_bpf_tally {
 	__u64 pad[4];
 };
 
+/*
+ * A passage: a window that begins at a probe and ends at another one, in whatever thread. Its key is what the window has
+ * in its members tag, region and switches.
+ */
+struct tlob_bpf_passage_key {
+	__u64 tag;
+	__u32 binding;
+	__u32 tgid; /* 0: any process may end it */
+};
+
+struct tlob_bpf_passage {
+	__u64 gen; /* of the window */
+	__u32 entry; /* of arena 0 */
+	__u32 index;
+};
+
 /* What comes through the record ring besides records; told apart by its size. */
 enum tlob_bpf_note_kind {
 	TLOB_BPF_NOTE_ABANDONED = 1, /* a window in time was ended by thread exit or exec */
 	TLOB_BPF_NOTE_DRAIN = 2, /* the kick ring fills up */
+	TLOB_BPF_NOTE_GONE =
+		4, /* process @client, which has begun passages, has exited, or is another program */
 	TLOB_BPF_NOTE_LEADER = 3, /* exec made another thread the leader of a process looked at */
 };
 

@@ -17,6 +17,7 @@
  *	kick.h		calls of measured threads
  *	probe.h		windows of programs that were not made for it
  *	samples.h	where windows spend their CPU time
+ *	passage.h	windows of such programs that cross threads, and chains
  *	agent.h		calls of the agent
  *	look.h		the agent wants to know where a thread is
  */
@@ -24,5 +25,6 @@
 #include "agent.h"
 #include "samples.h"
 #include "look.h"
+#include "passage.h"
 
 char LICENSE[] SEC("license") = "GPL";

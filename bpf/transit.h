@@ -17,14 +17,20 @@ static __always_inline bool is_transit(__u32 arena)
 }
 
 /* The entry in the table of slots of the thread that began @w: what the library says, which may be anything. */
-static __always_inline void describe_beginner(struct tlob_keeper *keeper, struct tlob_window *w,
-					      struct tlob_record *r)
+static __noinline void describe_beginner(const struct tlob_sight *sight, struct tlob_keeper *keeper,
+					 struct tlob_window *w, struct tlob_record *r)
 {
-	__u64 entry = tlob_load(&w->running_ns);
+	__u64 entry = tlob_load(&w->running_ns); /* of a passage: what the kernel says */
 	__u32 arena = (__u32)entry / TLOB_ARENA_SLOTS, number = (__u32)entry % TLOB_ARENA_SLOTS;
 	struct tlob_bpf_owner *owner;
 	struct tlob_slot *slot;
 
+	if (sight->arena >= TLOB_BPF_ARENAS) {
+		r->tgid = entry >> 32;
+		r->tid = (__u32)entry;
+		__builtin_memcpy(r->comm, &w->waiting_ns, sizeof(r->comm));
+		return;
+	}
 	r->tgid = keeper->tgid;
 	r->tid = 0;
 	__builtin_memset(r->comm, 0, sizeof(r->comm));
@@ -38,15 +44,16 @@ static __always_inline void describe_beginner(struct tlob_keeper *keeper, struct
 	__builtin_memcpy(r->comm, slot->reserved, sizeof(r->comm));
 }
 
-static __always_inline void fill_transit(const struct tlob_sight *sight, struct tlob_keeper *keeper,
-					 struct tlob_window *w, struct tlob_record *r)
+static __noinline void fill_transit(const struct tlob_sight *sight, struct tlob_keeper *keeper,
+				    struct tlob_window *w, struct tlob_record *r)
 {
 	__u64 start = tlob_load(&w->start_ns), elapsed = 0;
 
 	if (start < sight->now)
 		elapsed = sight->now - start;
-	describe_beginner(keeper, w, r);
 	r->flags = sight->flags | TLOB_F_TRANSIT;
+	if (sight->arena >= TLOB_BPF_ARENAS)
+		r->flags |= TLOB_F_PROBE;
 	r->region = tlob_load(&w->region);
 	r->client = keeper->client;
 	r->cpu = 0;
@@ -76,35 +83,81 @@ static __always_inline struct tlob_record *reserve_transit(__u32 arena)
 	return r;
 }
 
+/* What comes before a record @of a chain: its log lies in the window behind its own. */
+static __noinline void emit_stages(const struct tlob_sight *sight, struct tlob_slot *slot,
+				   const struct tlob_record *of)
+{
+	struct tlob_chain_log *log;
+	struct tlob_stages *s;
+
+	if (sight->index + 1 >= TLOB_MAX_DEPTH)
+		return;
+	log = (struct tlob_chain_log *)&slot->windows[sight->index + 1];
+	/* has_room() has been asked for the record itself, and the way there is long enough */
+	s = bpf_ringbuf_reserve(&records, sizeof(*s), 0);
+	if (!s) {
+		tlob_add(&records_dropped, 1);
+		return;
+	}
+	__builtin_memset(s, 0, sizeof(*s));
+	s->type = TLOB_REC_STAGES;
+	s->flags = of->flags;
+	s->region = of->region;
+	s->client = of->client;
+	s->tgid = of->tgid;
+	s->time_ns = of->time_ns;
+	s->start_ns = of->start_ns;
+	s->tag = of->tag;
+	s->window = of->window;
+	__builtin_memcpy(s->mark, log->mark, sizeof(s->mark));
+	bpf_ringbuf_submit(s, BPF_RB_NO_WAKEUP);
+}
+
+/* Two windows wide. */
+static __noinline bool is_chain(const struct tlob_sight *sight, struct tlob_window *w)
+{
+	__u32 region = tlob_load(&w->region);
+	struct tlob_bpf_binding *b;
+
+	if (sight->arena < TLOB_BPF_ARENAS)
+		return tlob_load(&w->sleeping_ns) != 0;
+	b = bpf_map_lookup_elem(&bindings, &region);
+	return b && b->stages;
+}
+
+/* One record of the window that @sight is on, and what belongs before it. */
+static __noinline void emit_transit(const struct tlob_sight *sight, struct tlob_slot *slot,
+				    __u32 type)
+{
+	struct tlob_keeper *keeper = keeper_of(sight->arena);
+	__u32 index = sight->index;
+	struct tlob_record *r;
+
+	if (index >= TLOB_MAX_DEPTH || !keeper)
+		return;
+	r = reserve_transit(sight->arena);
+	if (!r)
+		return;
+	r->type = type;
+	describe_beginner(sight, keeper, &slot->windows[index], r);
+	fill_transit(sight, keeper, &slot->windows[index], r);
+	if (type == TLOB_REC_CLOSE && !(sight->flags & TLOB_F_ABANDONED))
+		r->end_tid = (__u32)bpf_get_current_pid_tgid();
+	if (is_chain(sight, &slot->windows[index]))
+		emit_stages(sight, slot, r);
+	bpf_ringbuf_submit(r, BPF_RB_FORCE_WAKEUP);
+}
+
 /* The window has been ended by the current thread, late: its closing record; with TLOB_F_AT_STOP both. */
 __noinline int emit_transit_end(struct tlob_sight *sight, struct tlob_slot *slot)
 {
-	struct tlob_keeper *keeper;
-	struct tlob_record *r;
-	__u32 index;
-
 	if (!sight || !slot)
 		return 0;
-	index = sight->index;
-	keeper = keeper_of(sight->arena);
-	if (index >= TLOB_MAX_DEPTH || !keeper)
-		return 0;
 	if (sight->flags & TLOB_F_AT_STOP) {
-		r = reserve_transit(sight->arena);
-		if (!r)
-			return 0;
-		r->type = TLOB_REC_OVERRUN;
-		fill_transit(sight, keeper, &slot->windows[index], r);
-		bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
+		emit_transit(sight, slot, TLOB_REC_OVERRUN);
 		sight->flags &= ~TLOB_F_AT_STOP;
 	}
-	r = reserve_transit(sight->arena);
-	if (!r)
-		return 0;
-	r->type = TLOB_REC_CLOSE;
-	fill_transit(sight, keeper, &slot->windows[index], r);
-	r->end_tid = (__u32)bpf_get_current_pid_tgid();
-	bpf_ringbuf_submit(r, BPF_RB_FORCE_WAKEUP);
+	emit_transit(sight, slot, TLOB_REC_CLOSE);
 	return 0;
 }
 
@@ -112,17 +165,17 @@ __noinline int emit_transit_end(struct tlob_sight *sight, struct tlob_slot *slot
  * Is the process still there that the arena was given to, and still the same program? What it has left open is the
  * agent's to end, when it hears of that.
  */
-static __noinline bool has_process(struct tlob_keeper *keeper)
+static __noinline bool has_process(__u32 tgid, bool same_program, __u64 exec)
 {
 	struct task_struct *leader;
 	bool here;
 
 	if (!kernel_task_from_pid)
 		return true;
-	leader = bpf_task_from_pid(keeper->tgid);
+	leader = bpf_task_from_pid((__s32)tgid);
 	if (!leader)
 		return false;
-	here = !kernel_is_leaving(leader) && kernel_exec_of(leader) == keeper->exec;
+	here = !kernel_is_leaving(leader) && (!same_program || kernel_exec_of(leader) == exec);
 	bpf_task_release(leader);
 	return here;
 }
@@ -139,13 +192,20 @@ __noinline int expire_transit(struct tlob_sight *sight, struct tlob_slot *slot,
 		return 0;
 	index = sight->index;
 	keeper = keeper_of(sight->arena);
-	if (index >= TLOB_MAX_DEPTH || !keeper || !has_process(keeper))
+	if (index >= TLOB_MAX_DEPTH || !keeper)
+		return 0;
+	if (sight->arena < TLOB_BPF_ARENAS ?
+		    !has_process(keeper->tgid, true, keeper->exec) :
+		    !has_process((__u32)(copy->running_ns >> 32), false, 0))
 		return 0;
 	r = reserve_transit(sight->arena);
 	if (!r)
 		return tlob_window_take(&slot->windows[index], copy->state, TLOB_EXPIRED);
 	r->type = TLOB_REC_OVERRUN;
+	describe_beginner(sight, keeper, copy, r);
 	fill_transit(sight, keeper, copy, r);
+	if (is_chain(sight, copy))
+		emit_stages(sight, slot, r);
 	if (!tlob_window_take(&slot->windows[index], copy->state, TLOB_EXPIRED)) {
 		bpf_ringbuf_discard(r, BPF_RB_NO_WAKEUP);
 		return 0;

@@ -167,7 +167,10 @@ static void print_tail(const struct tlobctl_event *e, size_t columns, char *buf,
 	append(tail, sizeof(tail), "%s %u", comm, r->tid);
 	if (r->flags & TLOB_F_TRANSIT && r->type == TLOB_REC_CLOSE && r->end_tid)
 		append(tail, sizeof(tail), " > %u", r->end_tid);
-	if (r->tag)
+	if (r->tag > UINT32_MAX) /* an address, most likely */
+		append(tail, sizeof(tail), columns && columns < TAIL_MIN ? " #%llx" : " tag 0x%llx",
+		       (unsigned long long)r->tag);
+	else if (r->tag)
 		append(tail, sizeof(tail), columns && columns < TAIL_MIN ? " #%llu" : " tag %llu",
 		       (unsigned long long)r->tag);
 	if (r->flags & TLOB_F_ESTIMATED && r->uncertain_ns) {

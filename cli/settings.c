@@ -118,7 +118,8 @@ static int set_color(void *settings, const char *value)
 const struct cli_option cli_option_region = {'r', "region", "REGION",
 					     "watch this region; may be given several times\n"
 					     "NAME@BUDGET, [NAME=]BINARY:FUNCTION@BUDGET or\n"
-					     "[NAME=]BINARY:START..STOP@BUDGET; see tlob(7)",
+					     "[NAME=]BINARY:START..STOP@BUDGET; see tlob(7),\n"
+					     "also for windows that cross threads",
 					     set_region};
 const struct cli_option cli_option_engine = {'e', "engine", "ENGINE",
 					     "auto (default), bpf, kernel or user; see tlob doctor",

@@ -33,13 +33,17 @@ struct tlob_point {
 	char symbol[TLOB_SYMBOL_BYTES]; /* "": @offset is one in the file */
 	bool glob; /* @symbol is a pattern with * ? [ */
 	uint64_t offset;
+	unsigned int argument; /* 1 .. TLOB_MAX_ARGUMENT: the tag; 0: none */
 };
+
+#define TLOB_MAX_ARGUMENT 6u /* in registers, on every machine that has probes here */
 
 struct tlob_region_spec {
 	char name[TLOB_NAME_BYTES]; /* "": none was given, to be named after its symbols */
 	char path[TLOB_PATH_BYTES]; /* absolute, or a bare file name; "": of linked programs */
 	bool to_return; /* from the entry of @start to its return; @stop is empty */
 	struct tlob_point start, stop;
+	char stop_path[TLOB_PATH_BYTES]; /* "": the same binary and process; else across processes */
 	uint64_t budget_ns;
 };
 
@@ -47,6 +51,8 @@ struct tlob_region_spec {
  *	NAME@BUDGET				a region of linked programs
  *	[NAME=]BINARY:POINT..POINT@BUDGET	from one address to another
  *	[NAME=]BINARY:FUNCTION@BUDGET		from entry to return; a glob or 0xOFFSET is fine too
+ *	[NAME=]BINARY:POINT#argN..POINT#argN@BUDGET	the same in any thread, by the N-th argument
+ *	[NAME=]BINARY:POINT#argN..BINARY:POINT#argN@BUDGET	and across processes
  * POINT is symbol, symbol+0x10 or 0xOFFSET. Read from the right, so that a path may hold ':' '='
  * '@' and blanks: the last '@' starts the budget, the last ':' before it the points; what precedes
  * the first '=' is the name unless it has a '/'.

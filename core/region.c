@@ -80,7 +80,7 @@ static int parse_name(const struct parser *p, struct span s, struct tlob_region_
 	return copy(p, s, spec->name, sizeof(spec->name), "a name has at most 47 bytes");
 }
 
-static int parse_path(const struct parser *p, struct span s, struct tlob_region_spec *spec)
+static int parse_path(const struct parser *p, struct span s, char *path)
 {
 	if (s.from == s.to)
 		return fail(p, -EINVAL, s.from, "the binary is missing before the ':'");
@@ -88,7 +88,7 @@ static int parse_path(const struct parser *p, struct span s, struct tlob_region_
 		return fail(
 			p, -EINVAL, s.from,
 			"the binary needs its absolute path, or just the file name of a library");
-	return copy(p, s, spec->path, sizeof(spec->path), "a path has at most 4095 bytes");
+	return copy(p, s, path, TLOB_PATH_BYTES, "a path has at most 4095 bytes");
 }
 
 /* 0x and up to 64 bits of digits, to the end of the span. */
@@ -130,6 +130,9 @@ static int parse_symbol(const struct parser *p, struct span s, struct tlob_point
 	if (at)
 		return fail(p, -EINVAL, at,
 			    "a symbol has no '/': BINARY:FUNCTION or BINARY:START..STOP is needed");
+	at = find(s, '#');
+	if (at)
+		return fail(p, -EINVAL, at, "a symbol has no '#'");
 	at = find(s, ' ');
 	if (at)
 		return fail(p, -EINVAL, at, "a symbol has no blanks");
@@ -142,12 +145,44 @@ static bool is_glob(const char *symbol)
 	return strpbrk(symbol, "*?[") != NULL;
 }
 
-/* symbol, symbol+0x10 or 0xOFFSET */
+static const char tag_mark[] = "#arg";
+#define TAG_BYTES (sizeof(tag_mark)) /* with its digit */
+
+/* #argN at @at, which lies before @to. */
+static bool is_tag(const char *at, const char *to)
+{
+	return (size_t)(to - at) >= TAG_BYTES && !memcmp(at, tag_mark, sizeof(tag_mark) - 1) &&
+	       at[TAG_BYTES - 1] >= '0' && at[TAG_BYTES - 1] <= '9';
+}
+
+/* Takes #argN off the end of @s. */
+static int parse_tag(const struct parser *p, struct span *s, struct tlob_point *point)
+{
+	const char *hash = find_last(*s, '#');
+
+	if (!hash)
+		return 0;
+	if (!is_tag(hash, s->to) || s->to != hash + TAG_BYTES)
+		return fail(p, -EINVAL, hash, "a tag is an argument of the function: #arg1");
+	point->argument = (unsigned int)(s->to[-1] - '0');
+	if (!point->argument || point->argument > TLOB_MAX_ARGUMENT)
+		return fail(p, -EINVAL, hash, "a tag is one of the arguments #arg1 to #arg6");
+	s->to = hash;
+	if (find_last(*s, '+'))
+		return fail(
+			p, -EINVAL, find_last(*s, '+'),
+			"arguments are only known at the entry of a function, without an offset");
+	return 0;
+}
+
+/* symbol, symbol+0x10 or 0xOFFSET, and perhaps #argN */
 static int parse_point(const struct parser *p, struct span s, struct tlob_point *point)
 {
 	const char *plus;
-	int ret;
+	int ret = parse_tag(p, &s, point);
 
+	if (ret)
+		return ret;
 	if (s.to - s.from >= 2 && s.from[0] == '0' && s.from[1] == 'x')
 		return parse_hex(p, s, &point->offset);
 	plus = find_last(s, '+');
@@ -167,41 +202,51 @@ static int parse_function(const struct parser *p, struct span s, struct tlob_reg
 	if (plus)
 		return fail(p, -EINVAL, plus,
 			    "entry to return needs the function itself, without an offset");
+	if (spec->start.argument)
+		return fail(p, -EINVAL, s.to - TAG_BYTES,
+			    "a tag needs a function for the end too: START#arg1..STOP#arg1");
 	spec->start.glob = is_glob(spec->start.symbol);
 	spec->to_return = true;
+	return 0;
+}
+
+static int parse_points(const struct parser *p, struct span start, struct span stop,
+			struct tlob_region_spec *spec)
+{
+	int ret = parse_point(p, start, &spec->start);
+
+	if (!ret)
+		ret = parse_point(p, stop, &spec->stop);
+	if (ret)
+		return ret;
+	if (!spec->start.argument != !spec->stop.argument)
+		return fail(p, -EINVAL, spec->start.argument ? stop.to : start.to,
+			    "a tag is needed at both points, or at none");
+	if (is_glob(spec->start.symbol))
+		return fail(p, -EINVAL, start.from, "a glob is for BINARY:FUNCTION, not for START");
+	if (is_glob(spec->stop.symbol))
+		return fail(p, -EINVAL, stop.from, "a glob is for BINARY:FUNCTION, not for STOP");
+	if (!*spec->stop_path && spec->start.offset == spec->stop.offset &&
+	    strcmp(spec->start.symbol, spec->stop.symbol) == 0)
+		return fail(p, -EINVAL, stop.from, "STOP must differ from START");
 	return 0;
 }
 
 static int parse_pair(const struct parser *p, struct span s, const char *dots,
 		      struct tlob_region_spec *spec)
 {
-	struct span start = {s.from, dots}, stop = {dots + 2, s.to};
 	const char *more = find_dots((struct span){dots + 1, s.to});
-	int ret;
 
 	if (more)
 		return fail(
 			p, -EINVAL, more,
 			"a second '..': give the 0xOFFSET of symbols that have one in their name");
-	ret = parse_point(p, start, &spec->start);
-	if (!ret)
-		ret = parse_point(p, stop, &spec->stop);
-	if (ret)
-		return ret;
-	if (is_glob(spec->start.symbol))
-		return fail(p, -EINVAL, start.from, "a glob is for BINARY:FUNCTION, not for START");
-	if (is_glob(spec->stop.symbol))
-		return fail(p, -EINVAL, stop.from, "a glob is for BINARY:FUNCTION, not for STOP");
-	if (spec->start.offset == spec->stop.offset &&
-	    strcmp(spec->start.symbol, spec->stop.symbol) == 0)
-		return fail(p, -EINVAL, stop.from, "STOP must differ from START");
-	return 0;
+	return parse_points(p, (struct span){s.from, dots}, (struct span){dots + 2, s.to}, spec);
 }
 
-static int parse_binary(const struct parser *p, struct span head, struct span points,
-			struct tlob_region_spec *spec)
+static int parse_owner(const struct parser *p, struct span head, struct tlob_region_spec *spec)
 {
-	const char *equals = find(head, '='), *dots = find_dots(points);
+	const char *equals = find(head, '=');
 	int ret;
 
 	if (equals && !find((struct span){head.from, equals}, '/')) {
@@ -210,16 +255,60 @@ static int parse_binary(const struct parser *p, struct span head, struct span po
 			return ret;
 		head.from = equals + 1;
 	}
-	ret = parse_path(p, head, spec);
+	return parse_path(p, head, spec->path);
+}
+
+static int parse_binary(const struct parser *p, struct span head, struct span points,
+			struct tlob_region_spec *spec)
+{
+	const char *dots = find_dots(points);
+	int ret = parse_owner(p, head, spec);
+
 	if (ret)
 		return ret;
 	return dots ? parse_pair(p, points, dots, spec) : parse_function(p, points, spec);
 }
 
+/*
+ * The '..' behind the first tag, if there is a binary behind it: a tag is what no path is likely to
+ * have.
+ */
+static const char *find_second_binary(struct span s)
+{
+	const char *at;
+
+	for (at = s.from; (at = find((struct span){at, s.to}, '#')); at++) {
+		const char *dots = at + TAG_BYTES;
+
+		if (is_tag(at, s.to) && s.to - dots > 2 && dots[0] == '.' && dots[1] == '.')
+			return find((struct span){dots + 2, s.to}, ':') ? dots : NULL;
+	}
+	return NULL;
+}
+
+/* BINARY:START#argN..BINARY:STOP#argN, of which the second begins behind @dots. */
+static int parse_two(const struct parser *p, struct span head, const char *dots,
+		     struct tlob_region_spec *spec)
+{
+	const char *first = find_last((struct span){head.from, dots}, ':');
+	const char *second = find_last(head, ':');
+	struct span start = {first ? first + 1 : dots, dots}, stop = {second + 1, head.to};
+	int ret;
+
+	if (!first)
+		return fail(p, -EINVAL, dots, "the first function needs its binary too");
+	ret = parse_path(p, (struct span){dots + 2, second}, spec->stop_path);
+	if (!ret)
+		ret = parse_owner(p, (struct span){head.from, first}, spec);
+	return ret ? ret : parse_points(p, start, stop, spec);
+}
+
 static int parse_head(const struct parser *p, struct span head, struct tlob_region_spec *spec)
 {
-	const char *colon = find_last(head, ':'), *binary;
+	const char *colon = find_last(head, ':'), *dots = find_second_binary(head), *binary;
 
+	if (dots)
+		return parse_two(p, head, dots, spec);
 	if (colon)
 		return parse_binary(p, (struct span){head.from, colon},
 				    (struct span){colon + 1, head.to}, spec);

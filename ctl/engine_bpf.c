@@ -29,6 +29,8 @@ static void take_note(struct tlobctl *ctl, const struct tlob_bpf_note *note)
 		ring_buffer__consume(tlobctl_bpf_of(ctl)->kicks);
 	else if (note->kind == TLOB_BPF_NOTE_LEADER)
 		tlobctl_bpf_reattach(ctl);
+	else if (note->kind == TLOB_BPF_NOTE_GONE)
+		tlobctl_bpf_passages_leave(ctl, note->client);
 }
 
 static bool is_turn_over(struct tlobctl_bpf *bpf)

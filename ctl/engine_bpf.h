@@ -97,6 +97,8 @@ int tlobctl_bpf_transit(struct tlobctl *ctl, struct tlobctl_client *client,
 			struct tlob_msg_arena *msg, int *arena);
 /* It has gone: what it left open between its threads ends as abandoned, or if it is the session that goes, as cancelled. */
 void tlobctl_bpf_transit_leave(struct tlobctl *ctl, struct tlobctl_client *client);
+/* The same for the passages that process @tgid has begun. */
+void tlobctl_bpf_passages_leave(struct tlobctl *ctl, uint32_t tgid);
 void tlobctl_bpf_leave(struct tlobctl *ctl, struct tlobctl_client *client);
 /* One more arena map, of @pieces times 64 entries, mapped. */
 int tlobctl_bpf_arena_new(struct tlobctl_bpf_arena *arena, uint32_t pieces);

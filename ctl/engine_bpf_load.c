@@ -102,6 +102,8 @@ static void configure(const struct tlobctl *ctl, struct tlobctl_bpf *bpf,
 	bpf->pieces = (threads + TLOB_BPF_SLOTS_PER_ARENA - 1) / TLOB_BPF_SLOTS_PER_ARENA;
 	if (bpf->pieces > TLOB_BPF_MAX_PIECES)
 		bpf->pieces = TLOB_BPF_MAX_PIECES;
+	s->rodata->probe_pieces = bpf->pieces;
+	bpf->pieces += TLOB_BPF_TRANSIT_PIECES;
 	bpf->shards = shards_for_cpus();
 	bpf->serves_kicks = features->timers && !features->irq_work;
 	bpf->uprobe_multi = features->uprobe_multi;
@@ -118,13 +120,16 @@ static void configure(const struct tlobctl *ctl, struct tlobctl_bpf *bpf,
 	bpf_map__set_max_entries(s->maps.owners,
 				 (TLOB_BPF_ARENAS + bpf->pieces) * TLOB_ARENA_SLOTS);
 	bpf_map__set_max_entries(s->maps.vacant, bpf->pieces);
-	s->rodata->probe_pieces = bpf->pieces;
 	bpf_map__set_max_entries(s->maps.records, ring_bytes);
 	s->rodata->ring_crowded_bytes = ring_bytes / 4 * 3;
 	s->rodata->ring_share = ring_bytes / 16 / RECORD_BYTES;
 	if (features->uprobe_multi) {
 		bpf_program__set_expected_attach_type(s->progs.probe_start, features->uprobe_multi);
 		bpf_program__set_expected_attach_type(s->progs.probe_stop, features->uprobe_multi);
+		bpf_program__set_expected_attach_type(s->progs.passage_start,
+						      features->uprobe_multi);
+		bpf_program__set_expected_attach_type(s->progs.passage_stop,
+						      features->uprobe_multi);
 	}
 	bpf_program__set_autoload(s->progs.sched_wakeup, follow);
 	bpf_program__set_autoload(s->progs.softirq_raise, features->softirq_raise);

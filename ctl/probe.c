@@ -69,7 +69,9 @@ static int open_pieces(struct tlobctl_bpf *bpf)
 	int vacant = bpf_map__fd(bpf->skel->maps.vacant);
 
 	for (uint32_t piece = 0; piece < bpf->pieces; piece++) {
-		struct tlob_bpf_agent call = {.op = TLOB_BPF_OPEN, .arena = TLOB_BPF_PIECE(piece)};
+		struct tlob_bpf_agent call = {.op = TLOB_BPF_OPEN,
+					      .arena = TLOB_BPF_PIECE(piece),
+					      .transit = piece >= bpf->skel->rodata->probe_pieces};
 		int r = tlobctl_bpf_call(bpf, &call);
 
 		if (!r && bpf_map_update_elem(vacant, &piece, &all, BPF_ANY))
@@ -87,7 +89,8 @@ static int attach_if_loaded(struct bpf_program *program, struct bpf_link **link)
 		return 0;
 	*link = bpf_program__attach(program);
 	return *link ? 0 :
-		       tlobctl_fail(-errno, "cannot attach to the interrupts that set timers: %m");
+		       tlobctl_fail(-errno, "cannot attach program %s of engine bpf: %m",
+				    bpf_program__name(program));
 }
 
 static int open_probes(struct tlobctl_bpf *bpf)
@@ -157,6 +160,7 @@ struct side {
 	bool start;
 	bool returns; /* stop at the return of the start's function */
 	pid_t pid; /* -1: all */
+	const char *path;
 	struct bpf_program *program;
 };
 
@@ -200,8 +204,8 @@ static int fail_attach(const struct side *side, const struct tlobctl_binding *b,
 static int attach_one(const struct side *side, struct tlobctl_binding *b, size_t i)
 {
 	LIBBPF_OPTS(bpf_uprobe_opts, opts, .bpf_cookie = b->id, .retprobe = side->returns);
-	struct bpf_link *link = bpf_program__attach_uprobe_opts(side->program, side->pid, b->path,
-								offset_of(side, b, i), &opts);
+	struct bpf_link *link = bpf_program__attach_uprobe_opts(
+		side->program, side->pid, side->path, offset_of(side, b, i), &opts);
 
 	if (!link)
 		return fail_attach(side, b, errno);
@@ -239,7 +243,7 @@ static int attach_at_once(const struct side *side, int attach_type)
 	struct tlobctl_binding *first = side->bindings[0];
 	struct tlobctl_uprobes u = {.program = bpf_program__fd(side->program),
 				    .attach_type = attach_type,
-				    .path = first->path,
+				    .path = side->path,
 				    .returns = side->returns,
 				    .pid = side->pid};
 	uint64_t *offsets, *cookies;
@@ -267,6 +271,13 @@ static int attach_at_once(const struct side *side, int attach_type)
 	return r;
 }
 
+static struct bpf_program *program_of(struct tlob *s, const struct tlobctl_binding *b, bool start)
+{
+	if (b->start_argument)
+		return start ? s->progs.passage_start : s->progs.passage_stop;
+	return start ? s->progs.probe_start : s->progs.probe_stop;
+}
+
 static int attach_side(struct tlobctl *ctl, struct tlobctl_binding **bindings, size_t n, bool start)
 {
 	struct tlobctl_bpf *bpf = tlobctl_bpf_of(ctl);
@@ -275,12 +286,25 @@ static int attach_side(struct tlobctl *ctl, struct tlobctl_binding **bindings, s
 			    .start = start,
 			    .returns = !start && !bindings[0]->stop && !bindings[0]->nexits,
 			    .pid = ctl->opts.pid && !ctl->opts.children ? ctl->opts.pid : -1,
-			    .program = start ? bpf->skel->progs.probe_start :
-					       bpf->skel->progs.probe_stop};
+			    .path = bindings[0]->path,
+			    .program = program_of(bpf->skel, bindings[0], start)};
 
+	if (!start && bindings[0]->stop_path) {
+		side.path = bindings[0]->stop_path;
+		side.pid = -1; /* it may well be another process */
+	}
 	if (bindings[0]->anyone)
 		side.pid = getpid();
 	return bpf->uprobe_multi ? attach_at_once(&side, bpf->uprobe_multi) : attach_each(&side);
+}
+
+static enum tlob_bpf_form form_of(const struct tlobctl_binding *b)
+{
+	if (b->start_argument || b->stages)
+		return TLOB_BPF_TAGGED;
+	if (b->stop)
+		return TLOB_BPF_PAIR;
+	return b->nexits ? TLOB_BPF_EXITS : TLOB_BPF_RETURN;
 }
 
 static int set_budgets(struct tlobctl_bpf *bpf, struct tlobctl_binding **bindings, size_t n)
@@ -289,9 +313,13 @@ static int set_budgets(struct tlobctl_bpf *bpf, struct tlobctl_binding **binding
 		struct tlobctl_binding *b = bindings[i];
 		struct tlob_bpf_binding setting = {.budget_ns = b->budget_ns,
 						   .anyone = b->anyone,
-						   .form = b->stop   ? TLOB_BPF_PAIR :
-							   b->nexits ? TLOB_BPF_EXITS :
-								       TLOB_BPF_RETURN};
+						   .form = form_of(b),
+						   .argument = {(__u8)b->start_argument,
+								(__u8)b->stop_argument},
+						   .anywhere = b->stop_path != NULL,
+						   .stage = b->stage,
+						   .stages = b->stages,
+						   .chain = b->chain};
 
 		if (bpf_map_update_elem(bpf_map__fd(bpf->skel->maps.bindings), &b->id, &setting,
 					BPF_ANY))
@@ -301,11 +329,25 @@ static int set_budgets(struct tlobctl_bpf *bpf, struct tlobctl_binding **binding
 	return 0;
 }
 
+/* What is to be noticed once there are passages. */
+static int attach_exits(struct tlob *s)
+{
+	int r = 0;
+
+	if (!s->links.passage_exit)
+		r = attach_if_loaded(s->progs.passage_exit, &s->links.passage_exit);
+	if (!r && !s->links.passage_exec)
+		r = attach_if_loaded(s->progs.passage_exec, &s->links.passage_exec);
+	return r;
+}
+
 int tlobctl_bpf_attach(struct tlobctl *ctl, struct tlobctl_binding **bindings, size_t n)
 {
 	struct tlobctl_bpf *bpf = tlobctl_bpf_of(ctl);
 	int r = open_probes(bpf);
 
+	if (!r && (bindings[0]->start_argument || bindings[0]->stages))
+		r = attach_exits(bpf->skel);
 	if (!r)
 		r = make_tallies(bpf, bindings, n);
 	if (!r)

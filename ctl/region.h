@@ -20,6 +20,12 @@ struct tlobctl_binding {
 	uint32_t id; /* what a record's region means when TLOB_F_PROBE is set */
 	uint64_t budget_ns;
 	char *name, *path, *start, *stop; /* stop NULL: function return */
+	char *stop_path; /* of @stop: another binary, in any process; NULL: the same */
+	unsigned int start_argument,
+		stop_argument; /* the tag, from 1; 0: windows belong to threads */
+	uint32_t chain; /* binding of the chain that this is stage @stage of; 0: none */
+	uint8_t stage;
+	uint8_t stages; /* of a chain, which has no probes of its own; 0: this is none */
 	uint64_t start_offset, stop_offset;
 	uint64_t *exits; /* stop NULL: probes on these instead of one on the return; NULL: not here */
 	size_t nexits;

@@ -27,6 +27,7 @@ struct job {
 	struct tlobctl_file file;
 	struct tlobctl_elf *elf;
 	bool throws; /* exceptions may pass */
+	struct job *stop; /* the second point's, where that is in another binary; else NULL */
 };
 
 /* Where a point came out. */
@@ -272,6 +273,7 @@ static void site_deinit(struct tlobctl_site *site)
 {
 	free(site->name);
 	free(site->path);
+	free(site->stop_path);
 	free(site->start);
 	free(site->stop);
 	free(site->exits);
@@ -299,23 +301,63 @@ static int make_site(struct job *job, const char *name, const struct place *star
 	return 0;
 }
 
+/* Both points are the entries of functions, as far as is known: elsewhere registers hold anything. */
+static int check_tag(struct job *job, const struct tlob_point *point, const struct place *p)
+{
+	char name[TLOBCTL_SYMBOL_TEXT];
+
+	if (!point->argument || !p->symbol || !p->into)
+		return 0;
+	return tlobctl_fail(-EINVAL,
+			    "%s of %s is inside '%s': arguments are only known at its entry",
+			    p->text, job->file.path, tlobctl_symbol_name(p->symbol, name));
+}
+
+/* As it was written, for those who look at it. */
+static void add_tags(const struct tlob_region_spec *spec, struct place *start, struct place *stop)
+{
+	const char *base = strrchr(spec->stop_path, '/');
+	char text[POINT_TEXT];
+
+	snprintf(start->text + strlen(start->text), sizeof(start->text) - strlen(start->text),
+		 "#arg%u", spec->start.argument);
+	snprintf(text, sizeof(text), "%.48s%s%.250s#arg%u", base ? base + 1 : spec->stop_path,
+		 *spec->stop_path ? ":" : "", stop->text, spec->stop.argument);
+	memcpy(stop->text, text, sizeof(text));
+}
+
 static int resolve_range(struct job *job, struct tlobctl_site *site)
 {
+	struct job *other = job->stop ? job->stop : job;
 	const struct tlob_region_spec *spec = job->spec;
 	char name[2 * POINT_TEXT + 2];
 	struct place start, stop;
 	int err = find_place(job, &spec->start, &start);
 
 	if (!err)
-		err = find_place(job, &spec->stop, &stop);
+		err = find_place(other, &spec->stop, &stop);
+	if (!err)
+		err = check_tag(job, &spec->start, &start);
+	if (!err)
+		err = check_tag(other, &spec->stop, &stop);
 	if (err)
 		return err;
-	if (start.offset == stop.offset)
+	if (!job->stop && start.offset == stop.offset)
 		return tlobctl_fail(-EINVAL,
 				    "%s and %s of %s are the same address: a region needs two",
 				    start.text, stop.text, job->file.path);
 	snprintf(name, sizeof(name), "%s..%s", start.text, stop.text);
-	return make_site(job, *spec->name ? spec->name : name, &start, &stop, site);
+	if (spec->start.argument)
+		add_tags(spec, &start, &stop);
+	err = make_site(job, *spec->name ? spec->name : name, &start, &stop, site);
+	site->start_argument = spec->start.argument;
+	site->stop_argument = spec->stop.argument;
+	if (!err && job->stop) {
+		site->stop_path = strdup(other->file.path);
+		if (!site->stop_path)
+			err = tlobctl_fail(-ENOMEM, "out of memory");
+	}
+	return err;
 }
 
 static int resolve_function(struct job *job, struct tlobctl_site *site)
@@ -426,23 +468,38 @@ static int resolve(struct job *job, struct tlobctl_site *sites, size_t *count)
 	return err;
 }
 
+static int open_job(struct job *job, const char *path)
+{
+	int err = tlobctl_path_find(path, job->pid, &job->file);
+
+	return err ? err : tlobctl_elf_open(job->file.path, job->file.root, &job->elf);
+}
+
+static void close_job(struct job *job)
+{
+	tlobctl_elf_free(job->elf);
+	tlobctl_file_deinit(&job->file);
+}
+
 int tlobctl_resolve(const struct tlob_region_spec *spec, pid_t pid, struct tlobctl_site **sites,
 		    size_t *count)
 {
 	struct tlobctl_site *found = calloc(TLOBCTL_MAX_SITES, sizeof(*found));
-	struct job job = {.spec = spec, .pid = pid};
+	struct job job = {.spec = spec, .pid = pid}, stop = {.spec = spec, .pid = pid};
 	size_t n = 0;
 	int err;
 
 	if (!found)
 		return tlobctl_fail(-ENOMEM, "out of memory");
-	err = tlobctl_path_find(spec->path, pid, &job.file);
-	if (!err)
-		err = tlobctl_elf_open(job.file.path, job.file.root, &job.elf);
+	err = open_job(&job, spec->path);
+	if (!err && *spec->stop_path) {
+		job.stop = &stop;
+		err = open_job(&stop, spec->stop_path);
+	}
 	if (!err)
 		err = resolve(&job, found, &n);
-	tlobctl_elf_free(job.elf);
-	tlobctl_file_deinit(&job.file);
+	close_job(&job);
+	close_job(&stop);
 	if (err) {
 		tlobctl_sites_free(found, n);
 		return err;

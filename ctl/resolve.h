@@ -23,6 +23,8 @@ struct tlobctl_site {
 	char *path; /* what to open; may lie in /proc/PID/root or /proc/PID/map_files */
 	char *start; /* symbol, symbol+0x10 or 0xOFFSET */
 	char *stop; /* NULL: function return */
+	char *stop_path; /* of @stop, where that is another binary; NULL: the same */
+	unsigned int start_argument, stop_argument; /* 1 ..: the tag; 0: none */
 	uint64_t start_offset; /* in the file */
 	uint64_t stop_offset; /* 0 if to_return */
 	bool to_return;

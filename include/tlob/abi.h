@@ -152,6 +152,7 @@ union tlob_arena_entry {
 enum tlob_record_type {
 	TLOB_REC_OVERRUN = 1, /* the budget has expired; once per window */
 	TLOB_REC_CLOSE = 2, /* the overrun window ended; final times; once per overrun */
+	TLOB_REC_STAGES = 3, /* struct tlob_stages; comes before either of a chain's records */
 };
 
 enum tlob_record_flags {
@@ -195,6 +196,41 @@ struct tlob_record {
 	char comm[TLOB_COMM_BYTES]; /* the thread's */
 };
 TLOB_ASSERT(sizeof(struct tlob_record) == 128, "record is two cache lines");
+
+/*
+ * A chain: one window that begins with the first of several regions and ends with the last, all for one tag. What it
+ * keeps beside it, in a window that is never armed, and a record as long as all others, with what is common in the
+ * same place. mark[2 * n] and [2 * n + 1]: when stage n began and ended, see core/chain.h.
+ */
+#define TLOB_MAX_STAGES 6
+
+struct tlob_chain_log {
+	__u64 state; /* as a window's, always IDLE */
+	__u32 mark[2 * TLOB_MAX_STAGES];
+	__u64 reserved;
+};
+TLOB_ASSERT(sizeof(struct tlob_chain_log) == sizeof(struct tlob_window), "lies in a window");
+
+struct tlob_stages {
+	__u16 type;
+	__u16 flags;
+	__u32 region;
+	__u32 client;
+	__u32 tgid;
+	__u32 reserved32[4];
+	__u64 time_ns;
+	__u64 start_ns;
+	__u32 mark[2 * TLOB_MAX_STAGES];
+	__u64 tag;
+	__u64 window;
+	__u64 reserved[2];
+};
+TLOB_ASSERT(sizeof(struct tlob_stages) == sizeof(struct tlob_record), "stages");
+TLOB_ASSERT(__builtin_offsetof(struct tlob_stages, start_ns) ==
+			    __builtin_offsetof(struct tlob_record, start_ns) &&
+		    __builtin_offsetof(struct tlob_stages, window) ==
+			    __builtin_offsetof(struct tlob_record, window),
+	    "what is common is in the same place");
 
 /*
  * Bounded ring of records: any number of producers of one process, one consumer. A cell is free for the

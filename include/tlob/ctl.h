@@ -96,6 +96,8 @@ typedef int tlobctl_region_fn(const struct tlobctl_region *region, void *arg);
  *	NAME@BUDGET				a region of linked programs: overrides its budget
  *	[NAME=]BINARY:START..STOP@BUDGET	two addresses
  *	[NAME=]BINARY:FUNCTION@BUDGET		entry to return; FUNCTION may be a glob
+ *	[NAME=]BINARY:START#argN..STOP#argN@BUDGET	from thread to thread, by an argument
+ *	[NAME=]BINARY:START#argN..BINARY:STOP#argN@BUDGET	and from process to process
  * Attaches all or nothing. Calls @fn, if given, for each region added. Returns how many.
  */
 int tlobctl_add(struct tlobctl *ctl, const char *spec, tlobctl_region_fn *fn, void *arg);

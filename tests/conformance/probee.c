@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -157,6 +158,132 @@ static void exec_from_thread(char **argv)
 	pthread_join(t, NULL);
 }
 
+/*
+ * A request goes through three stages, each in a thread of its own, from queue to queue: a pipe holds its address.
+ * Before the last stage it lies for a while where nobody works on it.
+ */
+struct request {
+	unsigned number, ms;
+};
+
+PROBED void take_in(struct request *r)
+{
+	__asm__ volatile("" : : "r"(r) : "memory");
+}
+
+PROBED void parse_begin(int flags, struct request *r)
+{
+	__asm__ volatile("" : : "r"(r), "r"(flags) : "memory");
+}
+
+PROBED void parse_end(struct request *r)
+{
+	__asm__ volatile("" : : "r"(r) : "memory");
+}
+
+PROBED void answer_begin(struct request *r)
+{
+	__asm__ volatile("" : : "r"(r) : "memory");
+}
+
+PROBED void answer_end(struct request *r)
+{
+	__asm__ volatile("" : : "r"(r) : "memory");
+}
+
+PROBED void done(struct request *r)
+{
+	__asm__ volatile("" : : "r"(r) : "memory");
+}
+
+static int first[2], second[2];
+static unsigned requests;
+
+static struct request *next(int from)
+{
+	struct request *r = NULL;
+
+	return read(from, &r, sizeof(r)) == sizeof(r) ? r : NULL;
+}
+
+static void *parser(void *arg)
+{
+	(void)arg;
+	for (unsigned i = 0; i < requests; i++) {
+		struct request *r = next(first[0]);
+
+		parse_begin(0, r);
+		work_spin(1);
+		parse_end(r);
+		if (write(second[1], &r, sizeof(r)) != sizeof(r))
+			_exit(95);
+	}
+	return NULL;
+}
+
+static void *answerer(void *arg)
+{
+	(void)arg;
+	for (unsigned i = 0; i < requests; i++) {
+		struct request *r = next(second[0]);
+
+		work_sleep(r->ms); /* it does not look at it yet */
+		answer_begin(r);
+		work_spin(1);
+		answer_end(r);
+		done(r);
+	}
+	return NULL;
+}
+
+static void serve(unsigned n, unsigned ms)
+{
+	struct request *all = calloc(n, sizeof(*all));
+	pthread_t t[2];
+
+	requests = n;
+	if (!all || pipe(first) || pipe(second))
+		_exit(94);
+	pthread_create(&t[0], NULL, parser, NULL);
+	pthread_create(&t[1], NULL, answerer, NULL);
+	for (unsigned i = 0; i < n; i++) {
+		struct request *r = &all[i];
+
+		*r = (struct request){i, ms};
+		take_in(r);
+		if (write(first[1], &r, sizeof(r)) != sizeof(r))
+			_exit(95);
+	}
+	pthread_join(t[0], NULL);
+	pthread_join(t[1], NULL);
+	free(all);
+}
+
+/* The first half in this process, the other in a child: by number, not by address. */
+PROBED void hand_over(unsigned number)
+{
+	__asm__ volatile("" : : "r"(number) : "memory");
+}
+
+PROBED void arrive(unsigned number)
+{
+	__asm__ volatile("" : : "r"(number) : "memory");
+}
+
+static void send_to_child(unsigned ms)
+{
+	pid_t child;
+
+	hand_over(4711);
+	child = fork();
+	if (!child) {
+		work_sleep(ms);
+		arrive(4711);
+		_exit(0);
+	}
+	waitpid(child, NULL, 0);
+}
+
 int main(int argc, char **argv)
 {
 	const char *mode = argc > 1 ? argv[1] : "";
@@ -167,6 +294,10 @@ int main(int argc, char **argv)
 
 	if (strcmp(mode, "now") && (poll(&p, 1, 20000) != 1 || read(4, &byte, 1) != 1))
 		return 99;
+	if (!strcmp(mode, "serve")) {
+		serve(count, ms);
+		return 0;
+	}
 	for (unsigned i = 0; i < count; i++) {
 		if (!strcmp(mode, "spin") || !strcmp(mode, "now"))
 			work_spin(ms);
@@ -184,6 +315,10 @@ int main(int argc, char **argv)
 			alpha_one(ms), alpha_two(ms);
 		else if (!strcmp(mode, "leap"))
 			leap(20, ms);
+		else if (!strcmp(mode, "send"))
+			send_to_child(ms);
+		else if (!strcmp(mode, "take"))
+			hand_over(1), work_sleep(ms);
 		else if (!strcmp(mode, "hasty"))
 			hasty(ms);
 		else if (!strcmp(mode, "restarts"))

@@ -13,19 +13,21 @@ static struct tlob_region_spec spec, again, untouched;
 
 static int same_point(const struct tlob_point *a, const struct tlob_point *b)
 {
-	return strcmp(a->symbol, b->symbol) == 0 && a->offset == b->offset && a->glob == b->glob;
+	return strcmp(a->symbol, b->symbol) == 0 && a->offset == b->offset && a->glob == b->glob &&
+	       a->argument == b->argument;
 }
 
 static int same_spec(const struct tlob_region_spec *a, const struct tlob_region_spec *b)
 {
 	return strcmp(a->name, b->name) == 0 && strcmp(a->path, b->path) == 0 &&
-	       a->to_return == b->to_return && a->budget_ns == b->budget_ns &&
-	       same_point(&a->start, &b->start) && same_point(&a->stop, &b->stop);
+	       strcmp(a->stop_path, b->stop_path) == 0 && a->to_return == b->to_return &&
+	       a->budget_ns == b->budget_ns && same_point(&a->start, &b->start) &&
+	       same_point(&a->stop, &b->stop);
 }
 
 static int is_none(const struct tlob_point *p)
 {
-	return !*p->symbol && !p->offset && !p->glob;
+	return !*p->symbol && !p->offset && !p->glob && !p->argument;
 }
 
 static void check_text(const char *text, size_t size)
@@ -40,8 +42,16 @@ static void check_text(const char *text, size_t size)
 static void check_symbol(const struct tlob_point *p)
 {
 	check_text(p->symbol, sizeof(p->symbol));
-	CHECK(!strpbrk(p->symbol, " /:"));
+	CHECK(!strpbrk(p->symbol, " /:#"));
+	CHECK(p->argument <= TLOB_MAX_ARGUMENT);
+	CHECK(!p->argument || !*p->symbol || !p->offset);
 	CHECK(p->glob == (strpbrk(p->symbol, "*?[") != NULL));
+}
+
+/* Two addresses of one binary, as far as can be told. */
+static int differ(const struct tlob_region_spec *s)
+{
+	return s->start.offset != s->stop.offset || strcmp(s->start.symbol, s->stop.symbol) != 0;
 }
 
 static void check_spec(const struct tlob_region_spec *s)
@@ -57,13 +67,22 @@ static void check_spec(const struct tlob_region_spec *s)
 		CHECK(!s->to_return && is_none(&s->start) && is_none(&s->stop));
 	else if (s->to_return)
 		CHECK(is_none(&s->stop) && !(*s->start.symbol && s->start.offset));
+	else if (*s->stop_path)
+		CHECK(s->start.argument && s->stop.argument &&
+		      (*s->stop_path == '/' || !strchr(s->stop_path, '/')));
 	else
-		CHECK(!same_point(&s->start, &s->stop) && !s->start.glob && !s->stop.glob);
+		CHECK(!s->start.argument == !s->stop.argument && differ(s) && !s->start.glob &&
+		      !s->stop.glob);
 }
 
 /* The offset is always written: a symbol with a '+' in it needs one behind. */
 static int print_point(char *text, size_t size, const struct tlob_point *p)
 {
+	if (p->argument && *p->symbol)
+		return snprintf(text, size, "%s#arg%u", p->symbol, p->argument);
+	if (p->argument)
+		return snprintf(text, size, "0x%llx#arg%u", (unsigned long long)p->offset,
+				p->argument);
 	return snprintf(text, size, "%s%s0x%llx", p->symbol, *p->symbol ? "+" : "",
 			(unsigned long long)p->offset);
 }
@@ -80,7 +99,8 @@ static const char *print_spec(const struct tlob_region_spec *s)
 	} else if (*s->path) {
 		n += (size_t)print_point(text + n, size - n, &s->start);
 		if (!s->to_return) {
-			n += (size_t)snprintf(text + n, size - n, "..");
+			n += (size_t)snprintf(text + n, size - n, "..%s%s", s->stop_path,
+					      *s->stop_path ? ":" : "");
 			n += (size_t)print_point(text + n, size - n, &s->stop);
 		}
 	}

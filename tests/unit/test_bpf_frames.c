@@ -20,6 +20,7 @@
 
 #define LOG_BYTES (1 << 20)
 #define STATISTICS 4 /* log level */
+#define PROGRAMS 4
 #define LIMIT 64
 #define ROUNDED(bytes) (((bytes) + 15) / 16 * 16)
 
@@ -46,22 +47,24 @@ static void check_frames(const char *program, const char *log)
 static int check_programs(bool timers)
 {
 	struct tlob *skel = tlob__open();
-	struct bpf_program *programs[2];
-	char *logs[2];
+	struct bpf_program *programs[PROGRAMS];
+	char *logs[PROGRAMS];
 	int err;
 
 	assert_non_null(skel);
 	skel->rodata->kernel_timers = timers;
 	programs[0] = skel->progs.probe_start;
 	programs[1] = skel->progs.probe_stop;
-	for (int i = 0; i < 2; i++) {
+	programs[2] = skel->progs.passage_start;
+	programs[3] = skel->progs.passage_stop;
+	for (int i = 0; i < PROGRAMS; i++) {
 		logs[i] = calloc(1, LOG_BYTES);
 		assert_non_null(logs[i]);
 		bpf_program__set_log_level(programs[i], STATISTICS);
 		bpf_program__set_log_buf(programs[i], logs[i], LOG_BYTES);
 	}
 	err = tlob__load(skel);
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < PROGRAMS; i++) {
 		if (!err)
 			check_frames(bpf_program__name(programs[i]), logs[i]);
 		free(logs[i]);

@@ -100,6 +100,43 @@ static void test_accepted(void **state)
 	}
 }
 
+/* The same argument at both ends: windows that cross threads, and processes. */
+static void test_tags(void **state)
+{
+	static const struct {
+		const char *text, *name, *path, *start, *stop_path, *stop;
+		unsigned int start_argument, stop_argument;
+		uint64_t start_offset;
+	} tagged[] = {
+		{"/x:a#arg1..b#arg2@5ms", "", "/x", "a", "", "b", 1, 2, 0},
+		{"n=/x:a#arg6..b#arg1@5ms", "n", "/x", "a", "", "b", 6, 1, 0},
+		{"/x:0x10#arg1..b#arg2@5ms", "", "/x", "", "", "b", 1, 2, 16},
+		{"/x:a#arg1../y:b#arg2@5ms", "", "/x", "a", "/y", "b", 1, 2, 0},
+		{"n=/x:a#arg1..y.so:b#arg2@5ms", "n", "/x", "a", "y.so", "b", 1, 2, 0},
+		{"/x:a#arg1../x:a#arg1@5ms", "", "/x", "a", "/x", "a", 1, 1, 0},
+		{"/p..q:r/x:a#arg1../y..z:b/c:b#arg2@5ms", "", "/p..q:r/x", "a", "/y..z:b/c", "b",
+		 1, 2, 0},
+	};
+	static struct tlob_region_spec spec;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(tagged); i++) {
+		struct tlob_parse_error err = {0, ""};
+
+		if (tlob_region_parse(tagged[i].text, &spec, &err))
+			fail_msg("%s: at %zu: %s", tagged[i].text, err.at, err.why);
+		assert_string_equal(spec.name, tagged[i].name);
+		assert_string_equal(spec.path, tagged[i].path);
+		assert_string_equal(spec.start.symbol, tagged[i].start);
+		assert_int_equal(spec.start.offset, tagged[i].start_offset);
+		assert_string_equal(spec.stop_path, tagged[i].stop_path);
+		assert_string_equal(spec.stop.symbol, tagged[i].stop);
+		assert_int_equal(spec.start.argument, tagged[i].start_argument);
+		assert_int_equal(spec.stop.argument, tagged[i].stop_argument);
+		assert_false(spec.to_return);
+	}
+}
+
 struct bad {
 	const char *text;
 	int ret;
@@ -180,6 +217,21 @@ static void test_refused(void **state)
 		{"/x:a..a+0x0@5ms", -EINVAL, 6, "STOP must differ from START"},
 		{"/x:a+0x10..a+0x010@5ms", -EINVAL, 11, "STOP must differ from START"},
 		{"/x:0x1A..0x1a@5ms", -EINVAL, 9, "STOP must differ from START"},
+		/* tags */
+		{"/x:a#arg1..b@5ms", -EINVAL, 12, "at both points"},
+		{"/x:a..b#arg1@5ms", -EINVAL, 4, "at both points"},
+		{"/x:a#arg1@5ms", -EINVAL, 4, "a function for the end too"},
+		{"/x:a#arg0..b#arg1@5ms", -EINVAL, 4, "#arg1 to #arg6"},
+		{"/x:a#arg1..b#arg7@5ms", -EINVAL, 12, "#arg1 to #arg6"},
+		{"/x:a#arg1..b#arg12@5ms", -EINVAL, 12, "an argument of the function"},
+		{"/x:a#1..b#1@5ms", -EINVAL, 4, "an argument of the function"},
+		{"/x:a#arg1..b#ret@5ms", -EINVAL, 12, "an argument of the function"},
+		{"/x:#arg#arg1..b#arg1@5ms", -EINVAL, 3, "no '#'"},
+		{"/x:a+0x10#arg1..b#arg1@5ms", -EINVAL, 4, "at the entry of a function"},
+		{"/x:a#arg1..a#arg1@5ms", -EINVAL, 11, "STOP must differ from START"},
+		{"a#arg1../y:b#arg1@5ms", -EINVAL, 6, "needs its binary too"},
+		{"/x:a#arg1..:b#arg1@5ms", -EINVAL, 11, "binary is missing"},
+		{"/x:a#arg1../y:b@5ms", -EINVAL, 15, "at both points"},
 	};
 	size_t i;
 
@@ -223,6 +275,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_accepted),
+		cmocka_unit_test(test_tags),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_lengths),
 	};
