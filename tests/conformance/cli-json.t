@@ -51,7 +51,7 @@ sub kind {
 # The kind of value that a field's name promises.
 my %strings = map { $_ => 1 } qw(type version command engine region program comm state file binary start stop
 	start_probe stop_probe what found remedy);
-my %bools = map { $_ => 1 } qw(at_stop estimated spoiled probe ok needed usable);
+my %bools = map { $_ => 1 } qw(at_stop estimated spoiled probe transit ok needed usable);
 sub promised {
 	my ($type, $field) = @_;
 	return 'bool' if $bools{$field} || ($type eq 'close' && $only_close{$field});
