@@ -21,6 +21,7 @@
 
 /* The best first. */
 static const struct timerlat_backend *const backends[] = {
+	&timerlat_module,
 	&timerlat_bpf,
 	&timerlat_plain,
 };
@@ -164,7 +165,7 @@ static void hold_dma_latency(struct tlobctl_timerlat *t)
 static int open_backend(struct tlobctl_timerlat *t)
 {
 	enum tlobctl_timerlat_backend want = t->opts.backend;
-	int r = -EINVAL;
+	int r = 0;
 
 	for (size_t i = 0; i < sizeof(backends) / sizeof(*backends); i++) {
 		if (want && backends[i]->kind != want)
@@ -177,9 +178,7 @@ static int open_backend(struct tlobctl_timerlat *t)
 		if (!want)
 			timerlat_note(t, "Not backend %s: %s.", backends[i]->name, tlobctl_error());
 	}
-	if (r == -EINVAL)
-		tlobctl_fail(r, "there is no such backend");
-	return r;
+	return r ? r : tlobctl_fail(-EINVAL, "there is no such backend");
 }
 
 static void warn_of_total_only(struct tlobctl_timerlat *t)

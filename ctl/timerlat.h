@@ -64,7 +64,7 @@ struct timerlat_backend {
 			uint64_t addresses[TIMERLAT_FRAMES]);
 };
 
-extern const struct timerlat_backend timerlat_bpf, timerlat_plain;
+extern const struct timerlat_backend timerlat_module, timerlat_bpf, timerlat_plain;
 
 struct timerlat_why;
 
