@@ -17,6 +17,10 @@ $(B)/tests/conformance/conf_%: tests/conformance/conf_%.c $(HARNESS) $(B)/libtlo
 	$(CC) $(CPPFLAGS) -I. $(ALL_CFLAGS) $(ALL_LDFLAGS) $< $(HARNESS) -o $@ $(B)/libtlobctl.a $(B)/libtlob.a -lpthread -lm $(CTL_LIBS) -ldl
 $(B)/tests/truth/truth: $(patsubst %.c,$(B)/%.o,$(wildcard tests/truth/*.c)) $(HARNESS) $(B)/libtlob.a $(B)/libtlobctl.a
 	$(CC) $(ALL_LDFLAGS) $^ -o $@ -lpthread -lm $(CTL_LIBS) -ldl
+$(TRUTH): | $(B)/tests/truth/closed.so
+$(B)/tests/truth/closed.so: tests/truth/library/closed.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -Wall -Wextra $(CFLAGS) -fomit-frame-pointer -shared -fPIC $< -o $@
 $(B)/tests/conformance/probee: tests/conformance/probee.c # knows nothing of tlob
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -Wall -Wextra $(CFLAGS) $< -o $@ -lpthread

@@ -10,13 +10,13 @@
 #define ATTEMPTS \
 	4 /* others on this machine may take the CPU, or the disk, in the middle of a case: then they are to blame */
 
-static const struct truth_case *const groups[] = {truth_cpu, truth_sleep, truth_chain};
+static const struct truth_case *const groups[] = {truth_cpu, truth_sleep, truth_chain, truth_where};
 #define GROUPS (sizeof(groups) / sizeof(*groups))
 
 struct verdict {
 	const struct truth_case *test;
 	bool seen;
-	char said[256];
+	char said[512];
 	char wrong[128]; /* empty: right */
 };
 
@@ -104,6 +104,29 @@ static void describe(const struct tlobctl_why *why, char *buf, size_t size)
 	}
 }
 
+/* The innermost functions of each stack. */
+static void describe_where(const struct tlobctl_why *why, char *buf, size_t size)
+{
+	size_t n = strlen(buf);
+
+	for (size_t i = 0; i < why->nsnapshots; i++) {
+		const struct tlobctl_snapshot *s = &why->snapshots[i];
+		size_t shown = 0;
+
+		if (n + 20 < size)
+			n += (size_t)snprintf(buf + n, size - n, "%s",
+					      s->asleep ? "; slept" : "; late");
+		for (size_t k = 0; k < s->stack.nframes && shown < 4; k++) {
+			const struct tlobctl_frame *f = &s->stack.frames[k];
+
+			if (f->kernel || n + strlen(f->function) + 8 >= size)
+				continue;
+			n += (size_t)snprintf(buf + n, size - n, " %s %s", shown++ ? "<" : "in",
+					      f->function);
+		}
+	}
+}
+
 /* ---- whether it is right */
 
 static bool is_sleep(enum tlobctl_cause cause)
@@ -129,6 +152,31 @@ static const char *chain_wrong(const struct truth_case *t, const struct tlobctl_
 	return NULL;
 }
 
+static const struct tlobctl_frame *find_frame(const struct truth_case *t,
+					      const struct tlobctl_why *why)
+{
+	for (size_t i = 0; i < why->nsnapshots; i++) {
+		const struct tlobctl_snapshot *s = &why->snapshots[i];
+
+		for (size_t k = 0; s->asleep == t->where_asleep && k < s->stack.nframes; k++)
+			if (!s->stack.frames[k].kernel &&
+			    !strcmp(s->stack.frames[k].function, t->where))
+				return &s->stack.frames[k];
+	}
+	return NULL;
+}
+
+static const char *where_wrong(const struct truth_case *t, const struct tlobctl_why *why)
+{
+	const struct tlobctl_frame *f = find_frame(t, why);
+
+	if (!f)
+		return why->nsnapshots ? "other functions" : "no stack";
+	if (f->inlined != t->where_inlined)
+		return "inlined or not";
+	return *f->file && f->line && *f->object && f->offset ? NULL : "without a place";
+}
+
 static const char *wrong(const struct truth_case *t, const struct tlobctl_why *why)
 {
 	const struct tlobctl_culprit *c = &why->culprits[why->blame];
@@ -149,6 +197,8 @@ static const char *wrong(const struct truth_case *t, const struct tlobctl_why *w
 		return "less time than it took";
 	if (t->also && sum(why, t->also, t->also_who) < t->also_least_ns)
 		return "the second cause is missing";
+	if (t->where && where_wrong(t, why))
+		return where_wrong(t, why);
 	return chain_wrong(t, why, c);
 }
 
@@ -166,6 +216,8 @@ static void judge(const struct tlobctl_event *e, void *arg)
 		return;
 	}
 	describe(e->why, v->said, sizeof(v->said));
+	if (v->test->where)
+		describe_where(e->why, v->said, sizeof(v->said));
 	bad = wrong(v->test, e->why);
 	if (bad)
 		snprintf(v->wrong, sizeof(v->wrong), "%s", bad);
@@ -258,7 +310,7 @@ int conf_main(struct conf *c)
 		for (const struct truth_case *t = groups[g]; t->name; t++)
 			n++;
 	tap_plan(n);
-	c->why = TLOBCTL_WHY_CULPRIT;
+	c->why = TLOBCTL_WHY_STACKS;
 	c->hook = judge;
 	c->hook_arg = &v;
 	conf_open(c);

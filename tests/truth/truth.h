@@ -36,9 +36,12 @@ struct truth_case {
 	enum tlobctl_cause also;
 	const char *also_who;
 	uint64_t also_least_ns;
+	/* a function of the program that the stack at the expiry must have, or one of a long sleep */
+	const char *where;
+	bool where_asleep, where_inlined;
 };
 
-extern const struct truth_case truth_cpu[], truth_sleep[], truth_chain[];
+extern const struct truth_case truth_cpu[], truth_sleep[], truth_chain[], truth_where[];
 
 /* ---- for the subjects */
 
