@@ -9,7 +9,7 @@
 #include "text.h"
 
 #define MARGIN 14 /* below the region, as in why.c */
-#define SHOWN 6 /* of the program, innermost first */
+#define SHOWN 8 /* of the program, innermost first */
 #define KERNEL_SHOWN 3
 #define SLEEPS 2 /* the longest */
 #define TEXT_BYTES 512
@@ -83,22 +83,27 @@ static void print_line(const struct cli_terminal *term, const char *head, const 
 	fprintf(term->out, "%*s%s%s\n", MARGIN, "", head, shown);
 }
 
-/* "decode_row decode.c:120 (inlined)"; without debug information "decode_row (libx.so)", "libx.so+0x1234". */
+/* The C library's inner name of a call of its own. */
+static const char *plain(const char *function)
+{
+	return strncmp(function, "__GI_", 5) ? function : function + 5;
+}
+
+/* "decode_row  decode.c:120 (inlined)"; without debug information "decode_row  (libx.so)", "libx.so+0x1234". */
 static void describe(char *buf, size_t size, const struct tlobctl_frame *f)
 {
-	int n = *f->function ? snprintf(buf, size, "%s", f->function) :
-			       snprintf(buf, size, "%s+0x%llx",
-					*f->object ? base_of(f->object) : "code without a file ",
-					(unsigned long long)f->offset);
+	const char *inlined = f->inlined ? " (inlined)" : "";
+	unsigned long long offset = f->offset;
 
-	if (n < 0 || (size_t)n >= size)
-		return;
-	if (*f->file)
-		snprintf(buf + n, size - (size_t)n, "  %s:%u%s", base_of(f->file), f->line,
-			 f->inlined ? " (inlined)" : "");
-	else if (*f->function)
-		snprintf(buf + n, size - (size_t)n, "  (%s)%s", base_of(f->object),
-			 f->inlined ? " (inlined)" : "");
+	if (!*f->function && !*f->object)
+		snprintf(buf, size, "0x%llx, no file", offset);
+	else if (!*f->function)
+		snprintf(buf, size, "%s+0x%llx", base_of(f->object), offset);
+	else if (*f->file)
+		snprintf(buf, size, "%s  %s:%u%s", plain(f->function), base_of(f->file), f->line,
+			 inlined);
+	else
+		snprintf(buf, size, "%s  (%s)%s", plain(f->function), base_of(f->object), inlined);
 }
 
 /* How the scheduler is entered tells nobody anything. */
@@ -140,25 +145,78 @@ static size_t print_kernel(const struct tlobctl_stack *stack, const char *head,
 	return n;
 }
 
-static void print_stack(const struct tlobctl_stack *stack, const char *title,
+/* What the C library does before main() is left out. */
+static size_t without_start(const struct tlobctl_stack *stack)
+{
+	static const char *const first[] = {"main", "start_thread"};
+
+	for (size_t i = 0; i < stack->nframes; i++)
+		for (size_t k = 0; k < sizeof(first) / sizeof(*first); k++)
+			if (!strcmp(stack->frames[i].function, first[k]))
+				return i + 1;
+	return stack->nframes;
+}
+
+/* Of the functions alone: the line of a loop is another each time. Never 0. */
+static uint64_t hash_of(const struct tlobctl_stack *stack)
+{
+	uint64_t hash = 14695981039346656037u; /* FNV-1a */
+
+	for (size_t i = 0; i < stack->nframes; i++)
+		for (const char *c = stack->frames[i].function;; c++) {
+			hash = (hash ^ (unsigned char)*c) * 1099511628211u;
+			if (!*c)
+				break;
+		}
+	return hash | 1;
+}
+
+/* "(as before) decode_row < decode < main" */
+static void print_again(const struct tlobctl_stack *stack, size_t n, const char *head,
 			const struct cli_terminal *term)
 {
-	char head[64], text[TEXT_BYTES];
-	size_t i, shown = 0;
+	char text[TEXT_BYTES] = "(as before) ";
+	size_t used = strlen(text);
+	bool first = true;
 
+	for (size_t i = 0; i < n && used < sizeof(text) - 1; i++) {
+		const struct tlobctl_frame *f = &stack->frames[i];
+
+		if (f->kernel)
+			continue;
+		used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s",
+					 first ? "" : " < ",
+					 *f->function ? plain(f->function) : "?");
+		first = false;
+	}
+	print_line(term, head, text);
+}
+
+static void print_stack(const struct tlobctl_stack *stack, const char *title, uint64_t *last,
+			const struct cli_terminal *term)
+{
+	size_t n = without_start(stack), i, shown = 0;
+	uint64_t before = *last;
+	char head[64], text[TEXT_BYTES];
+
+	*last = hash_of(stack);
 	snprintf(head, sizeof(head), "%s ", title);
+	if (*last == before) {
+		print_again(stack, n, head, term);
+		return;
+	}
 	i = print_kernel(stack, head, term);
 	if (i)
 		memset(head, ' ', strlen(head));
-	for (; i < stack->nframes && shown < SHOWN; i++, shown++) {
+	for (; i < n && shown < SHOWN; i++, shown++) {
 		describe(text, sizeof(text), &stack->frames[i]);
 		print_line(term, head, text);
 		memset(head, ' ', strlen(head));
 	}
-	if (i < stack->nframes) {
-		snprintf(text, sizeof(text), "and %zu more", stack->nframes - i);
-		print_line(term, head, text);
-	}
+	if (i >= n)
+		return;
+	snprintf(text, sizeof(text), "and %zu more", n - i);
+	print_line(term, head, text);
 }
 
 static bool is_same(const struct tlobctl_stack *a, const struct tlobctl_stack *b)
@@ -195,7 +253,8 @@ static const struct tlobctl_snapshot *expiry(const struct tlobctl_why *why)
 	return NULL;
 }
 
-void cli_snapshots_print(const struct tlobctl_event *event, const struct cli_terminal *term)
+void cli_snapshots_print(const struct tlobctl_event *event, uint64_t *last,
+			 const struct cli_terminal *term)
 {
 	const struct tlobctl_why *why = event->why;
 	const struct tlobctl_snapshot *over = expiry(why), *s;
@@ -203,7 +262,7 @@ void cli_snapshots_print(const struct tlobctl_event *event, const struct cli_ter
 	uint64_t below_ns = UINT64_MAX;
 
 	if (open && over)
-		print_stack(&over->stack, "at", term);
+		print_stack(&over->stack, "at", last, term);
 	for (size_t i = 0; !open && i < SLEEPS && (s = longest(why, below_ns)); i++) {
 		char title[48], slept[TLOB_DURATION_BYTES];
 
@@ -213,6 +272,6 @@ void cli_snapshots_print(const struct tlobctl_event *event, const struct cli_ter
 		if (over && is_same(&over->stack, &s->stack))
 			continue;
 		snprintf(title, sizeof(title), "slept %s at", slept);
-		print_stack(&s->stack, title, term);
+		print_stack(&s->stack, title, last, term);
 	}
 }

@@ -12,7 +12,11 @@
 void cli_frames_json(struct cli_json *j, const struct tlobctl_stack *stack);
 /* The member "stacks" of the object under way. */
 void cli_snapshots_json(struct cli_json *j, const struct tlobctl_why *why);
-/* Below an overrun: where the code was. @open: the window is; what is known of it then will be told again at its end. */
-void cli_snapshots_print(const struct tlobctl_event *event, const struct cli_terminal *term);
+/*
+ * Below an overrun: where the code was; below its end: where it slept for long. *@last, 0 to begin with: what was printed last,
+ * of which the callers are not told again.
+ */
+void cli_snapshots_print(const struct tlobctl_event *event, uint64_t *last,
+			 const struct cli_terminal *term);
 
 #endif

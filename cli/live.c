@@ -236,7 +236,7 @@ static void print_event(struct cli_live *live, const struct tlobctl_event *e)
 	else if (e->why)
 		cli_why_print_open(e, live->term);
 	if (e->why)
-		cli_snapshots_print(e, live->term);
+		cli_snapshots_print(e, &live->last_stack, live->term);
 	fflush(live->term->out);
 }
 

@@ -28,6 +28,7 @@ struct cli_live {
 		uint64_t window;
 	} open[CLI_LIVE_OPEN];
 	size_t next_open;
+	uint64_t last_stack; /* see cli_snapshots_print() */
 };
 
 void cli_live_init(struct cli_live *live, const struct cli_terminal *term);

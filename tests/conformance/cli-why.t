@@ -5,7 +5,7 @@
 . "$(dirname "$0")/../tap.sh"
 tlob=$BUILD/tlob
 why=$("$tlob" doctor --usable bpf 2>&1) || skip_all "engine bpf: $(head -n 1 <<<"$why")"
-plan 30
+plan 38
 
 lacks() { # NAME WORDS
 	[[ $err != *"$2"* ]]
@@ -52,6 +52,21 @@ has "stopped by a signal" "by a signal until stopper[" "$err"
 
 late spin ''
 ok "who ran all the time" grep -qE '^ {14}\[[#-]+\] ' <<<"$err"
+
+# ---- where its code was
+late inlined 'spin_inlined' --why=stacks
+ok "the function, its line, and that it is inlined" grep -qE '^ {14}at spin_inlined  cases_where\.c:[0-9]+ \(inlined\)$' <<<"$err"
+ok "who called it" grep -qE '^ {17}around_inlined  cases_where\.c:[0-9]+$' <<<"$err"
+ok "up to main, no further" grep -qE '^ {17}main  harness\.c:[0-9]+$' <<<"$err"
+lacks "nothing of an interrupt" "asm_sysvec"
+
+late early 'slept [0-9.]+ms at' --why=stacks
+ok "a long sleep, when the window has ended" grep -qE '^ {14}slept [45]\.[0-9]+ms at kernel: .*nanosleep' <<<"$err"
+ok "and the function that slept" grep -qE '^ +nap_early  cases_where\.c:[0-9]+$' <<<"$err"
+ok "beside where it is late" grep -qE '^ {14}at early_sleep  cases_where\.c:[0-9]+' <<<"$err"
+
+late spin '' --why=culprit
+lacks "only if asked for" "  cases_cpu.c:"
 
 # ---- without
 late mutex 'sleeping' --why=none
