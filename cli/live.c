@@ -8,6 +8,7 @@
 #include "format.h"
 #include "frames.h"
 #include "live.h"
+#include "samples.h"
 #include "text.h"
 #include "when.h"
 #include "why.h"
@@ -237,6 +238,8 @@ static void print_event(struct cli_live *live, const struct tlobctl_event *e)
 		cli_why_print_open(e, live->term);
 	if (e->why)
 		cli_snapshots_print(e, &live->last_stack, live->term);
+	if (close)
+		cli_samples_print(e, live->term);
 	fflush(live->term->out);
 }
 

@@ -5,6 +5,7 @@
 
 #include "frames.h"
 #include "ndjson.h"
+#include "samples.h"
 #include "when.h"
 
 static void put_time(struct cli_json *j, uint64_t time_ns)
@@ -288,6 +289,8 @@ void cli_ndjson_event(struct cli_json *j, const struct tlobctl_event *event)
 	cli_json_number(j, "line", event->line);
 	put_why(j, event);
 	cli_snapshots_json(j, event->why);
+	if (r->type == TLOB_REC_CLOSE)
+		cli_samples_json(j, event->why);
 	cli_json_end(j);
 }
 
@@ -351,6 +354,7 @@ void cli_ndjson_end(struct cli_json *j, const struct cli_ndjson_end *end)
 	cli_json_number(j, "why_skipped", end->why->skipped);
 	cli_json_number(j, "why_cpu_ns", end->why->cpu_ns);
 	cli_json_number(j, "tlob_cpu_ns", end->why->agent_cpu_ns);
+	cli_samples_json_end(j, end->samples);
 	if (end->program_status >= 0)
 		cli_json_number(j, "program_status", (uint64_t)end->program_status);
 	cli_json_number(j, "exit_status", (uint64_t)end->exit_status);

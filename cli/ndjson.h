@@ -8,6 +8,7 @@
 
 #include "json.h"
 #include "regions.h"
+#include "samples.h"
 #include "summary.h"
 
 #define CLI_NDJSON_FORMAT \
@@ -22,6 +23,7 @@ struct cli_ndjson_end {
 	const struct tlobctl_stat *total;
 	uint64_t lost_ends, strange;
 	const struct tlobctl_why_stat *why;
+	const struct tlobctl_sample_stat *samples;
 };
 
 /* @program: what is run, or NULL. */

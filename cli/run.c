@@ -49,6 +49,8 @@ static int run_session(struct cli_session *s, struct cli_child *child, char **ar
 				    .engine = s->settings->engine,
 				    .why = s->settings->why,
 				    .history_bytes = s->settings->history_bytes,
+				    .sample_hz = s->settings->sample_hz,
+				    .good_share = s->settings->good_share,
 				    .socket = address->socket,
 				    .token = address->token,
 				    .pid = child->pid,
@@ -110,10 +112,11 @@ const struct cli_command cli_run = {
 	.about = "Runs PROGRAM and prints each overrun while it happens, then a summary, to\n"
 		 "standard error. Regions marked in code linked with libtlob are watched without\n"
 		 "-r. Exits with the status of PROGRAM, unless --fail is given.",
-	.options = (const struct cli_option *const[]){&cli_option_region, &cli_option_engine,
-						      &cli_option_json, &cli_option_hgrm,
-						      &cli_option_why, &cli_option_history,
-						      &cli_option_fail, &cli_option_quiet,
-						      &cli_option_color, &cli_option_help, NULL},
+	.options =
+		(const struct cli_option *const[]){
+			&cli_option_region, &cli_option_engine, &cli_option_json, &cli_option_hgrm,
+			&cli_option_why, &cli_option_history, &cli_option_sample_rate,
+			&cli_option_good_share, &cli_option_fail, &cli_option_quiet,
+			&cli_option_color, &cli_option_help, NULL},
 	.main = run_main,
 };

@@ -79,6 +79,13 @@ static bool lacks_history(const struct cli_session *s)
 	       !strcmp(tlobctl_engine_name(s->ctl), "bpf");
 }
 
+/* Asked for stacks or samples, and this engine takes none. */
+static bool lacks_stacks(const struct cli_session *s)
+{
+	return s->settings->why >= TLOBCTL_WHY_STACKS &&
+	       strcmp(tlobctl_engine_name(s->ctl), "bpf") != 0;
+}
+
 static void announce(const struct cli_session *s, const char *program)
 {
 	const char *note = tlobctl_note(s->ctl);
@@ -102,6 +109,10 @@ static void announce(const struct cli_session *s, const char *program)
 			"No causes: the history of context switches cannot be kept here; try a smaller "
 			"--history.",
 			0);
+	if (lacks_stacks(s))
+		fprintf(out,
+			"No stacks and no CPU samples: engine %s cannot take them, engine bpf can.\n",
+			tlobctl_engine_name(s->ctl));
 	cli_regions_print(&s->regions, &s->term);
 	cli_floor_regions(&s->regions, &s->term);
 	fputc('\n', out);
@@ -127,6 +138,16 @@ static void on_event(const struct tlobctl_event *event, void *arg)
 		cli_ndjson_event(&s->json, event);
 	if (!s->settings->quiet)
 		cli_live_event(&s->live, event);
+}
+
+static int on_profile(const struct tlobctl_profile *profile, void *arg)
+{
+	struct cli_session *s = arg;
+
+	cli_samples_add_profile(&s->summary.samples, profile);
+	if (s->json.out)
+		cli_profile_json(&s->json, profile);
+	return 0;
 }
 
 /* Milliseconds, rounded up, until @then_ns; @current if that is sooner. */
@@ -253,11 +274,13 @@ int cli_session_finish(struct cli_session *s, int program_status)
 	struct cli_ndjson_end end = {.program_status = program_status,
 				     .elapsed_ns = cli_now_ns() - s->begun_ns,
 				     .total = &s->summary.total,
-				     .why = &s->summary.why.stat};
+				     .why = &s->summary.why.stat,
+				     .samples = &s->summary.samples.stat};
 	bool failed;
 
 	hand_out_rest(s);
 	cli_live_tick(&s->live, cli_now_ns() + CLI_NS_PER_S); /* the last second counts too */
+	tlobctl_profiles(s->ctl, on_profile, s);
 	failed = cli_summary_collect(&s->summary, s->ctl, s->settings->hgrm) < 0;
 	tlobctl_close(s->ctl);
 	s->ctl = NULL;

@@ -8,6 +8,9 @@
 #include "settings.h"
 
 #define HISTORY_MAX_MIB 4096
+#define SAMPLE_HZ_MIN 10 /* as in tlobctl_open() */
+#define SAMPLE_HZ_MAX 20000
+#define GOOD_SHARE_MAX 1000000000
 
 static int set_region(void *settings, const char *value)
 {
@@ -66,6 +69,7 @@ static int set_why(void *settings, const char *value)
 		[TLOBCTL_WHY_NONE] = "none",
 		[TLOBCTL_WHY_CULPRIT] = "culprit",
 		[TLOBCTL_WHY_STACKS] = "stacks",
+		[TLOBCTL_WHY_SAMPLES] = "samples",
 	};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
@@ -74,7 +78,16 @@ static int set_why(void *settings, const char *value)
 		((struct cli_settings *)settings)->why = (enum tlobctl_why_mode)i;
 		return 0;
 	}
-	return cli_usage("--why is none, culprit or stacks, not '%s'", value);
+	return cli_usage("--why is none, culprit, stacks or samples, not '%s'", value);
+}
+
+static bool is_number(const char *value, unsigned long *number)
+{
+	char *end;
+
+	errno = 0;
+	*number = strtoul(value, &end, 10);
+	return !errno && end != value && !*end && *value >= '0' && *value <= '9';
 }
 
 int cli_history_parse(const char *value, uint64_t *bytes)
@@ -94,6 +107,29 @@ int cli_history_parse(const char *value, uint64_t *bytes)
 static int set_history(void *settings, const char *value)
 {
 	return cli_history_parse(value, &((struct cli_settings *)settings)->history_bytes);
+}
+
+static int set_sample_rate(void *settings, const char *value)
+{
+	unsigned long hz;
+
+	if (!is_number(value, &hz) || hz < SAMPLE_HZ_MIN || hz > SAMPLE_HZ_MAX)
+		return cli_usage("--sample-rate is a number per second, from %d to %d, not '%s'",
+				 SAMPLE_HZ_MIN, SAMPLE_HZ_MAX, value);
+	((struct cli_settings *)settings)->sample_hz = (uint32_t)hz;
+	return 0;
+}
+
+static int set_good_share(void *settings, const char *value)
+{
+	unsigned long share;
+
+	if (!is_number(value, &share) || share > GOOD_SHARE_MAX)
+		return cli_usage(
+			"--good-share is a number: one in so many good windows, 0 for none, not '%s'",
+			value);
+	((struct cli_settings *)settings)->good_share = share ? (uint32_t)share : TLOBCTL_GOOD_NONE;
+	return 0;
 }
 
 static int set_fail(void *settings, const char *value)
@@ -132,12 +168,18 @@ const struct cli_option cli_option_hgrm = {
 	"write each region's distribution to a file in\nFOLDER, for plotting (.hgrm)", set_hgrm};
 const struct cli_option cli_option_why = {
 	0, "why", "WHAT",
-	"culprit (default): who made it late; stacks: and\nwhere its code was. Both with engine bpf;\n"
-	"none: do not ask",
+	"culprit (default): who made it late; stacks: and\nwhere its code was; samples: and what took its\n"
+	"CPU time. All with engine bpf; none: do not ask",
 	set_why};
 const struct cli_option cli_option_history = {
 	0, "history", "MIB",
 	"memory for what the whole machine did last, to ask\nin (8 for each CPU)", set_history};
+const struct cli_option cli_option_sample_rate = {
+	0, "sample-rate", "HZ", "CPU samples of each CPU in a second, with\n--why=samples (999)",
+	set_sample_rate};
+const struct cli_option cli_option_good_share = {
+	0, "good-share", "N", "and keep those of one in N windows in time (10),\n0: of none",
+	set_good_share};
 const struct cli_option cli_option_fail = {
 	0, "fail", NULL, "exit with 0 within budget, 2 on an overrun,\n1 on an error", set_fail};
 const struct cli_option cli_option_quiet = {

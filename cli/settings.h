@@ -20,6 +20,8 @@ struct cli_settings {
 	const char *hgrm; /* folder; NULL: none */
 	enum tlobctl_why_mode why;
 	uint64_t history_bytes;
+	uint32_t sample_hz; /* 0: the library's default */
+	uint32_t good_share; /* likewise */
 	bool fail;
 	bool quiet;
 	enum cli_color color;
@@ -29,8 +31,8 @@ struct cli_settings {
 };
 
 extern const struct cli_option cli_option_region, cli_option_engine, cli_option_json,
-	cli_option_hgrm, cli_option_why, cli_option_history, cli_option_fail, cli_option_quiet,
-	cli_option_color;
+	cli_option_hgrm, cli_option_why, cli_option_history, cli_option_sample_rate,
+	cli_option_good_share, cli_option_fail, cli_option_quiet, cli_option_color;
 
 /* The value of --history. 0 or an exit status having said why. */
 int cli_history_parse(const char *value, uint64_t *bytes);

@@ -23,6 +23,7 @@ void cli_summary_event(struct cli_summary *s, const struct tlobctl_event *event)
 	if (event->record->type == TLOB_REC_OVERRUN)
 		s->causes[event->record->flags & TLOB_F_TRANSIT ? 3 : cli_dominant(event->record)]++;
 	cli_why_add(&s->why, event);
+	cli_samples_add(&s->samples, event);
 }
 
 struct collection {
@@ -97,7 +98,9 @@ int cli_summary_collect(struct cli_summary *s, struct tlobctl *ctl, const char *
 		cli_error(CLI_ERROR, "cannot read the statistics: %s", tlobctl_error());
 	tlobctl_why_stats(ctl, &s->why.stat);
 	tlobctl_losses(ctl, &s->loss);
+	tlobctl_sample_stats(ctl, &s->samples.stat);
 	cli_why_sort(&s->why);
+	cli_samples_sort(&s->samples);
 	if (s->nrows)
 		qsort(s->rows, s->nrows, sizeof(*s->rows), by_overruns);
 	return err < 0 ? err : 0;
@@ -111,6 +114,7 @@ void cli_summary_deinit(struct cli_summary *s)
 	}
 	free(s->rows);
 	cli_why_deinit(&s->why);
+	cli_samples_deinit(&s->samples);
 	*s = (struct cli_summary){0};
 }
 
@@ -355,6 +359,7 @@ void cli_summary_print(const struct cli_summary *s, const struct cli_terminal *t
 	print_verdict(s, term);
 	print_untouched(s, term);
 	cli_why_print_ranking(&s->why, term, elapsed_ns);
+	cli_samples_print_end(&s->samples, term);
 	print_losses(s, term);
 	if (s->total.windows) {
 		tlob_duration_print(cost, sizeof(cost), s->total.cost_ns);

@@ -5,6 +5,7 @@
 
 #include <tlob/ctl.h>
 
+#include "samples.h"
 #include "terminal.h"
 #include "why.h"
 
@@ -28,6 +29,7 @@ struct cli_summary {
 	struct tlobctl_stat total;
 	struct tlobctl_loss loss;
 	struct cli_why_ranking why;
+	struct cli_samples samples;
 	/* overrun records by enum tlob_state that took most of the time; [3]: of no thread */
 	uint64_t causes[4];
 };

@@ -3,8 +3,8 @@
 
 # Options of each command, as its table has them.
 declare -gA _tlob_options=(
-	[run]='-r --region -e --engine -j --json --hgrm --why --history --fail -q --quiet --color -h --help'
-	[watch]='-r --region -p --pid -c --cgroup -d --duration -e --engine -j --json --hgrm --why --history --fail -q --quiet --color -h --help'
+	[run]='-r --region -e --engine -j --json --hgrm --why --history --sample-rate --good-share --fail -q --quiet --color -h --help'
+	[watch]='-r --region -p --pid -c --cgroup -d --duration -e --engine -j --json --hgrm --why --history --sample-rate --good-share --fail -q --quiet --color -h --help'
 	[timerlat]='-c --cpus -p --period -P --priority -d --duration -T --total -i --irq --why --history -b --backend --top --hist -j --json --hgrm --deep-idle -q --quiet --color -h --help'
 	[ls]='-j --json --color -h --help'
 	[add]='-q --quiet -h --help'
@@ -52,8 +52,10 @@ _tlob_value() {
 	*:-b | *:--backend) _tlob_words auto kernel module bpf plain ;;
 	*:-r | *:--region) _tlob_region ;;
 	*:-e | *:--engine | *:-u | *:--usable) _tlob_words auto bpf kernel user ;;
-	*:--why) _tlob_words culprit stacks none ;;
+	*:--why) _tlob_words culprit stacks samples none ;;
 	*:--history) _tlob_words 8 64 256 ;;
+	*:--sample-rate) _tlob_words 99 999 4999 ;;
+	*:--good-share) _tlob_words 0 1 10 100 ;;
 	*:--color) _tlob_words auto always never ;;
 	run:-j | run:--json | watch:-j | watch:--json | timerlat:-j | timerlat:--json) _tlob_files -f ;;
 	*:--hgrm) _tlob_files -d ;;
@@ -70,7 +72,7 @@ _tlob_program() {
 	for ((i = 2; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
 		--) echo $((i + 1)) && return ;;
-		-r | --region | -e | --engine | -j | --json | --hgrm | --why | --history | --color) ((i++)) ;;
+		-r | --region | -e | --engine | -j | --json | --hgrm | --why | --history | --sample-rate | --good-share | --color) ((i++)) ;;
 		-* | [=:@]) ;;
 		# a region is several words to bash, which breaks them at colons
 		*) [[ ${COMP_WORDS[i - 1]} == [=:@] || ${COMP_WORDS[i + 1]-} == [=:@] ]] || { echo "$i" && return; } ;;

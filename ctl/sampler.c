@@ -166,19 +166,11 @@ static bool may_spend(struct tlobctl_sampler *s)
 	return s->spent_ns < SPEND_NS;
 }
 
-static uint64_t cpu_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return (uint64_t)t.tv_sec * TLOBCTL_NS_PER_S + (uint64_t)t.tv_nsec;
-}
-
 uint64_t tlobctl_sampler_of(struct tlobctl *ctl, const struct tlob_record *record,
 			    struct tlobctl_why *why)
 {
 	struct tlobctl_sampler *s = ctl->sampler;
-	uint64_t since = cpu_ns(), spent;
+	uint64_t since = tlobctl_cpu_ns(), spent;
 
 	why->samples = NULL;
 	why->nsamples = 0;
@@ -195,7 +187,7 @@ uint64_t tlobctl_sampler_of(struct tlobctl *ctl, const struct tlob_record *recor
 	why->samples = s->samples;
 	if (may_spend(s))
 		why->nsamples = tlobctl_samples_name(ctl, &s->counts);
-	spent = cpu_ns() - since;
+	spent = tlobctl_cpu_ns() - since;
 	s->spent_ns += spent;
 	return spent;
 }

@@ -153,7 +153,8 @@ static void close_unnamed(struct why_sampled_thread *t, uint64_t time_ns,
 		for (size_t k = 0; k < n; k++)
 			named |= windows[k].window == w->w.window &&
 				 windows[k].client == w->w.client;
-		if (!named && !w->over_ns)
+		/* one that a record has told of may begin later than this */
+		if (!named && !w->over_ns && w->w.start_ns <= time_ns)
 			w->over_ns = time_ns;
 	}
 }

@@ -29,11 +29,13 @@ sub documented {
 	return %fields;
 }
 my %fields = documented();
-my %only_close = map { $_ => 1 } qw(abandoned cancelled);
+my %only_close = map { $_ => 1 } qw(abandoned cancelled sampled samples);
+my %only_transit = map { $_ => 1 } qw(end_tid); # of windows from thread to thread, of which there are none here
 my %expected = (
 	start => $fields{START},
-	overrun => [grep { !$only_close{$_} } @{$fields{'OVERRUN AND CLOSE'}}],
-	close => $fields{'OVERRUN AND CLOSE'},
+	overrun => [grep { !$only_close{$_} && !$only_transit{$_} } @{$fields{'OVERRUN AND CLOSE'}}],
+	close => [grep { !$only_transit{$_} } @{$fields{'OVERRUN AND CLOSE'}}],
+	profile => $fields{PROFILE},
 	summary => $fields{SUMMARY},
 	end => $fields{END},
 	check => $fields{CHECK},
@@ -50,12 +52,14 @@ sub kind {
 
 # The kind of value that a field's name promises.
 my %strings = map { $_ => 1 } qw(type version command engine region program comm state file binary start stop
-	start_probe stop_probe what found remedy);
+	start_probe stop_probe what found remedy sample_clock);
 my %bools = map { $_ => 1 } qw(at_stop estimated spoiled probe transit ok needed usable);
 sub promised {
 	my ($type, $field) = @_;
+	return 'array' if $field =~ /^(argv|regions|reasons|stacks|samples)$/;
+	return 'string' if $type eq 'profile' && $field eq 'windows';
+	return 'number' if $field eq 'sampled';
 	return 'bool' if $bools{$field} || ($type eq 'close' && $only_close{$field});
-	return 'array' if $field =~ /^(argv|regions|reasons|stacks)$/;
 	return 'hash' if $field eq 'why';
 	return $strings{$field} ? 'string' : 'number';
 }
@@ -119,6 +123,9 @@ sub examine {
 	is_deeply \@wrong, [], "$name: values";
 	for my $type (@types) {
 		my %optional = map { $_ => 1 } $name =~ /watch/ ? qw(pid argv program_status) : ();
+		if ($name !~ /samples/ && $type eq 'end') {
+			$optional{$_} = 1 for grep { /^sample/ } @{$expected{end}};
+		}
 		my @want = grep { !($optional{$_} && $type =~ /start|end/) } @{$expected{$type}};
 		is_deeply [sort keys %{$have{$type}}], [sort @want], "$name: fields of $type";
 		my @rare = grep { $have{$type}{$_} != $seen{$type} } keys %{$have{$type}};
@@ -147,6 +154,28 @@ for my $engine (qw(user bpf)) {
 		is $close->{tag}, $overrun->{tag}, 'an overrun and its close have one window';
 	};
 }
+
+subtest 'samples' => sub {
+	my $why = qx($tlob doctor --usable bpf 2>&1);
+	plan skip_all => "engine bpf: $why" if $?;
+	system "$tlob run -q --why=samples --good-share=1 -j $dir/samples -- " .
+		"$build/tests/conformance/conf_samples --subject paths 3>/dev/null >/dev/null 2>&1";
+	my @objects = examine('samples', "$dir/samples", @session, 'profile');
+	my ($end, %all) = ($objects[-1]);
+	my %known = map { $_ => 1 } @{$fields{SAMPLES}}, @{$fields{STACKS}};
+	for my $object (grep { $_->{samples} } @objects) {
+		my $sum = 0;
+		for (@{$object->{samples}}) {
+			$sum += $_->{count};
+			$all{$object->{type}}{$_->{frames}[0]{function} // ''} += $_->{count};
+		}
+		is $sum, $object->{sampled}, "$object->{type}: all are there" if @{$object->{samples}} < 128;
+		is join(' ', grep { !$known{$_} } all_keys($object->{samples})), '', 'all fields are in the page';
+	}
+	cmp_ok $all{close}{slow_path}, '>', 100, 'late windows were in the slow path';
+	ok !$all{profile}{slow_path}, 'good ones were not';
+	is $end->{"samples_lost_$_"}, 0, "lost: $_" for qw(no_mapping no_process backtrace buffer_full crowded);
+};
 
 subtest 'watch' => sub {
 	my $why = qx($tlob doctor --usable bpf 2>&1);

@@ -144,6 +144,21 @@ static void test_record_before_samples(void **state)
 	settle(1220, "");
 }
 
+/* The same, and samples of the window before have not come either. */
+static void test_record_before_older_samples(void **state)
+{
+	const struct why_sampled_window w = window(2, 2000);
+
+	(void)state;
+	why_sampled_late(&sampled, ME, &w, 0);
+	sample(1010, 1, window(1, 1000));
+	sample(2010, 2, w);
+	settle(2015, "good 1: 1");
+	sample(2110, 3, w);
+	settle(2115, "");
+	each(2000, 2200, " 2 3");
+}
+
 /* And if the record was dropped, a sample after the deadline knows better than to call it good. */
 static void test_late_without_a_record(void **state)
 {
@@ -309,6 +324,7 @@ int main(void)
 		T(good_by_its_deadline),
 		T(late),
 		T(record_before_samples),
+		T(record_before_older_samples),
 		T(late_without_a_record),
 		T(ended_by_exit),
 		T(nested),
