@@ -55,6 +55,11 @@ struct tlob_engine {
 	int (*transit_arm)(struct tlob_home *home, __u32 arena, __u64 now_ns, __u64 deadline_ns);
 	int (*transit_close)(const struct tlob_transit_ending *end);
 	int (*transit_report)(const struct tlob_transit_ending *end);
+	/*
+	 * Tell of the records that the engine has for this process alone, in any thread; @wait_ns
+	 * for whoever is at it. NULL: there are none.
+	 */
+	void (*hear)(struct tlob_home *home, __u64 wait_ns);
 	/* The process ends, and the window had expired. NULL: the engine sees that itself. */
 	void (*transit_abandon)(const struct tlob_transit_ending *end);
 };

@@ -5,8 +5,9 @@
  * needed, so this is also what a process without an agent gets where the module is loaded and
  * enabled.
  *
- * Records come to the ring of the descriptor. An agent that has passed the descriptor reads them;
- * without one the thread that stops a late window tells those that are there, its own two included.
+ * Records come to the ring of the descriptor. An agent that has passed the descriptor reads them.
+ * Without one the watcher tells them when they come, if there is anybody to tell; and the thread
+ * that stops a late window those that are there, so that its own two have been told then.
  */
 #include "engine_kernel.h"
 
@@ -23,9 +24,11 @@
 #include "now.h"
 #include "process.h"
 #include "record.h"
+#include "watch.h"
 #include "window.h"
 
 #define DEVICE "/dev/rv"
+#define SETTLE_NS (2 * TLOB_NS_PER_MS)
 
 static int kick_fd(int fd, const struct tlob_kick *k)
 {
@@ -111,15 +114,22 @@ static int enroll(struct tlob_seat *seat)
 	return kick(seat, &k);
 }
 
-static void tell(struct tlob_home *home)
+/*
+ * One at a time, so that a closing record is told after its overrun. Who gets the lock is told all
+ * there is; who does not, as in a callback, leaves it to whoever has it.
+ */
+static void hear(struct tlob_home *home, __u64 wait_ns)
 {
 	struct tlob_record records[4];
 	ssize_t n;
 
+	if (home->agent || tlob_lock_take(&home->hearing, wait_ns))
+		return;
 	/* also if nobody hears them: whoever sets a callback later on is not to be told old ones */
 	while ((n = read(home->kick.fd, records, sizeof(records))) > 0)
 		for (size_t i = 0; i < (size_t)n / sizeof(records[0]); i++)
 			tlob_record_tell(home, &records[i]);
+	tlob_lock_release(&home->hearing);
 }
 
 /* The kernel closes what is open; only the sum of overruns is kept here. */
@@ -140,9 +150,12 @@ static int arm(struct tlob_seat *seat, __u64 now_ns, __u64 deadline_ns)
 	struct tlob_kick k = {.op = TLOB_KICK_ARM, .now_ns = now_ns, .deadline_ns = deadline_ns};
 	int r = kick(seat, &k);
 
-	if (!r)
-		tlob_process_look(now_ns);
-	return r;
+	if (r)
+		return r;
+	if (!seat->home->agent)
+		tlob_watch_ensure(seat->home);
+	tlob_process_look(now_ns);
+	return 0;
 }
 
 static int finish(const struct tlob_ending *end, enum tlob_kick_op op)
@@ -156,7 +169,7 @@ static int finish(const struct tlob_ending *end, enum tlob_kick_op op)
 	} else if (end->seat->home->agent) {
 		tlob_engine_tell(end, false); /* the agent reads the ring */
 	} else {
-		tell(end->seat->home);
+		hear(end->seat->home, SETTLE_NS);
 		tlob_process_look(end->now_ns);
 	}
 	return r;
@@ -180,5 +193,6 @@ const struct tlob_engine tlob_engine_kernel = {
 	.arm = arm,
 	.close = close_window,
 	.report = report,
+	.hear = hear,
 	.grow = tlob_kernel_grow,
 };

@@ -67,6 +67,7 @@ struct tlob_home {
 	char *hists[TLOB_MAX_REGIONS]; /* all shards; NULL: not entered, or nobody reads them */
 	bool agent; /* records go to an agent */
 	struct tlob_descriptor socket, kick;
+	struct tlob_lock hearing; /* for telling of what the engine has */
 	__u32 shards; /* bit per shard that belongs to one thread */
 	__u32 serial; /* threads so far, for salts */
 	struct tlob_lock growing; /* for talking to the agent about arenas */

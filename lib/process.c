@@ -372,7 +372,7 @@ static __attribute__((constructor)) void begin(void)
 	tlob_store(&early, 1u);
 	home = tlob_process_home();
 	tlob_store(&early, 0u);
-	if (home && !home->engine->clocked && tlob_process_listens(home))
+	if (home && tlob_watch_serves(home) && tlob_process_listens(home))
 		tlob_watch_start();
 }
 

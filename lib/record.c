@@ -159,7 +159,7 @@ int tlob_on_overrun(tlob_overrun_fn *fn, void *arg)
 		 * not
 		 */
 		home = tlob_process_home();
-		if (home && !home->engine->clocked)
+		if (home && tlob_watch_serves(home))
 			tlob_watch_start();
 	}
 	return 0;

@@ -2,12 +2,16 @@
 #include "watch.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <unistd.h>
+
+#include <tlob/rv.h>
 
 #include "baseline.h"
 #include "calm.h"
@@ -28,6 +32,7 @@
  */
 #define PRIORITY 10
 #define LINGER_NS TLOB_NS_PER_S
+#define MAX_RINGS 4
 #define SETTLE_NS (2 * TLOB_NS_PER_MS)
 #define STOP_WAIT_S 1
 #define STOP_WAIT_NS (STOP_WAIT_S * TLOB_NS_PER_S)
@@ -165,6 +170,59 @@ static __u64 scan_homes(__u64 woken_ns, bool all)
 	return earliest;
 }
 
+/* ---- records that a kernel has for this process */
+
+static bool has_ring(const struct tlob_home *home)
+{
+	return home->engine->hear && !home->agent;
+}
+
+/* Tell what is there; the descriptors to wait for more go to @polls. Returns how many. */
+static nfds_t hear_homes(struct pollfd polls[MAX_RINGS])
+{
+	struct tlob_home *home = tlob_load_acquire(&tlob_live->home);
+	nfds_t n = 0;
+
+	for (; home && home->epoch >= tlob_load(&tlob_live->first_epoch); home = home->older) {
+		if (!has_ring(home) || tlob_load(&home->dead) || n == MAX_RINGS ||
+		    !tlob_descriptor_ours(&home->kick))
+			continue;
+		/* a stop that has just told its own records is waited for: another may follow */
+		home->engine->hear(home, SETTLE_NS);
+		polls[n++] = (struct pollfd){.fd = home->kick.fd, .events = POLLIN | POLLPRI};
+	}
+	return n;
+}
+
+/*
+ * As long as nothing comes, until @until_ns. No longer than a second: the program may have closed
+ * what it does not know, and an agent may have come.
+ */
+static void wait_for_records(struct pollfd *polls, nfds_t n, __u64 until_ns)
+{
+	__u64 now = tlob_now(), most = now + TLOB_NS_PER_S;
+	struct timespec left;
+
+	until_ns = until_ns < most ? until_ns : most;
+	left = tlob_timespec(until_ns > now ? until_ns - now : 0);
+	(void)ppoll(polls, n, &left, NULL);
+}
+
+/* Whoever waits there has something else to do. */
+static void nudge_homes(void)
+{
+	struct tlob_home *home = tlob_load_acquire(&tlob_live->home);
+
+	for (; home && home->epoch >= tlob_load(&tlob_live->first_epoch); home = home->older)
+		if (has_ring(home) && tlob_descriptor_ours(&home->kick))
+			(void)ioctl(home->kick.fd, TLOB_IOCTL_NUDGE);
+}
+
+bool tlob_watch_serves(const struct tlob_home *home)
+{
+	return !home->engine->clocked || has_ring(home);
+}
+
 /* ---- the thread */
 
 /*
@@ -188,7 +246,9 @@ static bool is_needed(struct tlob_live *live, __u64 now, __u64 *alone_ns)
 static void watch_until_unneeded(struct tlob_live *live)
 {
 	__u64 woken = tlob_now(), alone = 0;
+	struct pollfd polls[MAX_RINGS];
 	bool all = true;
+	nfds_t rings;
 
 	while (tlob_load(&live->watch) == TLOB_WATCH_RUNS) {
 		__u32 calls;
@@ -197,6 +257,7 @@ static void watch_until_unneeded(struct tlob_live *live)
 		tlob_xchg(&live->wake_ns, TLOB_NEVER);
 		calls = tlob_load_acquire(&live->calls);
 		wake = scan_homes(woken, all);
+		rings = hear_homes(polls);
 		all = false;
 		tlob_process_look(tlob_now());
 		if (!is_needed(live, tlob_now(), &alone))
@@ -204,7 +265,10 @@ static void watch_until_unneeded(struct tlob_live *live)
 		if (alone && alone + LINGER_NS < wake)
 			wake = alone + LINGER_NS;
 		tlob_xchg(&live->wake_ns, wake);
-		tlob_futex_wait(&live->calls, calls, wake);
+		if (rings)
+			wait_for_records(polls, rings, wake);
+		else
+			tlob_futex_wait(&live->calls, calls, wake);
 		woken = tlob_now();
 		if (wake < woken)
 			woken = wake;
@@ -231,7 +295,7 @@ static bool has_deadlines(void)
 	struct tlob_home *home = tlob_load_acquire(&tlob_live->home);
 
 	for (; home && home->epoch >= tlob_load(&tlob_live->first_epoch); home = home->older)
-		if (!home->engine->clocked && !tlob_load(&home->dead) && home_has_deadlines(home))
+		if (tlob_watch_serves(home) && !tlob_load(&home->dead) && home_has_deadlines(home))
 			return true;
 	return false;
 }
@@ -337,14 +401,21 @@ void tlob_watch_start(void)
 	tlob_lock_release(&live->watching);
 }
 
+/* It sleeps in one of two ways. */
+static void call(struct tlob_live *live)
+{
+	__atomic_add_fetch(&live->calls, 1, __ATOMIC_SEQ_CST);
+	tlob_futex_wake(&live->calls, 1);
+	nudge_homes();
+}
+
 void tlob_watch_call(void)
 {
 	struct tlob_live *live = tlob_live;
 
 	if (tlob_load(&live->watch) != TLOB_WATCH_RUNS)
 		return;
-	__atomic_add_fetch(&live->calls, 1, __ATOMIC_SEQ_CST);
-	tlob_futex_wake(&live->calls, 1);
+	call(live);
 }
 
 void tlob_watch_stop(void)
@@ -358,8 +429,7 @@ void tlob_watch_stop(void)
 		return;
 	if (tlob_cmpxchg(&live->watch, (__u32)TLOB_WATCH_RUNS, (__u32)TLOB_WATCH_ENDS) ==
 	    TLOB_WATCH_RUNS) {
-		__atomic_add_fetch(&live->calls, 1, __ATOMIC_SEQ_CST);
-		tlob_futex_wake(&live->calls, 1);
+		call(live);
 		clock_gettime(CLOCK_REALTIME, &until);
 		until.tv_sec += STOP_WAIT_S;
 		if (pthread_timedjoin_np(thread, NULL,
@@ -391,6 +461,12 @@ static void start_if_safe(struct tlob_home *home)
 	if (tlob_process_listens(home) && !pthread_sigmask(SIG_SETMASK, NULL, &blocked) &&
 	    is_usual(&blocked))
 		tlob_watch_start();
+}
+
+void tlob_watch_ensure(struct tlob_home *home)
+{
+	if (tlob_load(&tlob_live->watch) == TLOB_WATCH_NONE)
+		start_if_safe(home);
 }
 
 void tlob_watch_arm(struct tlob_home *home, struct tlob_arena_head *head, __u64 deadline_ns)

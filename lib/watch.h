@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The watcher: one thread of the process that notices expiry for engine user, if there is anybody
- * to tell. It sleeps without a timer while no window is open, and lets the earliest deadline stand
- * when that window ends in time, as every engine does.
+ * The watcher: one thread of the process that notices expiry for engine user, and without an agent
+ * hears of it for engine kernel, if there is anybody to tell. For the first it sleeps without a
+ * timer while no window is open, and lets the earliest deadline stand when that window ends in
+ * time, as every engine does; for the second it waits for the kernel's records, and looks for an
+ * agent now and then.
  */
 #ifndef TLOB_LIB_WATCH_H
 #define TLOB_LIB_WATCH_H
@@ -20,6 +22,10 @@ void tlob_watch_note_signals(void);
 void tlob_watch_stop(void);
 /* Let it look at everything anew. */
 void tlob_watch_call(void);
+/* Does it have anything to do for @home? */
+bool tlob_watch_serves(const struct tlob_home *home);
+/* From a start in @home: if it is to run and does not, and may be started here, it is. */
+void tlob_watch_ensure(struct tlob_home *home);
 /* A window of @home with this deadline is open in the arena of @head. */
 void tlob_watch_arm(struct tlob_home *home, struct tlob_arena_head *head, __u64 deadline_ns);
 /*

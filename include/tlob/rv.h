@@ -153,4 +153,10 @@ TLOB_ASSERT(sizeof(struct tlob_filter_args) == 16, "filter arguments");
  */
 #define TLOB_IOCTL_HOLD _IO(RV_IOC_MAGIC, 0x0a)
 
+/*
+ * Who waits in poll() or its like for POLLPRI on this descriptor, now or next, gets that, once. So that a thread that
+ * waits for records can be told to do something else. The device does so itself when the monitor is disabled.
+ */
+#define TLOB_IOCTL_NUDGE _IO(RV_IOC_MAGIC, 0x0b)
+
 #endif

@@ -32,6 +32,7 @@ struct rvc_ring {
 	struct mutex
 		read_mutex; /* one reader at a time; outside mmap_lock, as copying to it may fault */
 	wait_queue_head_t wait;
+	atomic_t nudged;
 	struct irq_work wake;
 	struct work_struct free;
 	struct rvc_user *user;
@@ -226,8 +227,20 @@ ssize_t rvc_ring_read(struct rvc_ring *ring, char __user *ubuf, size_t count, bo
 
 __poll_t rvc_ring_poll(struct rvc_ring *ring, struct file *file, poll_table *wait)
 {
+	__poll_t events = 0;
+
 	poll_wait(file, &ring->wait, wait);
-	return readable(ring) ? EPOLLIN | EPOLLRDNORM : 0;
+	if (readable(ring))
+		events |= EPOLLIN | EPOLLRDNORM;
+	if (atomic_read(&ring->nudged) && atomic_xchg(&ring->nudged, 0))
+		events |= EPOLLPRI;
+	return events;
+}
+
+void rvc_ring_nudge(struct rvc_ring *ring)
+{
+	atomic_set(&ring->nudged, 1);
+	wake_up_interruptible_poll(&ring->wait, EPOLLPRI);
 }
 
 int rvc_ring_mmap(struct rvc_ring *ring, struct vm_area_struct *vma)

@@ -24,6 +24,8 @@ void rvc_ring_put(struct rvc_ring *ring);
 int rvc_ring_store(struct rvc_ring *ring);
 /* Any context. A full ring drops the record and counts it. */
 void rvc_ring_push(struct rvc_ring *ring, const void *record);
+/* Its poll() says EPOLLPRI, once. Process context. */
+void rvc_ring_nudge(struct rvc_ring *ring);
 /* Pids in the records are those of whoever opened the ring. */
 struct pid_namespace *rvc_ring_pid_ns(const struct rvc_ring *ring);
 

@@ -473,7 +473,11 @@ void tlob_arenas_disable(void)
 	struct tlob_arena *arena;
 
 	mutex_lock(&arenas_mutex);
-	list_for_each_entry(arena, &arenas, list) arena_end(arena);
+	list_for_each_entry(arena, &arenas, list)
+	{
+		arena_end(arena);
+		rvc_ring_nudge(arena->ring);
+	}
 	mutex_unlock(&arenas_mutex);
 }
 

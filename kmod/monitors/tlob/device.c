@@ -235,6 +235,9 @@ static long device_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return device_notify(f, (const s32 __user *)arg);
 	case TLOB_IOCTL_KICK:
 		return device_kick(f, (const struct tlob_kick __user *)arg);
+	case TLOB_IOCTL_NUDGE:
+		rvc_ring_nudge(f->ring);
+		return 0;
 	case TLOB_IOCTL_BIND:
 	case TLOB_IOCTL_UNBIND:
 	case TLOB_IOCTL_TALLY:
