@@ -17,6 +17,7 @@
 
 struct session {
 	const struct timerlat_settings *settings;
+	struct timerlat_load load;
 	struct cli_signals signals;
 	struct cli_terminal term;
 	struct cli_json json; /* out NULL: not wanted */
@@ -45,6 +46,7 @@ static int init(struct session *s)
 
 static void deinit(struct session *s)
 {
+	timerlat_load_stop(&s->load);
 	tlobctl_timerlat_close(s->t);
 	timerlat_rows_deinit(&s->rows);
 	if (s->signals.fd >= 0)
@@ -67,6 +69,9 @@ static void announce(struct session *s)
 		timerlat_json_start(&s->json, s->settings, s->t);
 	if (s->settings->quiet)
 		return;
+	if (s->load.pid)
+		fprintf(s->term.out, "%sMaking load: this disturbs whatever runs here.%s\n",
+			cli_style(&s->term, CLI_WARN), cli_style(&s->term, CLI_PLAIN));
 	fprintf(s->term.out, "%s%s%s; Ctrl-C to stop\n", cli_style(&s->term, CLI_BOLD), s->title,
 		cli_style(&s->term, CLI_PLAIN));
 	while (*note) {
@@ -170,7 +175,8 @@ static void keep_floor(struct session *s)
 				      .max_ns = v->max_ns};
 	char ns[TLOB_DURATION_BYTES];
 
-	if (v->count < FLOOR_CYCLES || is_lesser(tlobctl_timerlat_scheduling(s->t)))
+	if (s->load.kinds || v->count < FLOOR_CYCLES ||
+	    is_lesser(tlobctl_timerlat_scheduling(s->t)))
 		return;
 	snprintf(floor.backend, sizeof(floor.backend), "%s", tlobctl_timerlat_backend_name(s->t));
 	snprintf(floor.scheduling, sizeof(floor.scheduling), "%s",
@@ -191,6 +197,10 @@ static int measure(struct session *s)
 	uint64_t elapsed_ns;
 	int status = CLI_OK;
 
+	/* a process of its own, made while this one has no threads and no locked memory */
+	status = timerlat_load_start(&s->load, s->settings->opts.cpus, s->settings->opts.ncpus);
+	if (status)
+		return status;
 	if (tlobctl_timerlat_open(&s->settings->opts, &s->t) < 0)
 		return cli_error(CLI_ERROR, "%s", tlobctl_error());
 	s->begun_ns = cli_now_ns();
@@ -198,6 +208,7 @@ static int measure(struct session *s)
 	status = loop(s);
 	if (status)
 		return status;
+	timerlat_load_stop(&s->load);
 	if (tlobctl_timerlat_stop(s->t) < 0)
 		status = cli_error(CLI_ERROR, "%s", tlobctl_error());
 	elapsed_ns = cli_now_ns() - s->begun_ns;
@@ -226,6 +237,7 @@ static int timerlat_main(const struct cli_command *self, int argc, char **argv)
 	if (first >= 0 && first < argc) {
 		status = cli_usage("unexpected '%s'", argv[first]);
 	} else if (first >= 0) {
+		s.load = settings.load;
 		status = init(&s);
 		if (!status)
 			status = measure(&s);

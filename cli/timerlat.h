@@ -8,6 +8,7 @@
 #include "json.h"
 #include "options.h"
 #include "terminal.h"
+#include "timerlat_load.h"
 
 enum timerlat_view {
 	TIMERLAT_SUMMARY, /* at the end */
@@ -22,6 +23,7 @@ struct timerlat_settings {
 	enum timerlat_view view;
 	const char *json; /* path, "-": standard output; NULL: none */
 	const char *hgrm; /* folder; NULL: none */
+	struct timerlat_load load;
 	bool quiet;
 	enum cli_color color;
 };

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The objects of tlob timerlat --json. */
+#include "frames.h"
 #include "ndjson.h"
 #include "timerlat.h"
 #include "when.h"
@@ -63,20 +64,6 @@ static void put_part(struct cli_json *j, const struct timerlat_row *row, int par
 	cli_json_object_end(j);
 }
 
-static void put_stack(struct cli_json *j, const struct tlobctl_stack *stack)
-{
-	cli_json_array(j, "frames");
-	for (size_t i = 0; i < stack->nframes; i++) {
-		cli_json_object(j, NULL);
-		cli_json_string(j, "function", stack->frames[i].function);
-		cli_json_string(j, "object", stack->frames[i].object);
-		cli_json_number(j, "offset", stack->frames[i].offset);
-		cli_json_bool(j, "kernel", true);
-		cli_json_object_end(j);
-	}
-	cli_json_array_end(j);
-}
-
 void timerlat_json_hit(struct cli_json *j, const struct tlobctl_timerlat_hit *hit)
 {
 	struct tlobctl_event event = {.record = hit->record, .why = hit->why};
@@ -97,7 +84,7 @@ void timerlat_json_hit(struct cli_json *j, const struct tlobctl_timerlat_hit *hi
 	else
 		cli_json_null(j, "interrupted");
 	cli_json_bool(j, "in_user", hit->in_user);
-	put_stack(j, &hit->stack);
+	cli_frames_json(j, &hit->stack);
 	cli_ndjson_why(j, &event);
 	cli_json_end(j);
 }

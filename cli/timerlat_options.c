@@ -168,6 +168,11 @@ static int set_history(void *settings, const char *value)
 				 &((struct timerlat_settings *)settings)->opts.history_bytes);
 }
 
+static int set_load(void *settings, const char *value)
+{
+	return timerlat_load_parse(value, &((struct timerlat_settings *)settings)->load.kinds);
+}
+
 static int set_deep_idle(void *settings, const char *value)
 {
 	(void)value;
@@ -221,6 +226,10 @@ static const struct cli_option option_why = {
 static const struct cli_option option_history = {
 	0, "history", "MIB",
 	"memory for what the whole machine did last, to ask in\n(8 for each CPU)", set_history};
+static const struct cli_option option_load = {
+	0, "load", "KINDS",
+	"disturb this machine meanwhile: all, or some of cpu,\ntimer, fork, memory, io and rt",
+	set_load};
 static const struct cli_option option_deep_idle = {
 	0, "deep-idle", NULL,
 	"let idle CPUs sleep as deeply as without tlob\n(/dev/cpu_dma_latency is left alone)",
@@ -230,12 +239,25 @@ static const struct cli_option option_color = {0, "color", "WHEN",
 					       "auto (default), always or never", set_color};
 
 const struct cli_option *const timerlat_options[] = {
-	&option_cpus,	  &option_period,    &option_priority,
-	&option_duration, &option_total,     &option_irq,
-	&option_why,	  &option_history,   &option_backend,
-	&option_top,	  &option_hist,	     &option_json,
-	&option_hgrm,	  &option_deep_idle, &option_quiet,
-	&option_color,	  &cli_option_help,  NULL,
+	&option_cpus,
+	&option_period,
+	&option_priority,
+	&option_duration,
+	&option_total,
+	&option_irq,
+	&option_why,
+	&option_history,
+	&option_backend,
+	&option_top,
+	&option_hist,
+	&option_json,
+	&option_hgrm,
+	&option_load,
+	&option_deep_idle,
+	&option_quiet,
+	&option_color,
+	&cli_option_help,
+	NULL,
 };
 
 void timerlat_settings_deinit(struct timerlat_settings *s)

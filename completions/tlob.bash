@@ -5,7 +5,7 @@
 declare -gA _tlob_options=(
 	[run]='-r --region -e --engine -j --json --hgrm --why --history --sample-rate --good-share --fail -q --quiet --color -h --help'
 	[watch]='-r --region -p --pid -c --cgroup -d --duration -e --engine -j --json --hgrm --why --history --sample-rate --good-share --fail -q --quiet --color -h --help'
-	[timerlat]='-c --cpus -p --period -P --priority -d --duration -T --total -i --irq --why --history -b --backend --top --hist -j --json --hgrm --deep-idle -q --quiet --color -h --help'
+	[timerlat]='-c --cpus -p --period -P --priority -d --duration -T --total -i --irq --why --history -b --backend --top --hist -j --json --hgrm --load --deep-idle -q --quiet --color -h --help'
 	[ls]='-j --json --color -h --help'
 	[add]='-q --quiet -h --help'
 	[rm]='-a --all -h --help'
@@ -44,6 +44,7 @@ _tlob_region() {
 # Complete the value of option $1 of command $2; fails if it takes none.
 _tlob_value() {
 	case $2:$1 in
+	*:--load) _tlob_words all cpu timer fork memory io rt ;;
 	timerlat:--why) _tlob_words culprit stacks none ;;
 	timerlat:-c | timerlat:--cpus) _tlob_words "$(cat /sys/devices/system/cpu/online 2>/dev/null)" ;;
 	timerlat:-p | timerlat:--period) _tlob_words 100us 200us 500us 1ms 10ms ;;

@@ -3,7 +3,7 @@
 # What a person may mistype: one message that says what is wrong, on standard error, and status 64; and help.
 # shellcheck source-path=SCRIPTDIR source=../tap.sh
 . "$(dirname "$0")/../tap.sh"
-plan 150
+plan 156
 tlob=$BUILD/tlob
 
 # wrong COMMAND WORDS ARGUMENT...: "tlob COMMAND: ...WORDS..." and where to read more, nothing else
@@ -64,6 +64,8 @@ wrong timerlat "--priority is f:1 to f:99, r:1 to r:99 or o:-20 to o:19, not 'f'
 wrong timerlat "--priority 'f:100': it goes from 1 to 99" timerlat -P f:100
 wrong timerlat "--priority 'o:-21': it goes from -20 to 19" timerlat -P o:-21
 wrong timerlat "unknown backend 'plainly'; did you mean plain?" timerlat -b plainly
+wrong timerlat "unknown load 'forks'; did you mean fork?" timerlat --load cpu,forks
+wrong timerlat "--why is none, culprit or stacks, not 'who'" timerlat --why who
 
 # ---- help
 for command in run watch timerlat doctor help version; do

@@ -3,7 +3,7 @@
 # tlob timerlat: what it prints and writes, what it refuses, and what it finds. Figures are for tests/bench.
 # shellcheck source-path=SCRIPTDIR source=../tap.sh
 . "$(dirname "$0")/../tap.sh"
-plan 60
+plan 64
 tlob=$BUILD/tlob
 json=$TMP/json
 
@@ -134,9 +134,12 @@ if "$tlob" doctor --usable bpf >/dev/null 2>&1 && [[ $(id -u) == 0 ]] && command
 	timerlat -b plain -c "$first" -T 15ms -d 30s
 	kill $hog
 	has "also with backend plain" "Cause: waiting behind rt-hog." "$(tr -s '\n ' ' ' <<<"$out")"
+	timerlat -c "$first" -T 1ms --load rt,cpu -d 30s
+	has "--load: what it makes is found" "Cause: waiting behind load-rt." "$(tr -s '\n ' ' ' <<<"$out")"
+	has "--load: it is said that it disturbs" "Making load: this disturbs whatever runs here." "$out"
 	is "--why none: nothing is said" "" "$("$tlob" timerlat -c "$first" -T 1ns --why none | grep Cause)"
 else
-	for i in 1 2 3 4 5 6 7 8 9 10 11 12; do
+	for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14; do
 		skip "why $i" "needs root, engine bpf and python3"
 	done
 fi
@@ -161,6 +164,20 @@ is "not of one that is not" "" "$(run 300us | grep Close)"
 sed -i 's/^boot_id .*/boot_id 00000000-0000-0000-0000-000000000000/' "$floor"
 is "nor by a floor of another boot" "" "$(run 299us | grep Close)"
 has "which is none in JSON" '"floor_p99_9_ns":null' "$(cat "$json")"
+
+# ---- load ends with tlob
+threads() { # of the load of process $1
+	local child
+	child=$(pgrep -P "$1") && cat /proc/"$child"/task/*/comm 2>/dev/null | grep -c ^load-
+}
+"$tlob" timerlat -b plain -c "$first" -q --load all >/dev/null &
+pid=$!
+for ((i = 0; i < 100; i++)); do [[ $(threads $pid) == 6 ]] && break; sleep 0.1; done
+is "--load all: a thread of each kind" 6 "$(threads $pid)"
+load=$(pgrep -P $pid)
+kill -9 $pid
+for ((i = 0; i < 100; i++)); do [[ -e /proc/$load ]] || break; sleep 0.1; done
+ok "--load ends with tlob, however that ends" test ! -e "/proc/$load"
 
 # ---- the end
 timerlat -b plain -c "$first" -p 5s -d 200ms
