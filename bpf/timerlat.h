@@ -26,7 +26,8 @@ struct tlob_timerlat_slot {
 	__u64 wake_ns; /* and wake-up in it */
 	__u64 cpu_ns; /* it got the CPU; 0: it had not left it */
 	__u64 stack_ns; /* when the stack below was taken, in an interrupt of what had the CPU instead */
-	__u64 reserved[2];
+	__u64 begun_ns; /* of this CPU, whoever's: its last interrupt by a timer */
+	__u64 reserved;
 	__u64 stack[TLOB_TIMERLAT_STACK]; /* of the kernel; return addresses */
 };
 TLOB_ASSERT(sizeof(struct tlob_timerlat_slot) % 64 == 0, "slots do not share a cache line");

@@ -73,25 +73,28 @@ static void configure_stacks(struct timerlat *skel, const struct tlobctl_timerla
 
 static int load(struct backend *b, const struct tlobctl_timerlat *t)
 {
-	uint32_t cpus = t->cpus[t->nlanes - 1] + 1; /* they are in ascending order */
 	struct tlobctl_bpf_features features;
-	int r;
+	int cpus = libbpf_num_possible_cpus(), r;
+	bool tick;
 
+	if (cpus < 0)
+		return cpus;
 	tlobctl_bpf_features(&features);
 	b->skel = timerlat__open();
 	if (!b->skel)
 		return -errno;
-	bpf_map__set_max_entries(b->skel->maps.slots, cpus);
+	bpf_map__set_max_entries(b->skel->maps.slots, (uint32_t)cpus);
 	bpf_map__set_max_entries(b->skel->maps.measuring, (uint32_t)t->nlanes);
 	configure_stacks(b->skel, &t->opts);
-	bpf_program__set_autoload(b->skel->progs.timerlat_interrupt,
-				  features.local_timer && !without_tick());
+	tick = features.local_timer && !without_tick();
+	bpf_program__set_autoload(b->skel->progs.timerlat_interrupt, tick);
+	bpf_program__set_autoload(b->skel->progs.timerlat_expire, !tick);
 	r = timerlat__load(b->skel);
 	if (!r)
 		r = timerlat__attach(b->skel);
 	if (r)
 		return r;
-	b->bytes = cpus * sizeof(*b->slots);
+	b->bytes = (size_t)cpus * sizeof(*b->slots);
 	b->slots = mmap(NULL, b->bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE,
 			bpf_map__fd(b->skel->maps.slots), 0);
 	return b->slots == MAP_FAILED ? -errno : 0;
