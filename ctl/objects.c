@@ -370,8 +370,7 @@ static int make_objects(struct tlobctl *ctl)
 	if (r)
 		return r;
 	kernel = tlobctl_files_init(&o->files, o->symbolizer);
-	return why_sync_init(&o->sync, SOURCES(o), kernel,
-			     why_symbolizer_kernel_start(o->symbolizer));
+	return why_sync_init(&o->sync, SOURCES(o), kernel, tlobctl_files_kernel_start(&o->files));
 }
 
 int tlobctl_objects_open(struct tlobctl *ctl)
@@ -390,6 +389,11 @@ int tlobctl_objects_open(struct tlobctl *ctl)
 			"The kernel does not tell what programs map (perf_event_open: %s): code that "
 			"is gone when a window has ended has no names.",
 			strerror(-r));
+	if (ctl->programs.foreign)
+		snprintf(
+			ctl->objects->note, sizeof(ctl->objects->note),
+			"This is not the initial pid namespace: which process is which cannot be told, and code "
+			"of programs has no names. Run tlob outside of the container.");
 	return open_tick(ctl);
 }
 

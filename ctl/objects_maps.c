@@ -17,6 +17,7 @@
 
 #define ROOT_FRESH_NS 100000000ULL
 #define NOTES_BYTES 4096
+#define KALLSYMS_LINES 1000
 
 static const char deleted[] = " (deleted)";
 
@@ -56,6 +57,25 @@ static size_t kernel_id(unsigned char id[WHY_BUILD_ID_BYTES])
 	bytes = fread(notes, 1, sizeof(notes), f);
 	fclose(f);
 	return id_in_notes(notes, bytes, id);
+}
+
+/* The symbolizer knows this too, once it has read all symbols, which can wait until there is one to name. */
+uint64_t tlobctl_files_kernel_start(struct tlobctl_files *files)
+{
+	FILE *f = fopen("/proc/kallsyms", "re");
+	uint64_t address, found = 0;
+	char type, name[64];
+
+	/* at the beginning, or not at all */
+	for (int i = 0; f && !found && i < KALLSYMS_LINES; i++) {
+		if (fscanf(f, "%" SCNx64 " %c %63s%*[^\n]", &address, &type, name) < 3)
+			break;
+		if (!strcmp(name, "_stext"))
+			found = address;
+	}
+	if (f)
+		fclose(f);
+	return found ? found : why_symbolizer_kernel_start(files->symbolizer);
 }
 
 static size_t id_of_fd(int fd, unsigned char id[WHY_BUILD_ID_BYTES])

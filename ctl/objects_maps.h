@@ -27,6 +27,8 @@ struct tlobctl_file {
 /* Returns the object of the kernel; NULL without memory. */
 const struct why_object *tlobctl_files_init(struct tlobctl_files *files,
 					    struct why_symbolizer *symbolizer);
+/* The address that its offsets are counted from; 0: the kernel does not tell. */
+uint64_t tlobctl_files_kernel_start(struct tlobctl_files *files);
 void tlobctl_files_deinit(struct tlobctl_files *files);
 /* NULL: anonymous memory. */
 const struct why_object *tlobctl_files_object(struct tlobctl_files *files,

@@ -164,15 +164,21 @@ static void test_after_the_end(void **state)
 /* It was there before the session, and is asked for while it lives: what it has now is known. */
 static void test_older_than_the_session(void **state)
 {
-	FILE *f = start("sh -c 'sleep 1 | ./actor wait'");
+	FILE *f = start("sh -c 'mkfifo go && ./actor wait <>go'"), *go;
 	struct said said[16];
 	size_t n = listen_to(f, said, 16, 7), all;
 	struct tlobctl *ctl = open_session();
+	char path[64];
 
 	(void)state;
 	assert_int_equal(n, 7);
 	said[0].time_ns = tlobctl_objects_sync(ctl)->done_ns + 1; /* as if it were just now */
 	check(ctl, &said[0]);
+	snprintf(path, sizeof(path), "%s/go", lab);
+	go = fopen(path, "we");
+	assert_non_null(go);
+	fputc('\n', go);
+	fclose(go);
 	all = listen_to(f, said, 16, 16);
 	pclose(f);
 	assert_int_equal(all, 3);
