@@ -39,7 +39,8 @@ ALL_LDFLAGS = $(LDFLAGS) $(EXTRA)
 CORE := $(patsubst core/%.c,$(B)/core/%.o,$(wildcard core/*.c))
 LIB := $(patsubst lib/%.c,$(B)/lib/%.o,$(wildcard lib/*.c))
 CTL := $(patsubst ctl/%.c,$(B)/ctl/%.o,$(wildcard ctl/*.c)) $(patsubst why/%.c,$(B)/why/%.o,$(wildcard why/*.c))
-CLI := $(patsubst cli/%.c,$(B)/cli/%.o,$(wildcard cli/*.c))
+REPORT := $(patsubst report/%.c,$(B)/report/%.o,$(wildcard report/*.c))
+CLI := $(patsubst cli/%.c,$(B)/cli/%.o,$(wildcard cli/*.c)) $(REPORT)
 SKEL := $(patsubst bpf/%.bpf.c,$(B)/gen/%.skel.h,$(wildcard bpf/*.bpf.c))
 GEN := $(B)/gen/tlob_model.h $(SKEL)
 EXAMPLES := $(patsubst examples/%,$(B)/examples/%,$(basename $(wildcard examples/*.c examples/*.cpp)))
@@ -84,7 +85,7 @@ $(B)/libtlobctl.so.0: $(CTL) $(CORE) ctl/libtlobctl.map
 	$(CC) -shared -Wl,-soname,libtlobctl.so.0 -Wl,--version-script=ctl/libtlobctl.map $(ALL_LDFLAGS) $(CTL) $(CORE) -o $@ $(CTL_LIBS)
 	ln -sf libtlobctl.so.0 $(B)/libtlobctl.so
 $(B)/tlob: $(CLI) $(B)/libtlobctl.a
-	$(CC) $(ALL_LDFLAGS) $^ -o $@ $(CTL_LIBS)
+	$(CC) $(ALL_LDFLAGS) $^ -o $@ $(CTL_LIBS) -ljson-c -lm
 
 # ---- examples: one program per file
 $(B)/examples/%: examples/%.c $(B)/libtlob.a | $(GEN)

@@ -6,6 +6,7 @@
 #ifndef TLOB_CLI_H
 #define TLOB_CLI_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct cli_option;
@@ -27,13 +28,14 @@ struct cli_command {
 	const char *summary; /* one line, for the list of commands */
 	const char *about; /* paragraphs above the options */
 	const struct cli_option *const *options; /* ends with NULL */
+	bool mixed; /* options may follow operands; else what follows is a program's own */
 	int (*main)(const struct cli_command *self, int argc,
 		    char **argv); /* returns the exit status */
 };
 
 extern const struct cli_command *const cli_commands[]; /* ends with NULL */
-extern const struct cli_command cli_run, cli_watch, cli_timerlat, cli_ls, cli_add, cli_rm,
-	cli_doctor, cli_help, cli_version;
+extern const struct cli_command cli_run, cli_watch, cli_report, cli_timerlat, cli_ls, cli_add,
+	cli_rm, cli_doctor, cli_help, cli_version;
 
 /* NULL if there is none; then *nearest, if given, is the most similar name or NULL. */
 const struct cli_command *cli_command_find(const char *name, const char **nearest);

@@ -20,13 +20,14 @@ struct getopt_tables {
 	struct option longs[MAX_OPTIONS + 1];
 };
 
-static void tables_init(struct getopt_tables *t, const struct cli_option *const *options)
+static void tables_init(struct getopt_tables *t, const struct cli_command *command)
 {
+	const struct cli_option *const *options = command->options;
 	/*
 	 * '+': stop at the first operand, what follows is the program's; ':': tell a missing value
 	 * apart
 	 */
-	char *letter = stpcpy(t->letters, "+:");
+	char *letter = stpcpy(t->letters, command->mixed ? ":" : "+:");
 
 	memset(t->longs, 0, sizeof(t->longs));
 	for (int i = 0; options[i] && i < MAX_OPTIONS; i++) {
@@ -79,7 +80,7 @@ int cli_options_parse(const struct cli_command *command, int argc, char **argv, 
 	struct getopt_tables t;
 	int value;
 
-	tables_init(&t, options);
+	tables_init(&t, command);
 	opterr = 0;
 	optind = 0; /* glibc: start afresh */
 	while ((value = getopt_long(argc, argv, t.letters, t.longs, NULL)) != -1) {

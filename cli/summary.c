@@ -147,6 +147,24 @@ static const struct cli_column summary_columns[COLUMNS] = {
 	{.head = "probe cost", .group = 3},
 };
 
+/* "5ms", "5ms-20ms" */
+static void put_budget(char *cell, const struct cli_summary_row *row)
+{
+	size_t n = tlob_duration_print_exact(cell, CELL_BYTES, row->stat.budget_ns);
+
+	if (row->budget_max_ns > row->stat.budget_ns) {
+		cell[n++] = '-';
+		tlob_duration_print_exact(cell + n, CELL_BYTES - n, row->budget_max_ns);
+	}
+}
+
+static void put_percentile(char *cell, const struct cli_summary_row *row, uint64_t ns)
+{
+	size_t n = row->at_most ? (size_t)snprintf(cell, CELL_BYTES, "<=") : 0;
+
+	tlob_duration_print(cell + n, CELL_BYTES - n, ns);
+}
+
 static int add_row(struct cli_table *t, const struct cli_summary_row *row)
 {
 	const struct tlobctl_stat *s = &row->stat;
@@ -156,11 +174,11 @@ static int add_row(struct cli_table *t, const struct cli_summary_row *row)
 
 	cli_printable(cells[n++], CELL_BYTES, s->region, 30);
 	cli_printable(cells[n++], CELL_BYTES, s->program, 15);
-	tlob_duration_print_exact(cells[n++], CELL_BYTES, s->budget_ns);
+	put_budget(cells[n++], row);
 	cli_count(cells[n++], s->windows);
 	cli_count(cells[n++], s->overruns);
 	for (size_t i = 0; i < CLI_PERCENTILES; i++)
-		tlob_duration_print(cells[n++], CELL_BYTES, row->percentile_ns[i]);
+		put_percentile(cells[n++], row, row->percentile_ns[i]);
 	tlob_duration_print(cells[n++], CELL_BYTES, s->max_ns);
 	for (size_t i = 5; i < n && !s->windows; i++)
 		strcpy(cells[i], "-");
@@ -282,8 +300,10 @@ static void print_verdict(const struct cli_summary *s, const struct cli_terminal
 			t->windows > 1 ? "All " : "",
 			t->windows > 1 ? windows : "The one window was", plain);
 	} else {
-		cli_say(&w, "%s%s of %s window%s went over budget%s", cli_style(term, CLI_OVER),
-			overruns, windows, begun(t) == 1 ? "" : "s", plain);
+		cli_say(&w, "%s%s", cli_style(term, CLI_OVER), overruns);
+		if (!s->windows_unknown)
+			cli_say(&w, " of %s", windows);
+		cli_say(&w, " window%s went over budget%s", begun(t) == 1 ? "" : "s", plain);
 		say_causes(s, &w);
 		cli_say(&w, ".");
 		say_worst(s, &w);

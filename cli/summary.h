@@ -21,6 +21,9 @@ extern const struct cli_percentile cli_percentiles[CLI_PERCENTILES];
 struct cli_summary_row {
 	struct tlobctl_stat stat; /* own copies of the texts; no histogram */
 	uint64_t percentile_ns[CLI_PERCENTILES];
+	/* of several sessions, see report_text.c: */
+	uint64_t budget_max_ns; /* 0: they have one budget */
+	bool at_most; /* percentiles are no more than that */
 };
 
 struct cli_summary {
@@ -30,6 +33,7 @@ struct cli_summary {
 	struct tlobctl_loss loss;
 	struct cli_why_ranking why;
 	struct cli_samples samples;
+	bool windows_unknown; /* only those that were late are known */
 	/* overrun records by enum tlob_state that took most of the time; [3]: of no thread */
 	uint64_t causes[4];
 };

@@ -80,6 +80,71 @@ static const char *beyond_history(const struct tlob_record *r)
 	return words[cli_dominant(r)];
 }
 
+/* The function of the program that a stack is in, or the kernel's if there is no other; NULL: no name. */
+static const char *function_of(const struct tlobctl_stack *stack)
+{
+	const char *kernel = NULL;
+
+	for (size_t i = 0; i < stack->nframes; i++) {
+		const struct tlobctl_frame *f = &stack->frames[i];
+
+		if (!f->kernel)
+			return *f->function ? f->function : NULL;
+		if (!kernel && *f->function)
+			kernel = f->function;
+	}
+	return kernel;
+}
+
+/* Where most samples were taken. */
+static const char *sampled_function(const struct tlobctl_why *why)
+{
+	const char *top = NULL;
+	uint64_t most = 0;
+
+	for (size_t i = 0; i < why->nsamples; i++) {
+		const char *function = function_of(&why->samples[i].stack);
+		uint64_t count = 0;
+
+		if (!function)
+			continue;
+		for (size_t k = i; k < why->nsamples; k++) {
+			const char *other = function_of(&why->samples[k].stack);
+
+			if (other && !strcmp(other, function))
+				count += why->samples[k].count;
+		}
+		if (count > most) {
+			most = count;
+			top = function;
+		}
+	}
+	return top;
+}
+
+/* In which function it ran: by samples, else by where it was when the budget expired. NULL: not known. */
+static const char *running_function(const struct tlobctl_why *why)
+{
+	const char *function = sampled_function(why);
+
+	for (size_t i = 0; i < why->nsnapshots && !function; i++)
+		if (!why->snapshots[i].asleep)
+			function = function_of(&why->snapshots[i].stack);
+	return function;
+}
+
+static void say_running(char *buf, size_t size, const struct tlobctl_why *why)
+{
+	const char *function = running_function(why);
+	char shown[CLI_WHY_CAUSE_BYTES - 16];
+
+	if (function)
+		snprintf(buf, size, "running in %s",
+			 cli_printable(shown, sizeof(shown), function, sizeof(shown) - 1));
+	else
+		snprintf(buf, size, "running");
+}
+
 char *cli_why_cause(char *buf, size_t size, const struct tlobctl_event *e)
 {
 	const struct tlobctl_why *why = e->why;
@@ -89,7 +154,7 @@ char *cli_why_cause(char *buf, size_t size, const struct tlobctl_event *e)
 
 	switch (c->cause) {
 	case TLOBCTL_CAUSE_RUNNING:
-		snprintf(buf, size, "running");
+		say_running(buf, size, why);
 		break;
 	case TLOBCTL_CAUSE_BEHIND:
 		snprintf(buf, size, "waiting behind %s", who);

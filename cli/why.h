@@ -10,7 +10,7 @@
 
 #include "terminal.h"
 
-#define CLI_WHY_CAUSE_BYTES 64
+#define CLI_WHY_CAUSE_BYTES 128
 
 /* "waiting behind hog": what made the window of @event, which has a why, late. Returns @buf. */
 char *cli_why_cause(char *buf, size_t size, const struct tlobctl_event *event);
@@ -31,6 +31,7 @@ struct cli_why_count {
 struct cli_why_ranking {
 	struct cli_why_count *counts;
 	size_t ncounts;
+	size_t shown; /* causes of a region, at most; 0: the usual number */
 	struct tlobctl_why_stat stat;
 };
 

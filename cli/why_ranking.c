@@ -97,7 +97,7 @@ static size_t print_region(const struct cli_why_ranking *k, size_t first,
 	struct cli_words w = {.used = 0};
 	char name[128], n[CLI_COUNT_BYTES];
 	uint64_t total = 0, rest = 0;
-	size_t end = first;
+	size_t end = first, shown = k->shown ? k->shown : SHOWN;
 
 	for (; end < k->ncounts && is_of(&k->counts[end], region, program); end++)
 		total += k->counts[end].count;
@@ -108,7 +108,7 @@ static size_t print_region(const struct cli_why_ranking *k, size_t first,
 	cli_say(&w, total == 1 ? " once" : " %s times", cli_count(n, total));
 	cli_say(&w, k->stat.skipped ? " that were looked into:" : ":");
 	for (size_t i = first; i < end; i++) {
-		if (i - first >= SHOWN) {
+		if (i - first >= shown) {
 			rest += k->counts[i].count;
 			continue;
 		}
@@ -147,5 +147,6 @@ void cli_why_print_ranking(const struct cli_why_ranking *k, const struct cli_ter
 {
 	for (size_t i = 0; i < k->ncounts;)
 		i = print_region(k, i, term);
-	print_cost(k, term, elapsed_ns);
+	if (k->stat.agent_cpu_ns)
+		print_cost(k, term, elapsed_ns);
 }

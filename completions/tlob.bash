@@ -9,6 +9,7 @@ declare -gA _tlob_options=(
 	[ls]='-j --json --color -h --help'
 	[add]='-q --quiet -h --help'
 	[rm]='-a --all -h --help'
+	[report]='-w --why --no-why -r --region -n --top -s --sort -f --flame -d --flame-diff -F --folded --of -j --json --color -h --help'
 	[doctor]='-j --json -u --usable --color -h --help'
 	[help]='-h --help'
 	[version]='-h --help'
@@ -51,6 +52,11 @@ _tlob_value() {
 	timerlat:-P | timerlat:--priority) _tlob_words f:95 r:95 o:0 ;;
 	timerlat:-T | timerlat:--total | timerlat:-i | timerlat:--irq) _tlob_words 50us 100us 200us 500us 1ms ;;
 	*:-b | *:--backend) _tlob_words auto kernel module bpf plain ;;
+	report:-r | report:--region | report:-n | report:--top) COMPREPLY=() ;;
+	report:-s | report:--sort) _tlob_words overruns windows max p99 name ;;
+	report:-f | report:--flame | report:-d | report:--flame-diff | report:-F | report:--folded) _tlob_files -f ;;
+	report:--of) _tlob_words late good slept late,good,slept ;;
+	report:-[jw]) return 1 ;;
 	*:-r | *:--region) _tlob_region ;;
 	*:-e | *:--engine | *:-u | *:--usable) _tlob_words auto bpf kernel user ;;
 	*:--why) _tlob_words culprit stacks samples none ;;
@@ -108,6 +114,7 @@ _tlob() {
 	*:-*) _tlob_words "${_tlob_options[$command]-}" ;;
 	help:*) _tlob_words "${!_tlob_options[@]}" ;;
 	add:* | rm:*) _tlob_region ;;
+	report:*) _tlob_files -f ;;
 	run:*) mapfile -t COMPREPLY < <(compgen -c -- "$word") ;;
 	esac
 }

@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* See report_flame.h. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "../report/flame.h"
+#include "cli.h"
+#include "format.h"
+#include "report_flame.h"
+#include "text.h"
+#include "words.h"
+
+#define US 1000 /* folded text counts microseconds */
+
+static const struct {
+	const char *word, *title, *verb;
+	const char *lack; /* why there may be none, and what to do */
+} kinds[CLI_REPORT_STACKS] = {
+	[CLI_REPORT_LATE] = {"late", "Late windows, on the CPU", "ran",
+			     "no CPU samples of late windows: record with --why=samples, and long "
+			     "enough for some to be late"},
+	[CLI_REPORT_GOOD] = {"good", "Windows within budget, on the CPU", "ran",
+			     "no CPU samples of windows within their budget: record with "
+			     "--why=samples, and until the end"},
+	[CLI_REPORT_SLEPT] = {"slept", "Late windows, asleep", "slept",
+			      "no stacks of where late windows slept: record with --why=stacks"},
+};
+
+int cli_report_parse_of(const char *value, unsigned int *of)
+{
+	*of = 0;
+	for (const char *word = value;;) {
+		size_t n = strcspn(word, ","), i = 0;
+
+		while (i < CLI_REPORT_STACKS &&
+		       (strlen(kinds[i].word) != n || strncmp(kinds[i].word, word, n)))
+			i++;
+		if (i == CLI_REPORT_STACKS)
+			return cli_usage("--of is a list of late, good and slept, not '%s'", value);
+		*of |= 1u << i;
+		if (!word[n])
+			return 0;
+		word += n + 1;
+	}
+}
+
+/* ---- what is drawn */
+
+static double windows_of(const struct cli_report *r, enum cli_report_stacks kind)
+{
+	double windows = 0;
+
+	for (size_t i = 0; i < r->nregions; i++) {
+		if (!r->regions[i]->stacks[kind])
+			continue;
+		if (!r->regions[i]->counted[kind])
+			return 0;
+		windows += (double)r->regions[i]->counted[kind];
+	}
+	return windows;
+}
+
+static uint64_t value_of(const struct cli_report *r, enum cli_report_stacks kind)
+{
+	uint64_t value = 0;
+
+	for (size_t i = 0; i < r->nregions; i++)
+		if (r->regions[i]->stacks[kind])
+			value += report_tree_value(r->regions[i]->stacks[kind], 0);
+	return value;
+}
+
+/* One tree of all regions. */
+static void add_up(const struct cli_report *r, enum cli_report_stacks kind, struct report_tree *to,
+		   int which, double factor)
+{
+	for (size_t i = 0; i < r->nregions; i++)
+		if (r->regions[i]->stacks[kind])
+			report_tree_merge(to, r->regions[i]->stacks[kind], 0, which, factor);
+}
+
+/* ---- files */
+
+/* What is to be written, in memory until it is whole. */
+struct text {
+	char *bytes;
+	size_t size;
+	FILE *out;
+};
+
+static int no_memory(void)
+{
+	return cli_error(CLI_ERROR, "out of memory for the stacks");
+}
+
+static int begin(struct text *t)
+{
+	*t = (struct text){.bytes = NULL};
+	t->out = open_memstream(&t->bytes, &t->size);
+	return t->out ? 0 : no_memory();
+}
+
+/* Writes it to the file and frees it. */
+static int finish(struct text *t, const char *path)
+{
+	int status = ferror(t->out) ? no_memory() : 0;
+	bool failed;
+	FILE *out;
+
+	if (fclose(t->out) && !status)
+		status = no_memory();
+	if (!status) {
+		out = strcmp(path, "-") ? fopen(path, "we") : stdout;
+		failed = !out || fwrite(t->bytes, 1, t->size, out) != t->size || fflush(out);
+		if (failed)
+			status = cli_error(CLI_ERROR, "cannot write '%s': %m", path);
+		if (out && out != stdout && fclose(out) && !failed)
+			status = cli_error(CLI_ERROR, "cannot write '%s': %m", path);
+	}
+	free(t->bytes);
+	return status;
+}
+
+static int lacking(const char *path, enum cli_report_stacks kind)
+{
+	return cli_error(CLI_ERROR, "nothing to write to '%s': %s", path, kinds[kind].lack);
+}
+
+static int write_folded(const struct cli_report *r, const struct cli_report_graphs *graphs)
+{
+	unsigned int of = graphs->of ? graphs->of : 1u << CLI_REPORT_LATE;
+	enum cli_report_stacks kind = 0;
+	struct report_tree *tree;
+	struct text text;
+	int status;
+
+	while (!(of & 1u << kind))
+		kind++;
+	if (of != 1u << kind)
+		return cli_usage("--folded takes one kind of stacks: --of=late, good or slept");
+	if (!value_of(r, kind))
+		return lacking(graphs->folded, kind);
+	tree = report_tree_new();
+	status = tree ? begin(&text) : no_memory();
+	if (!status) {
+		add_up(r, kind, tree, 0, 1);
+		report_tree_folded(tree, 0, US, text.out);
+		status = finish(&text, graphs->folded);
+	}
+	report_tree_free(tree);
+	return status;
+}
+
+/* ---- graphs */
+
+struct graph {
+	struct report_panel panels[CLI_REPORT_STACKS];
+	struct report_tree *trees[CLI_REPORT_STACKS];
+	struct cli_words notes[CLI_REPORT_STACKS];
+	size_t count;
+};
+
+static struct report_tree *add_panel(struct graph *g, const char *title)
+{
+	size_t i = g->count;
+
+	g->trees[i] = report_tree_new();
+	if (!g->trees[i])
+		return NULL;
+	g->notes[i].used = 0;
+	g->panels[i] = (struct report_panel){.title = title, .note = g->notes[i].text};
+	g->count++;
+	return g->trees[i];
+}
+
+static void say_left_out(struct cli_words *w, const struct report_tree *t)
+{
+	char text[TLOB_DURATION_BYTES];
+	uint64_t left_out = report_tree_left_out(t, 0) + report_tree_left_out(t, 1);
+
+	if (!left_out)
+		return;
+	tlob_duration_print(text, sizeof(text), left_out);
+	cli_say(w, " Of it %s are not shown: too many different stacks.", text);
+}
+
+static void say_note(struct cli_words *w, const struct cli_report *r, enum cli_report_stacks kind,
+		     const struct report_tree *t)
+{
+	char total[TLOB_DURATION_BYTES], each[TLOB_DURATION_BYTES], n[CLI_COUNT_BYTES];
+	double windows = windows_of(r, kind);
+	uint64_t value = value_of(r, kind);
+
+	tlob_duration_print(total, sizeof(total), value);
+	if (windows > 0) {
+		tlob_duration_print(each, sizeof(each), (uint64_t)((double)value / windows));
+		cli_say(w, "%s window%s %s %s, %s each.", cli_count(n, (uint64_t)windows),
+			windows > 1 ? "s" : "", kinds[kind].verb, total, each);
+	} else {
+		cli_say(w, "They %s %s.", kinds[kind].verb, total);
+	}
+	say_left_out(w, t);
+	cli_say(w, " The wider a frame, the longer; below it is what it called.");
+}
+
+/* Of the regions that have stacks. */
+static void make_title(const struct cli_report *r, char *buf, size_t size)
+{
+	const struct cli_report_region *one = NULL;
+	char name[96], program[64];
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->nregions; i++) {
+		struct cli_report_region *g = r->regions[i];
+
+		if (!g->stacks[CLI_REPORT_LATE] && !g->stacks[CLI_REPORT_GOOD] &&
+		    !g->stacks[CLI_REPORT_SLEPT])
+			continue;
+		one = g;
+		n++;
+	}
+	if (n == 1)
+		snprintf(buf, size, "%s in %s",
+			 cli_printable(name, sizeof(name), one->stat.region, 0),
+			 cli_printable(program, sizeof(program), one->stat.program, 0));
+	else
+		snprintf(buf, size, "%zu regions", n);
+}
+
+static int draw(const struct cli_report *r, const struct graph *g, const char *path)
+{
+	char title[192];
+	struct text text;
+	int status = begin(&text);
+
+	if (status)
+		return status;
+	make_title(r, title, sizeof(title));
+	report_flame_write(text.out, title, g->panels, g->count);
+	return finish(&text, path);
+}
+
+static void free_graph(struct graph *g)
+{
+	for (size_t i = 0; i < g->count; i++)
+		report_tree_free(g->trees[i]);
+}
+
+static int write_flame(const struct cli_report *r, const struct cli_report_graphs *graphs)
+{
+	unsigned int of = graphs->of ? graphs->of : 1u << CLI_REPORT_LATE | 1u << CLI_REPORT_GOOD;
+	struct graph g = {.count = 0};
+	int status = 0;
+
+	for (enum cli_report_stacks k = 0; k < CLI_REPORT_STACKS && !status; k++) {
+		struct report_tree *t;
+
+		if (!(of & 1u << k))
+			continue;
+		if (!value_of(r, k)) {
+			/* good windows are there to compare with, if there are any */
+			if (graphs->of || k != CLI_REPORT_GOOD)
+				status = lacking(graphs->flame, k);
+			continue;
+		}
+		t = add_panel(&g, kinds[k].title);
+		if (!t) {
+			status = no_memory();
+			continue;
+		}
+		add_up(r, k, t, 0, 1);
+		g.panels[g.count - 1].root = report_tree_sum(t);
+		g.panels[g.count - 1].windows = windows_of(r, k);
+		say_note(&g.notes[g.count - 1], r, k, t);
+	}
+	if (!status)
+		status = draw(r, &g, graphs->flame);
+	free_graph(&g);
+	return status;
+}
+
+/* One window of each kind. If nobody says how many good ones there were, both kinds are taken to have run equally long. */
+static int write_difference(const struct cli_report *r, const char *path)
+{
+	double late = windows_of(r, CLI_REPORT_LATE), good = windows_of(r, CLI_REPORT_GOOD);
+	double each[2];
+	char text[2][TLOB_DURATION_BYTES];
+	struct graph g = {.count = 0};
+	struct report_tree *t;
+	int status;
+
+	for (enum cli_report_stacks k = CLI_REPORT_LATE; k <= CLI_REPORT_GOOD; k++)
+		if (!value_of(r, k))
+			return lacking(path, k);
+	t = add_panel(&g, "Late windows against those within budget, on the CPU");
+	if (!t)
+		return no_memory();
+	each[0] = (double)value_of(r, CLI_REPORT_LATE) / late;
+	each[1] = good > 0 ? (double)value_of(r, CLI_REPORT_GOOD) / good : each[0];
+	add_up(r, CLI_REPORT_LATE, t, 0, 1 / late);
+	add_up(r, CLI_REPORT_GOOD, t, 1, each[1] / (double)value_of(r, CLI_REPORT_GOOD));
+	for (int i = 0; i < 2; i++)
+		tlob_duration_print(text[i], sizeof(text[i]), (uint64_t)each[i]);
+	if (good > 0)
+		cli_say(&g.notes[0], "A late window ran %s, one within budget %s.", text[0],
+			text[1]);
+	else
+		cli_say(&g.notes[0],
+			"A late window ran %s; those within budget are drawn as if "
+			"they had too.",
+			text[0]);
+	say_left_out(&g.notes[0], t);
+	cli_say(&g.notes[0],
+		" A frame is as wide as the longer of the two; below it is what it called.");
+	g.panels[0].root = report_tree_sum(t);
+	g.panels[0].difference = true;
+	g.panels[0].names[0] = "late";
+	g.panels[0].names[1] = "good";
+	status = draw(r, &g, path);
+	free_graph(&g);
+	return status;
+}
+
+int cli_report_graphs(const struct cli_report *r, const struct cli_report_graphs *graphs)
+{
+	int status = 0;
+
+	if (graphs->folded)
+		status = write_folded(r, graphs);
+	if (graphs->flame && !status)
+		status = write_flame(r, graphs);
+	if (graphs->difference && !status)
+		status = write_difference(r, graphs->difference);
+	return status;
+}
