@@ -19,6 +19,7 @@
 #include <capture.h>
 
 const volatile bool stacks_on;
+const volatile bool stacks_interrupt; /* irq_work_entry() is there */
 
 #define LONG_SLEEP_MIN_NS 200000ULL
 #define LONG_SLEEP_SHARE 4 /* a sleep is long from a quarter of the budget on */
@@ -206,6 +207,8 @@ static __noinline int capture_resumed(struct task_struct *next, const struct tlo
 	c->window = r->window;
 	capture_task(c, next);
 	capture_unlock(c);
+	if (!stacks_interrupt)
+		return 0;
 	here->tid = next->pid;
 	here->index = index;
 	here->seq = c->seq;

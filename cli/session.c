@@ -69,21 +69,38 @@ int cli_session_open(struct cli_session *s, const struct tlobctl_opts *opts)
 	return 0;
 }
 
-/* Engine bpf does without if its programs or its memory cannot be had. */
-static bool lacks_history(const struct cli_session *s)
+/* What was asked for and cannot be had here. The default is not asked for. */
+static void announce_why(const struct cli_session *s)
 {
+	static const char *const words[] = {[TLOBCTL_WHY_NONE] = "",
+					    [TLOBCTL_WHY_CULPRIT] = "causes",
+					    [TLOBCTL_WHY_STACKS] = "stacks",
+					    [TLOBCTL_WHY_SAMPLES] = "CPU samples"};
+	enum tlobctl_why_mode asked = s->settings->why;
+	const char *engine = tlobctl_engine_name(s->ctl);
 	struct tlobctl_why_stat stat;
+	char text[512];
 
 	tlobctl_why_stats(s->ctl, &stat);
-	return s->settings->why != TLOBCTL_WHY_NONE && !stat.history_bytes &&
-	       !strcmp(tlobctl_engine_name(s->ctl), "bpf");
-}
-
-/* Asked for stacks or samples, and this engine takes none. */
-static bool lacks_stacks(const struct cli_session *s)
-{
-	return s->settings->why >= TLOBCTL_WHY_STACKS &&
-	       strcmp(tlobctl_engine_name(s->ctl), "bpf") != 0;
+	if (stat.mode >= asked)
+		return;
+	if (strcmp(engine, "bpf")) {
+		if (asked == TLOBCTL_WHY_CULPRIT)
+			return;
+		snprintf(
+			text, sizeof(text),
+			"No %s: engine %s does not look into what a thread does; they need engine bpf.",
+			words[asked], engine);
+	} else if (stat.mode == TLOBCTL_WHY_NONE) {
+		snprintf(
+			text, sizeof(text),
+			"No causes: the history of context switches cannot be kept here; try a smaller "
+			"--history.");
+	} else {
+		snprintf(text, sizeof(text),
+			 "No %s: this kernel does not take the programs for them.", words[asked]);
+	}
+	cli_wrap(&s->term, text, 0);
 }
 
 static void announce(const struct cli_session *s, const char *program)
@@ -103,16 +120,7 @@ static void announce(const struct cli_session *s, const char *program)
 			 cli_style(&s->term, CLI_WARN), cli_style(&s->term, CLI_PLAIN), note);
 		cli_wrap(&s->term, text, 0);
 	}
-	if (lacks_history(s))
-		cli_wrap(
-			&s->term,
-			"No causes: the history of context switches cannot be kept here; try a smaller "
-			"--history.",
-			0);
-	if (lacks_stacks(s))
-		fprintf(out,
-			"No stacks and no CPU samples: engine %s cannot take them, engine bpf can.\n",
-			tlobctl_engine_name(s->ctl));
+	announce_why(s);
 	cli_regions_print(&s->regions, &s->term);
 	cli_floor_regions(&s->regions, &s->term);
 	fputc('\n', out);

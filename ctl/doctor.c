@@ -127,6 +127,28 @@ static void check_paranoid(struct answer *a)
 	a->remedy = "run as root, or with CAP_PERFMON";
 }
 
+static void check_stacks(struct answer *a)
+{
+	struct tlobctl_bpf_features f;
+
+	tlobctl_bpf_features(&f);
+	a->ok = f.task_from_pid && f.irq_work && f.timers;
+	snprintf(
+		a->found, sizeof(a->found), "%s%s%s", a->ok ? "at expiry, and of long sleeps" : "",
+		f.task_from_pid ?
+			"" :
+			"a thread that does not run when its budget expires is only seen when it does again",
+		f.irq_work && f.timers ? "" : "; of long sleeps, the part in the kernel only");
+	a->remedy = "Linux 6.2 or later, on x86 and without PREEMPT_RT, has all of it";
+}
+
+static void check_no_stacks(struct answer *a)
+{
+	a->ok = false;
+	snprintf(a->found, sizeof(a->found), "--why=culprit and stacks are not for this engine");
+	a->remedy = "use engine bpf";
+}
+
 static void check_module(struct answer *a)
 {
 	a->ok = !access("/dev/rv", R_OK | W_OK);
@@ -190,11 +212,14 @@ static const struct row {
 	{"bpf", "unprivileged programs", check_unprivileged, false},
 	{"bpf", "uprobes", check_uprobes, false},
 	{"bpf", "perf_event_paranoid", check_paranoid, false},
+	{"bpf", "stacks", check_stacks, false},
 	{"kernel", "module", check_module, true},
 	{"kernel", "monitor", check_monitor, true},
+	{"kernel", "causes", check_no_stacks, false},
 	{"user", "engine", check_user, true},
 	{"user", "schedstat", check_schedstat, false},
 	{"user", "real-time priority", check_fifo, false},
+	{"user", "causes", check_no_stacks, false},
 };
 
 int tlobctl_doctor(tlobctl_check_fn *fn, void *arg)

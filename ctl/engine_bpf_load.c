@@ -207,10 +207,10 @@ int tlobctl_bpf_load(struct tlobctl *ctl, struct tlobctl_bpf *bpf)
 		return tlobctl_bpf_explain(-EOPNOTSUPP, &features, "");
 	}
 	r = load_once(ctl, bpf, &features);
-	if (r && ctl->opts.why != TLOBCTL_WHY_NONE) {
-		/* clocks and deadlines do not need the switch history */
+	while (r && ctl->opts.why != TLOBCTL_WHY_NONE) {
+		/* causes do not need stacks, clocks and deadlines do not need the switch history */
 		tlob__destroy(bpf->skel);
-		ctl->opts.why = TLOBCTL_WHY_NONE;
+		ctl->opts.why--;
 		r = load_once(ctl, bpf, &features);
 	}
 	libbpf_set_print(before);

@@ -20,6 +20,7 @@ void tlobctl_bpf_stacks_configure(const struct tlobctl *ctl, struct tlobctl_bpf 
 	struct tlob *s = bpf->skel;
 
 	s->rodata->stacks_on = on;
+	s->rodata->stacks_interrupt = on && features->irq_work;
 	bpf_program__set_autoload(s->progs.irq_work_entry, on && features->irq_work);
 	bpf_program__set_autoload(s->progs.look, on && features->task_from_pid);
 	bpf_program__set_autoload(s->progs.look_here, on);

@@ -94,9 +94,19 @@ const struct tlobctl_why *tlobctl_why_of(struct tlobctl *ctl, const struct tlob_
 	return &w->answer.why;
 }
 
+static enum tlobctl_why_mode mode_of(const struct tlobctl *ctl)
+{
+	if (!ctl->why.history.lines)
+		return TLOBCTL_WHY_NONE;
+	if (!ctl->stacks.frames)
+		return TLOBCTL_WHY_CULPRIT;
+	return ctl->sampler ? TLOBCTL_WHY_SAMPLES : TLOBCTL_WHY_STACKS;
+}
+
 void tlobctl_why_stats(const struct tlobctl *ctl, struct tlobctl_why_stat *out)
 {
 	*out = ctl->why.stat;
+	out->mode = mode_of(ctl);
 	out->history_bytes = ctl->why.history.bytes;
 	out->agent_cpu_ns = tlobctl_clock_ns(CLOCK_PROCESS_CPUTIME_ID) - ctl->why.begun_cpu_ns;
 }

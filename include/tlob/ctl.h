@@ -263,6 +263,7 @@ int tlobctl_stats(struct tlobctl *ctl, tlobctl_stat_fn *fn, void *arg);
 
 /* What finding out why has cost so far. */
 struct tlobctl_why_stat {
+	enum tlobctl_why_mode mode; /* what is found out; may be less than was asked for */
 	uint64_t history_bytes; /* 0: there is no history */
 	uint64_t analyses;
 	uint64_t skipped; /* records without, because there were too many */

@@ -177,6 +177,25 @@ subtest 'samples' => sub {
 	is $end->{"samples_lost_$_"}, 0, "lost: $_" for qw(no_mapping no_process backtrace buffer_full crowded);
 };
 
+subtest 'stacks' => sub {
+	my $why = qx($tlob doctor --usable bpf 2>&1);
+	plan skip_all => "engine bpf: $why" if $?;
+	system "$tlob run -q --why=stacks -j $dir/stacks -- $build/examples/hello >/dev/null 2>&1";
+	my @objects = examine('stacks', "$dir/stacks", @session);
+	my ($close) = grep { $_->{type} eq 'close' } @objects;
+	my %known = map { $_ => 1 } @{$fields{STACKS}};
+	is_deeply [grep { !$known{$_} } all_keys($close->{stacks})], [], 'all in the page';
+	my ($late) = grep { !$_->{asleep} } @{$close->{stacks}};
+	cmp_ok $late->{time_ns}, '>=', $close->{start_ns} + $close->{budget_ns}, 'where it was when the budget expired';
+	my ($main) = grep { $_->{function} eq 'main' } @{$late->{frames}};
+	like $main->{object}, qr{/hello$}, 'its file';
+	like $main->{file}, qr{hello\.c$}, 'its source';
+	is kind($main->{line}), 'number', 'its line';
+	ok !exists $main->{kernel} && !exists $main->{inlined}, 'what is false is left out';
+	my $times = join ' ', map { $_->{time_ns} } @{$close->{stacks}};
+	is $times, join(' ', sort { $a <=> $b } split / /, $times), 'in order of time';
+};
+
 subtest 'watch' => sub {
 	my $why = qx($tlob doctor --usable bpf 2>&1);
 	plan skip_all => "engine bpf: $why" if $?;

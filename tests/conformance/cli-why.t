@@ -5,7 +5,7 @@
 . "$(dirname "$0")/../tap.sh"
 tlob=$BUILD/tlob
 why=$("$tlob" doctor --usable bpf 2>&1) || skip_all "engine bpf: $(head -n 1 <<<"$why")"
-plan 38
+plan 40
 
 lacks() { # NAME WORDS
 	[[ $err != *"$2"* ]]
@@ -67,6 +67,11 @@ ok "beside where it is late" grep -qE '^ {14}at early_sleep  cases_where\.c:[0-9
 
 late spin '' --why=culprit
 lacks "only if asked for" "  cases_cpu.c:"
+
+late spin '' --why=stacks --engine=user
+has "engine user cannot, and says so" "No stacks: engine user does not look into" "$err"
+late spin '' --engine=user
+lacks "but only if asked for" "does not look into"
 
 # ---- without
 late mutex 'sleeping' --why=none
