@@ -46,12 +46,13 @@ static int longest_part(const struct tlobctl_timerlat_hit *hit)
 
 const char *timerlat_interrupted(char *buf, size_t size, const struct tlobctl_timerlat_hit *hit)
 {
-	const struct tlobctl_who *who;
+	const struct tlobctl_who *who = hit->found;
 	char comm[NAME_BYTES];
 
-	if (!hit->why || hit->interrupted >= hit->why->nwho)
+	if (hit->why && hit->interrupted < hit->why->nwho)
+		who = &hit->why->who[hit->interrupted];
+	if (!who)
 		return NULL;
-	who = &hit->why->who[hit->interrupted];
 	if (!who->tid)
 		return "";
 	cli_printable(comm, sizeof(comm), who->comm[0] ? who->comm : "?", 0);
@@ -73,6 +74,8 @@ char *timerlat_reason(char *buf, size_t size, const struct tlobctl_timerlat_hit 
 		snprintf(buf, size, "the way back to its code took long");
 	else if (hit->why)
 		cli_why_cause(buf, size, &e);
+	else if (who && *who)
+		snprintf(buf, size, "%s had the CPU when the interrupt came", who);
 	else
 		return NULL;
 	return buf;

@@ -64,6 +64,19 @@ static void put_part(struct cli_json *j, const struct timerlat_row *row, int par
 	cli_json_object_end(j);
 }
 
+/* Not all that engine bpf knows of a thread. */
+static void put_found(struct cli_json *j, const struct tlobctl_who *who)
+{
+	if (!who) {
+		cli_json_null(j, "interrupted");
+		return;
+	}
+	cli_json_object(j, "interrupted");
+	cli_json_string(j, "comm", who->comm);
+	cli_json_number(j, "tid", who->tid);
+	cli_json_object_end(j);
+}
+
 void timerlat_json_hit(struct cli_json *j, const struct tlobctl_timerlat_hit *hit)
 {
 	struct tlobctl_event event = {.record = hit->record, .why = hit->why};
@@ -82,7 +95,7 @@ void timerlat_json_hit(struct cli_json *j, const struct tlobctl_timerlat_hit *hi
 	if (hit->why)
 		cli_ndjson_who(j, "interrupted", hit->why, hit->interrupted);
 	else
-		cli_json_null(j, "interrupted");
+		put_found(j, hit->found);
 	cli_json_bool(j, "in_user", hit->in_user);
 	cli_frames_json(j, &hit->stack);
 	cli_ndjson_why(j, &event);

@@ -62,6 +62,8 @@ struct timerlat_backend {
 	 */
 	size_t (*stack)(const struct timerlat_lane *lane, uint64_t *time_ns,
 			uint64_t addresses[TIMERLAT_FRAMES]);
+	/* After the stop: who had the CPU when the timer of the lane's last cycle interrupted. NULL: never known. */
+	const struct tlobctl_who *(*found)(const struct timerlat_lane *lane);
 };
 
 extern const struct timerlat_backend timerlat_module, timerlat_bpf, timerlat_plain;

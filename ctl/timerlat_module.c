@@ -24,7 +24,14 @@
 static const char *const folders[] = {"/sys/kernel/debug/rv/timerlat",
 				      "/sys/kernel/debug/rv_tlob/timerlat"};
 
+/* Of one lane; nobody else's on its cache lines. */
+struct last {
+	struct tlob_timerlat_sample sample;
+	struct tlobctl_who found;
+} __attribute__((aligned(128)));
+
 struct module {
+	struct last *lasts; /* of each lane */
 	const char *folder;
 	int enable; /* locked as long as this process measures: period and switch are everybody's */
 	bool enabled; /* by this process */
@@ -143,6 +150,7 @@ static void module_close(struct tlobctl_timerlat *t)
 		write_text(m, "timerlat_period_us", m->period_before);
 	if (m->enable >= 0)
 		close(m->enable);
+	free(m->lasts);
 	free(m);
 	t->backend_state = NULL;
 }
@@ -157,7 +165,8 @@ static int module_open(struct tlobctl_timerlat *t)
 		return tlobctl_fail(-ENOMEM, "no memory");
 	m->enable = -1;
 	t->backend_state = m;
-	r = find_folder(m);
+	m->lasts = aligned_alloc(_Alignof(struct last), t->nlanes * sizeof(*m->lasts));
+	r = m->lasts ? find_folder(m) : tlobctl_fail(-ENOMEM, "no memory");
 	if (!r)
 		r = check_period(t->opts.period_ns);
 	if (!r)
@@ -209,20 +218,31 @@ static int explain(const struct timerlat_lane *lane, int err)
 /* The module keeps the period; lane->deadline_ns follows. */
 static int module_cycle(struct timerlat_lane *lane, struct timerlat_marks *marks)
 {
-	struct tlob_timerlat_sample sample;
+	struct module *m = lane->t->backend_state;
+	struct tlob_timerlat_sample *sample = &m->lasts[lane->index].sample;
 	ssize_t n;
 
 	do
 		n = read(lane->fd, NULL, 0);
 	while (n < 0 && errno == EINTR);
 	marks->user_ns = tlobctl_now_ns();
-	if (n < 0 || ioctl(lane->fd, TLOB_TIMERLAT_SAMPLE, &sample))
+	if (n < 0 || ioctl(lane->fd, TLOB_TIMERLAT_SAMPLE, sample))
 		return explain(lane, -errno);
-	lane->deadline_ns = marks->deadline_ns = sample.expected_ns;
+	lane->deadline_ns = marks->deadline_ns = sample->expected_ns;
 	marks->split = true;
-	marks->irq_ns = sample.expected_ns + sample.irq_ns;
-	marks->cpu_ns = sample.expected_ns + sample.thread_ns;
+	marks->irq_ns = sample->expected_ns + sample->irq_ns;
+	marks->cpu_ns = sample->expected_ns + sample->thread_ns;
 	return 0;
+}
+
+static const struct tlobctl_who *module_found(const struct timerlat_lane *lane)
+{
+	struct module *m = lane->t->backend_state;
+	struct last *last = &m->lasts[lane->index];
+
+	last->found = (struct tlobctl_who){.tid = (uint32_t)last->sample.pid, .cgroup = ""};
+	memcpy(last->found.comm, last->sample.comm, sizeof(last->found.comm));
+	return &last->found;
 }
 
 const struct timerlat_backend timerlat_module = {
@@ -232,4 +252,5 @@ const struct timerlat_backend timerlat_module = {
 	.close = module_close,
 	.join = module_join,
 	.cycle = module_cycle,
+	.found = module_found,
 };

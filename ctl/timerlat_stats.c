@@ -87,5 +87,7 @@ int tlobctl_timerlat_hit(struct tlobctl_timerlat *t, struct tlobctl_timerlat_hit
 	out->limit_ns = out->part == TLOBCTL_TIMERLAT_IRQ ? t->opts.stop_irq_ns :
 							    t->opts.stop_total_ns;
 	timerlat_why_ask(t, lane, out);
+	if (t->backend->found)
+		out->found = t->backend->found(lane);
 	return 1;
 }

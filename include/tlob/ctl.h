@@ -453,6 +453,8 @@ struct tlobctl_timerlat_hit {
 	const struct tlobctl_why *why; /* of that window; NULL: not known */
 	/* Index in why->who: who had the CPU when a timer's interrupt came, its own or a later one; or TLOBCTL_NOBODY. */
 	uint32_t interrupted;
+	/* Who had it at its own, where the backend tells without engine bpf (module): tid, 0 idle, and comm. NULL: not known */
+	const struct tlobctl_who *found;
 	bool in_user; /* whose own code was interrupted, not the kernel */
 	struct tlobctl_stack stack; /* else what of the kernel was; no frames: not known */
 };
