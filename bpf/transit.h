@@ -83,22 +83,16 @@ static __always_inline struct tlob_record *reserve_transit(__u32 arena)
 	return r;
 }
 
-/* What comes before a record @of a chain: its log lies in the window behind its own. */
-static __noinline void emit_stages(const struct tlob_sight *sight, struct tlob_slot *slot,
-				   const struct tlob_record *of)
+/*
+ * What comes before a record @of a chain, as its place in the ring was taken first: its log lies in the window behind its
+ * own.
+ */
+static __noinline void fill_stages(const struct tlob_sight *sight, struct tlob_slot *slot,
+				   const struct tlob_record *of, struct tlob_stages *s)
 {
+	__u32 index = sight->index + 1;
 	struct tlob_chain_log *log;
-	struct tlob_stages *s;
 
-	if (sight->index + 1 >= TLOB_MAX_DEPTH)
-		return;
-	log = (struct tlob_chain_log *)&slot->windows[sight->index + 1];
-	/* has_room() has been asked for the record itself, and the way there is long enough */
-	s = bpf_ringbuf_reserve(&records, sizeof(*s), 0);
-	if (!s) {
-		tlob_add(&records_dropped, 1);
-		return;
-	}
 	__builtin_memset(s, 0, sizeof(*s));
 	s->type = TLOB_REC_STAGES;
 	s->flags = of->flags;
@@ -109,8 +103,20 @@ static __noinline void emit_stages(const struct tlob_sight *sight, struct tlob_s
 	s->start_ns = of->start_ns;
 	s->tag = of->tag;
 	s->window = of->window;
+	if (index >= TLOB_MAX_DEPTH)
+		return;
+	log = (struct tlob_chain_log *)&slot->windows[index];
 	__builtin_memcpy(s->mark, log->mark, sizeof(s->mark));
-	bpf_ringbuf_submit(s, BPF_RB_NO_WAKEUP);
+}
+
+/* NULL: it comes without. */
+static __always_inline struct tlob_stages *reserve_stages(void)
+{
+	struct tlob_stages *s = bpf_ringbuf_reserve(&records, sizeof(*s), 0);
+
+	if (!s)
+		tlob_add(&records_dropped, 1);
+	return s;
 }
 
 /* Two windows wide. */
@@ -131,20 +137,27 @@ static __noinline void emit_transit(const struct tlob_sight *sight, struct tlob_
 {
 	struct tlob_keeper *keeper = keeper_of(sight->arena);
 	__u32 index = sight->index;
+	struct tlob_stages *s;
 	struct tlob_record *r;
 
 	if (index >= TLOB_MAX_DEPTH || !keeper)
 		return;
+	s = is_chain(sight, &slot->windows[index]) ? reserve_stages() : NULL;
 	r = reserve_transit(sight->arena);
-	if (!r)
+	if (!r) {
+		if (s)
+			bpf_ringbuf_discard(s, BPF_RB_NO_WAKEUP);
 		return;
+	}
 	r->type = type;
 	describe_beginner(sight, keeper, &slot->windows[index], r);
 	fill_transit(sight, keeper, &slot->windows[index], r);
 	if (type == TLOB_REC_CLOSE && !(sight->flags & TLOB_F_ABANDONED))
 		r->end_tid = (__u32)bpf_get_current_pid_tgid();
-	if (is_chain(sight, &slot->windows[index]))
-		emit_stages(sight, slot, r);
+	if (s) {
+		fill_stages(sight, slot, r, s);
+		bpf_ringbuf_submit(s, BPF_RB_NO_WAKEUP);
+	}
 	bpf_ringbuf_submit(r, BPF_RB_FORCE_WAKEUP);
 }
 
@@ -185,6 +198,7 @@ __noinline int expire_transit(struct tlob_sight *sight, struct tlob_slot *slot,
 			      struct tlob_window *copy)
 {
 	struct tlob_keeper *keeper;
+	struct tlob_stages *s;
 	struct tlob_record *r;
 	__u32 index;
 
@@ -198,18 +212,26 @@ __noinline int expire_transit(struct tlob_sight *sight, struct tlob_slot *slot,
 		    !has_process(keeper->tgid, true, keeper->exec) :
 		    !has_process((__u32)(copy->running_ns >> 32), false, 0))
 		return 0;
+	s = is_chain(sight, copy) ? reserve_stages() : NULL;
 	r = reserve_transit(sight->arena);
-	if (!r)
+	if (!r) {
+		if (s)
+			bpf_ringbuf_discard(s, BPF_RB_NO_WAKEUP);
 		return tlob_window_take(&slot->windows[index], copy->state, TLOB_EXPIRED);
+	}
 	r->type = TLOB_REC_OVERRUN;
 	describe_beginner(sight, keeper, copy, r);
 	fill_transit(sight, keeper, copy, r);
-	if (is_chain(sight, copy))
-		emit_stages(sight, slot, r);
+	if (s)
+		fill_stages(sight, slot, r, s);
 	if (!tlob_window_take(&slot->windows[index], copy->state, TLOB_EXPIRED)) {
+		if (s)
+			bpf_ringbuf_discard(s, BPF_RB_NO_WAKEUP);
 		bpf_ringbuf_discard(r, BPF_RB_NO_WAKEUP);
 		return 0;
 	}
+	if (s)
+		bpf_ringbuf_submit(s, BPF_RB_NO_WAKEUP);
 	bpf_ringbuf_submit(r, BPF_RB_FORCE_WAKEUP);
 	return 1;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "chain.h"
 #include "format.h"
 #include "frames.h"
 #include "live.h"
@@ -232,6 +233,7 @@ static void print_event(struct cli_live *live, const struct tlobctl_event *e)
 	print_tail(e, tail_columns(live, wide), tail, sizeof(tail));
 	print_line(live, &l, wide);
 	live->lines_below_head++;
+	cli_chain_print(e, live->term);
 	if (e->why && close)
 		cli_why_print(e, live->term);
 	else if (e->why)

@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include "frames.h"
+#include "chain.h"
 #include "ndjson.h"
 #include "samples.h"
 #include "when.h"
@@ -284,6 +285,8 @@ void cli_ndjson_event(struct cli_json *j, const struct tlobctl_event *event)
 		put_split(j, r);
 	else if (r->type == TLOB_REC_CLOSE)
 		cli_json_number(j, "end_tid", r->end_tid);
+	if (event->nstages)
+		cli_chain_json(j, event);
 	put_flags(j, r);
 	cli_json_string(j, "file", event->file);
 	cli_json_number(j, "line", event->line);

@@ -64,6 +64,9 @@ int cli_session_open(struct cli_session *s, const struct tlobctl_opts *opts)
 	for (size_t i = 0; i < s->settings->nregions; i++)
 		if (tlobctl_add(s->ctl, s->settings->regions[i], cli_regions_add, &s->regions) < 0)
 			return cli_error(CLI_ERROR, "%s", tlobctl_error());
+	for (size_t i = 0; i < s->settings->nchains; i++)
+		if (tlobctl_chain(s->ctl, s->settings->chains[i], cli_regions_add, &s->regions) < 0)
+			return cli_error(CLI_ERROR, "%s", tlobctl_error());
 	for (size_t i = 0; i < s->regions.count; i++)
 		cli_live_expect(&s->live, s->regions.list[i].name);
 	return 0;

@@ -12,16 +12,29 @@
 #define SAMPLE_HZ_MAX 20000
 #define GOOD_SHARE_MAX 1000000000
 
-static int set_region(void *settings, const char *value)
+static int append(const char ***list, size_t *n, const char *value)
 {
-	struct cli_settings *s = settings;
-	const char **all = reallocarray(s->regions, s->nregions + 1, sizeof(*all));
+	const char **all = reallocarray(*list, *n + 1, sizeof(*all));
 
 	if (!all)
 		return cli_error(CLI_ERROR, "out of memory");
-	s->regions = all;
-	s->regions[s->nregions++] = value;
+	*list = all;
+	all[(*n)++] = value;
 	return 0;
+}
+
+static int set_region(void *settings, const char *value)
+{
+	struct cli_settings *s = settings;
+
+	return append(&s->regions, &s->nregions, value);
+}
+
+static int set_chain(void *settings, const char *value)
+{
+	struct cli_settings *s = settings;
+
+	return append(&s->chains, &s->nchains, value);
 }
 
 static int set_engine(void *settings, const char *value)
@@ -157,6 +170,10 @@ const struct cli_option cli_option_region = {'r', "region", "REGION",
 					     "[NAME=]BINARY:START..STOP@BUDGET; see tlob(7),\n"
 					     "also for windows that cross threads",
 					     set_region};
+const struct cli_option cli_option_chain = {
+	0, "chain", "CHAIN",
+	"watch what a tag takes from region to region as a\nwhole: NAME=REGION>REGION[>REGION]...@BUDGET",
+	set_chain};
 const struct cli_option cli_option_engine = {'e', "engine", "ENGINE",
 					     "auto (default), bpf, kernel or user; see tlob doctor",
 					     set_engine};
@@ -190,5 +207,6 @@ const struct cli_option cli_option_color = {0, "color", "WHEN", "auto (default),
 void cli_settings_deinit(struct cli_settings *s)
 {
 	free(s->regions);
-	s->regions = NULL;
+	free(s->chains);
+	s->regions = s->chains = NULL;
 }

@@ -15,6 +15,8 @@
 struct cli_settings {
 	const char **regions;
 	size_t nregions;
+	const char **chains;
+	size_t nchains;
 	enum tlobctl_engine engine;
 	const char *json; /* path, "-": standard output; NULL: none */
 	const char *hgrm; /* folder; NULL: none */
@@ -30,9 +32,10 @@ struct cli_settings {
 	uint64_t duration_ns;
 };
 
-extern const struct cli_option cli_option_region, cli_option_engine, cli_option_json,
-	cli_option_hgrm, cli_option_why, cli_option_history, cli_option_sample_rate,
-	cli_option_good_share, cli_option_fail, cli_option_quiet, cli_option_color;
+extern const struct cli_option cli_option_region, cli_option_chain, cli_option_engine,
+	cli_option_json, cli_option_hgrm, cli_option_why, cli_option_history,
+	cli_option_sample_rate, cli_option_good_share, cli_option_fail, cli_option_quiet,
+	cli_option_color;
 
 /* The value of --history. 0 or an exit status having said why. */
 int cli_history_parse(const char *value, uint64_t *bytes);

@@ -3,8 +3,8 @@
 
 # Options of each command, as its table has them.
 declare -gA _tlob_options=(
-	[run]='-r --region -e --engine -j --json --hgrm --why --history --sample-rate --good-share --fail -q --quiet --color -h --help'
-	[watch]='-r --region -p --pid -c --cgroup -d --duration -e --engine -j --json --hgrm --why --history --sample-rate --good-share --fail -q --quiet --color -h --help'
+	[run]='-r --region --chain -e --engine -j --json --hgrm --why --history --sample-rate --good-share --fail -q --quiet --color -h --help'
+	[watch]='-r --region --chain -p --pid -c --cgroup -d --duration -e --engine -j --json --hgrm --why --history --sample-rate --good-share --fail -q --quiet --color -h --help'
 	[timerlat]='-c --cpus -p --period -P --priority -d --duration -T --total -i --irq --why --history -b --backend --top --hist -j --json --hgrm --load --deep-idle -q --quiet --color -h --help'
 	[ls]='-j --json --color -h --help'
 	[add]='-q --quiet -h --help'

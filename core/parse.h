@@ -47,6 +47,16 @@ struct tlob_region_spec {
 	uint64_t budget_ns;
 };
 
+struct tlob_chain_spec {
+	char name[TLOB_NAME_BYTES];
+	char stages[TLOB_MAX_STAGES][TLOB_NAME_BYTES]; /* regions, in order */
+	size_t nstages; /* 2 .. */
+	uint64_t budget_ns;
+};
+
+/* NAME=REGION>REGION[>REGION]...@BUDGET: the last '@' starts the budget, the first '=' the regions. */
+int tlob_chain_parse(const char *text, struct tlob_chain_spec *spec, struct tlob_parse_error *err);
+
 /*
  *	NAME@BUDGET				a region of linked programs
  *	[NAME=]BINARY:POINT..POINT@BUDGET	from one address to another

@@ -59,6 +59,8 @@ struct tlobctl_engine_ops {
 	/* Probes; NULL where an engine has none. All of @n regions attach, or none. */
 	int (*attach)(struct tlobctl *ctl, struct tlobctl_binding **bindings, size_t n);
 	void (*detach)(struct tlobctl *ctl, struct tlobctl_binding *binding);
+	/* Budget and chain of attached regions have changed. */
+	int (*update)(struct tlobctl *ctl, struct tlobctl_binding **bindings, size_t n);
 	/* Adds what was counted to @stat and @hist. */
 	void (*tally)(struct tlobctl *ctl, const struct tlobctl_binding *binding,
 		      struct tlobctl_stat *stat, struct tlob_hist *hist);

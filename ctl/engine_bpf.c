@@ -210,6 +210,7 @@ const struct tlobctl_engine_ops tlobctl_engine_bpf = {
 	.dropped = bpf_dropped,
 	.attach = tlobctl_bpf_attach,
 	.detach = tlobctl_bpf_detach,
+	.update = tlobctl_bpf_update,
 	.tally = tlobctl_bpf_tally,
 	.look = tlobctl_bpf_look,
 };

@@ -113,6 +113,7 @@ int tlobctl_bpf_filters(struct tlobctl *ctl, struct tlobctl_bpf *bpf);
 
 int tlobctl_bpf_attach(struct tlobctl *ctl, struct tlobctl_binding **bindings, size_t n);
 void tlobctl_bpf_detach(struct tlobctl *ctl, struct tlobctl_binding *binding);
+int tlobctl_bpf_update(struct tlobctl *ctl, struct tlobctl_binding **bindings, size_t n);
 /* The process that probes are limited to has got another leader, and the kernel goes by that. */
 void tlobctl_bpf_reattach(struct tlobctl *ctl);
 void tlobctl_bpf_tally(struct tlobctl *ctl, const struct tlobctl_binding *binding,

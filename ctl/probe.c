@@ -341,6 +341,11 @@ static int attach_exits(struct tlob *s)
 	return r;
 }
 
+int tlobctl_bpf_update(struct tlobctl *ctl, struct tlobctl_binding **bindings, size_t n)
+{
+	return set_budgets(tlobctl_bpf_of(ctl), bindings, n);
+}
+
 int tlobctl_bpf_attach(struct tlobctl *ctl, struct tlobctl_binding **bindings, size_t n)
 {
 	struct tlobctl_bpf *bpf = tlobctl_bpf_of(ctl);
@@ -352,6 +357,8 @@ int tlobctl_bpf_attach(struct tlobctl *ctl, struct tlobctl_binding **bindings, s
 		r = make_tallies(bpf, bindings, n);
 	if (!r)
 		r = set_budgets(bpf, bindings, n);
+	if (!r && bindings[0]->stages) /* a chain: its regions have the probes */
+		return 0;
 	/* the stops first: a start without its stop would become an overrun that is none */
 	if (!r)
 		r = attach_side(ctl, bindings, n, false);
@@ -387,6 +394,8 @@ void tlobctl_bpf_reattach(struct tlobctl *ctl)
 	for (size_t i = 0; i < regions->nbindings; i++)
 		tlobctl_bpf_detach(ctl, regions->bindings[i]);
 	for (size_t i = 0; i < regions->nbindings; i++) {
+		if (regions->bindings[i]->stages)
+			continue;
 		/* it may have gone meanwhile: then there is nothing to measure either */
 		if (!attach_side(ctl, &regions->bindings[i], 1, false))
 			attach_side(ctl, &regions->bindings[i], 1, true);

@@ -26,6 +26,7 @@ struct tlobctl_binding {
 	uint32_t chain; /* binding of the chain that this is stage @stage of; 0: none */
 	uint8_t stage;
 	uint8_t stages; /* of a chain, which has no probes of its own; 0: this is none */
+	uint32_t stage_ids[TLOB_MAX_STAGES]; /* of a chain: its bindings */
 	uint64_t start_offset, stop_offset;
 	uint64_t *exits; /* stop NULL: probes on these instead of one on the return; NULL: not here */
 	size_t nexits;

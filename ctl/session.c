@@ -253,7 +253,13 @@ void tlobctl_deliver(struct tlobctl *ctl, struct tlob_record *record)
 	char comm[TLOB_COMM_BYTES], program[sizeof(ctl->programs.cache->name)];
 	struct tlobctl_ledger_region region;
 	struct tlobctl_event event = {.record = record, .region = "", .file = ""};
+	struct tlobctl_chain_view view;
 	bool known;
+
+	if (record->type == TLOB_REC_STAGES) {
+		tlobctl_chain_note(ctl, record);
+		return;
+	}
 
 	tlobctl_printable(comm, sizeof(comm), record->comm, sizeof(record->comm));
 	memcpy(record->comm, comm, sizeof(comm));
@@ -270,9 +276,12 @@ void tlobctl_deliver(struct tlobctl *ctl, struct tlob_record *record)
 		event.program = program;
 	}
 	ctl->delivered++;
-	tlobctl_sampler_late(ctl, record);
+	if (!(record->flags & TLOB_F_TRANSIT))
+		tlobctl_sampler_late(ctl, record);
 	if (!ctl->fn)
 		return;
+	if (record->flags & TLOB_F_TRANSIT)
+		tlobctl_chain_describe(ctl, &event, &view);
 	event.why = tlobctl_why_of(ctl, record);
 	ctl->fn(&event, ctl->arg);
 }

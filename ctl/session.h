@@ -8,6 +8,7 @@
 #include <tlob/ctl.h>
 
 #include "agent.h"
+#include "chain.h"
 #include "engine.h"
 #include "program.h"
 #include "region.h"
@@ -27,6 +28,7 @@ struct tlobctl {
 	struct tlobctl_agent agent;
 	struct tlobctl_programs programs;
 	struct tlobctl_regions regions;
+	struct tlobctl_chains chains;
 	struct tlobctl_why_state why;
 	struct tlobctl_objects *objects; /* NULL: nobody asks for places */
 	struct tlobctl_sampler *sampler; /* NULL: no CPU samples */

@@ -102,6 +102,13 @@ typedef int tlobctl_region_fn(const struct tlobctl_region *region, void *arg);
  */
 int tlobctl_add(struct tlobctl *ctl, const char *spec, tlobctl_region_fn *fn, void *arg);
 
+/*
+ * Add a chain: NAME=REGION>REGION[>REGION]...@BUDGET. Its window begins when a window of the first region begins, and ends
+ * when the one of the last region with the same tag does. The regions are probed ones with a tag, added before,
+ * each in one chain. Calls @fn, if given, for the chain. Returns 1.
+ */
+int tlobctl_chain(struct tlobctl *ctl, const char *spec, tlobctl_region_fn *fn, void *arg);
+
 /* Why a window was late. What a moment of it went into: */
 enum tlobctl_cause {
 	TLOBCTL_CAUSE_UNKNOWN = 0, /* the history does not tell */
@@ -225,6 +232,15 @@ struct tlobctl_why {
 	uint64_t cost_ns; /* CPU time that this took, of the caller of tlobctl_poll() */
 };
 
+/* A region of a chain, as one tag has gone through it. Times are since the chain began. */
+struct tlobctl_stage {
+	const char *region;
+	bool begun, ended;
+	uint64_t wait_ns; /* before it: since the one before ended, until it began or so far */
+	uint64_t begin_ns;
+	uint64_t end_ns; /* so far, if it has not */
+};
+
 struct tlobctl_event {
 	const struct tlob_record *record;
 	const char *region; /* name */
@@ -233,6 +249,8 @@ struct tlobctl_event {
 	uint32_t line;
 	const struct tlobctl_why *
 		why; /* window so far, or the whole in a closing record; valid during the call; NULL: none */
+	const struct tlobctl_stage *stages; /* of a chain; valid during the call */
+	size_t nstages; /* 0: no chain */
 };
 typedef void tlobctl_event_fn(const struct tlobctl_event *event, void *arg);
 

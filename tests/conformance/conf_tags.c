@@ -154,6 +154,80 @@ static void check_killed(struct conf *c)
 	tap_ok(s.abandoned == before.abandoned + 1, "and it is counted");
 }
 
+/* ---- chains */
+
+static struct seen {
+	size_t overruns, closes, wrong, slow_queue, order;
+} seen;
+
+/* What the stages of one event say: the queue before the last stage is slow. */
+static void look_at_stages(const struct tlobctl_event *e, void *arg)
+{
+	uint64_t sum = 0, longest = 0;
+	size_t where = 99;
+
+	(void)arg;
+	if (strcmp(e->region, "whole"))
+		return;
+	*(e->record->type == TLOB_REC_OVERRUN ? &seen.overruns : &seen.closes) += 1;
+	if (e->nstages != 3 || strcmp(e->stages[0].region, "accept") ||
+	    strcmp(e->stages[1].region, "parse") || strcmp(e->stages[2].region, "answer")) {
+		seen.wrong++;
+		return;
+	}
+	for (size_t i = 0; i < 3; i++) {
+		const struct tlobctl_stage *s = &e->stages[i];
+
+		sum += s->wait_ns + (s->begun ? s->end_ns - s->begin_ns : 0);
+		if (s->wait_ns > longest) {
+			longest = s->wait_ns;
+			where = i;
+		}
+		seen.order += s->begun && i && s->begin_ns + 100000 < e->stages[i - 1].end_ns;
+	}
+	seen.slow_queue += where == 2;
+	/* all of it is in a stage or before one; where two meet, their probes may overlap a little */
+	seen.wrong += sum + 2000000 < e->record->elapsed_ns ||
+		      sum > e->record->elapsed_ns + 2000000;
+}
+
+static int chain(struct conf *c, const char *spec)
+{
+	return tlobctl_chain(c->ctl, spec, NULL, NULL);
+}
+
+static void check_chains(struct conf *c)
+{
+	struct tlobctl_stat s = {0};
+
+	tap_ok(add(c, "accept=%s:take_in#arg1..parse_begin#arg2@10s", probee) == 1 &&
+		       add(c, "answer=%s:answer_begin#arg1..answer_end#arg1@10s", probee) == 1 &&
+		       add(c, "plain=%s:work_sleep@10s", probee) == 1,
+	       "stages attach");
+	tap_ok(chain(c, "whole=accept>parse>none@15ms") < 0 && strstr(tlobctl_error(), "'none'"),
+	       "a chain of a region that is not there is refused");
+	tap_ok(chain(c, "whole=accept>plain@15ms") < 0 && strstr(tlobctl_error(), "no tag"),
+	       "and of one without tag");
+	tap_ok(chain(c, "whole=accept>sent@15ms") < 0 &&
+		       strstr(tlobctl_error(), "crosses processes"),
+	       "and of one that crosses processes where others do not");
+	tap_ok(chain(c, "whole=accept>parse>answer@15ms") == 1, "a chain of three");
+	tap_ok(chain(c, "other=parse>answer@15ms") < 0 && strstr(tlobctl_error(), "another chain"),
+	       "a region can be in one chain");
+	c->hook = look_at_stages;
+	run_probee(c, "serve", "10", "0");
+	run_probee(c, "serve", "1", "60");
+	c->hook = NULL;
+	conf_stat(c, "whole", &s);
+	tap_ok(s.windows == 11 && !s.refused && !s.abandoned && s.overruns >= 1,
+	       "statistics: %lu of 11 windows, %lu over", s.windows, s.overruns);
+	tap_ok(seen.overruns == s.overruns && seen.closes == s.overruns && !seen.wrong &&
+		       !seen.order,
+	       "stages in each record, in order and without gap (%zu of %zu wrong)", seen.wrong,
+	       seen.overruns + seen.closes);
+	tap_ok(seen.slow_queue >= 2, "the wait before the last stage is the longest");
+}
+
 static void check_refused(struct conf *c)
 {
 	static const struct {
@@ -182,13 +256,14 @@ int conf_main(struct conf *c)
 
 	self[n > 0 ? n : 0] = '\0';
 	snprintf(probee, sizeof(probee), "%s/probee", dirname(self));
-	tap_plan(5 + 2 + 4 + 1 + 2 + 5);
+	tap_plan(5 + 2 + 4 + 1 + 2 + 9 + 5);
 	conf_open(c);
 	check_threads(c);
 	check_while(c);
 	check_processes(c);
 	check_again(c);
 	check_killed(c);
+	check_chains(c);
 	check_refused(c);
 	conf_close(c);
 	return tap_done();

@@ -268,16 +268,58 @@ static void test_lengths(void **state)
 	check_refused(&(struct bad){text, -EINVAL, 3 + 255, "at most 255 bytes"});
 }
 
+static void test_chains(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t at;
+		const char *why;
+	} bad[] = {
+		{"a=b>c", 5, "a budget is needed"},
+		{"b>c@5ms", 3, "NAME=REGION>REGION"},
+		{"a@b=c@5ms", 5, "two regions"},
+		{"a=b@5ms", 3, "two regions"},
+		{"=b>c@5ms", 0, "name is missing"},
+		{"a=>c@5ms", 2, "name is missing"},
+		{"a=b>@5ms", 4, "name is missing"},
+		{"a=b> c@5ms", 4, "blank"},
+		{"a=b>c>b@5ms", 6, "once"},
+		{"a=b>a@5ms", 0, "name of its own"},
+		{"a=1>2>3>4>5>6>7@5ms", 14, "at most 6"},
+		{"a=b>c@5", 7, "needs a unit"},
+		{"a=b>c\x01@5ms", 5, "control characters"},
+		{"a=b>ccccccccccccccccccccccccccccccccccccccccccccccccc@5ms", 4, "at most 47"},
+	};
+	struct tlob_chain_spec spec, before;
+	struct tlob_parse_error err;
+
+	(void)state;
+	assert_int_equal(tlob_chain_parse("the request=de code>queue@x>render@16ms", &spec, &err),
+			 0);
+	assert_string_equal(spec.name, "the request");
+	assert_int_equal(spec.nstages, 3);
+	assert_string_equal(spec.stages[0], "de code");
+	assert_string_equal(spec.stages[1], "queue@x");
+	assert_string_equal(spec.stages[2], "render");
+	assert_int_equal(spec.budget_ns, 16 * MS);
+	before = spec;
+	for (size_t i = 0; i < COUNT(bad); i++) {
+		if (!tlob_chain_parse(bad[i].text, &spec, &err) || err.at != bad[i].at ||
+		    !strstr(err.why, bad[i].why))
+			fail_msg("%s: at %zu: %s", bad[i].text, err.at, err.why);
+		assert_memory_equal(&spec, &before, sizeof(spec));
+	}
+}
+
 TLOB_ASSERT(TLOB_NAME_BYTES == 48 && TLOB_PATH_BYTES == 4096 && TLOB_SYMBOL_BYTES == 256,
 	    "the limits that the messages name");
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_accepted),
-		cmocka_unit_test(test_tags),
-		cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_lengths),
+		cmocka_unit_test(test_accepted), cmocka_unit_test(test_tags),
+		cmocka_unit_test(test_refused),	 cmocka_unit_test(test_lengths),
+		cmocka_unit_test(test_chains),
 	};
 
 	return cmocka_run_group_tests_name("region", tests, NULL, NULL);

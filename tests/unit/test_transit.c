@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "chain.h"
 #include "transit_table.h"
 
 #define EEXIST 17
@@ -162,6 +163,20 @@ static void test_two_at_once(void **state)
 	pool_free(pool);
 }
 
+/* Marks of a chain: exact where it matters, and never far off. */
+static void test_marks(void **state)
+{
+	(void)state;
+	assert_int_not_equal(tlob_mark_of(0), 0);
+	for (uint64_t ns = 0; ns < 67000000; ns += 9973)
+		assert_int_equal(tlob_mark_ns(tlob_mark_of(ns)), ns);
+	for (uint64_t ns = 67000000; ns < 1ULL << 60; ns += ns / 7) {
+		uint64_t have = tlob_mark_ns(tlob_mark_of(ns));
+
+		assert_in_range(have, ns - (ns >> 24), ns);
+	}
+}
+
 /* ---- all at once */
 
 #define THREADS 4
@@ -255,9 +270,8 @@ static void test_race(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_one_at_a_time),
-		cmocka_unit_test(test_full),
-		cmocka_unit_test(test_two_at_once),
+		cmocka_unit_test(test_one_at_a_time), cmocka_unit_test(test_full),
+		cmocka_unit_test(test_two_at_once),   cmocka_unit_test(test_marks),
 		cmocka_unit_test(test_race),
 	};
 
