@@ -79,7 +79,7 @@ _tlob_program() {
 	for ((i = 2; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
 		--) echo $((i + 1)) && return ;;
-		-r | --region | -e | --engine | -j | --json | --hgrm | --why | --history | --sample-rate | --good-share | --color) ((i++)) ;;
+		-r | --region | --chain | -e | --engine | -j | --json | --hgrm | --why | --history | --sample-rate | --good-share | --color) ((i++)) ;;
 		-* | [=:@]) ;;
 		# a region is several words to bash, which breaks them at colons
 		*) [[ ${COMP_WORDS[i - 1]} == [=:@] || ${COMP_WORDS[i + 1]-} == [=:@] ]] || { echo "$i" && return; } ;;
