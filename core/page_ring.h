@@ -21,9 +21,9 @@
  *
  * Time stamps are in order: the clock is read between loading the tail and moving it.
  *
- * Source: own. The reader's page that is swapped with the oldest is the idea of US patent application 20090006718, used
- * in Linux' kernel/trace/ring_buffer.c, which keeps flag bits in list pointers where this has page numbers; publishing
- * when the counts of reserved and finished bytes agree is M. Desnoyers' (LTTng). The protocol is explored in model/page_ring.pml.
+ * Source: own. The idea of a reader's page that is swapped with the oldest is S. Rostedt's, Linux' kernel/trace/ring_buffer.c,
+ * which keeps flag bits in list pointers where this has page numbers; that of publishing when the counts of reserved and finished
+ * bytes agree is M. Desnoyers', LTTng. The protocol is explored in model/page_ring.pml.
  *
  * Whoever includes this defines TLOB_PAGE_CLOCK(), and may define TLOB_PAGE_STEP(), called between any two steps.
  */
