@@ -45,7 +45,7 @@ SKEL := $(patsubst bpf/%.bpf.c,$(B)/gen/%.skel.h,$(wildcard bpf/*.bpf.c))
 GEN := $(B)/gen/tlob_model.h $(SKEL)
 EXAMPLES := $(patsubst examples/%,$(B)/examples/%,$(basename $(wildcard examples/*.c examples/*.cpp)))
 
-CTL_LIBS := -lbpf -ldw -lelf -lz -liberty
+CTL_LIBS := -lbpf -ldw -lelf -lz -liberty -ltraceevent
 .DEFAULT_GOAL := all
 .PHONY: all
 all: $(B)/tlob $(B)/libtlob.so.0 $(B)/libtlob.a $(B)/libtlobctl.so.0 $(B)/libtlobctl.a $(EXAMPLES)

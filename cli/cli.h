@@ -36,6 +36,7 @@ struct cli_command {
 extern const struct cli_command *const cli_commands[]; /* ends with NULL */
 extern const struct cli_command cli_run, cli_watch, cli_report, cli_timerlat, cli_ls, cli_add,
 	cli_rm, cli_doctor, cli_help, cli_version;
+extern const struct cli_command cli_ring;
 
 /* NULL if there is none; then *nearest, if given, is the most similar name or NULL. */
 const struct cli_command *cli_command_find(const char *name, const char **nearest);

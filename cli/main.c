@@ -7,8 +7,8 @@
 #include "nearest.h"
 
 const struct cli_command *const cli_commands[] = {
-	&cli_run, &cli_watch,  &cli_report, &cli_timerlat, &cli_ls, &cli_add,
-	&cli_rm,  &cli_doctor, &cli_help,   &cli_version,  NULL,
+	&cli_run, &cli_watch, &cli_report, &cli_timerlat, &cli_ring,	&cli_ls,
+	&cli_add, &cli_rm,    &cli_doctor, &cli_help,	  &cli_version, NULL,
 };
 
 /* Spellings people try before they know the command. */

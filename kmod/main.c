@@ -2,6 +2,7 @@
 /* tlob.ko: a small runtime-verification core, its monitors, and /dev/rv. */
 #include <linux/module.h>
 
+#include <ring/ring.h>
 #include <rv/ring.h>
 #include <rv/rv.h>
 #include <timerlat/timerlat.h>
@@ -34,6 +35,9 @@ static int __init tlob_init(void)
 	ret = rvc_core_init();
 	if (ret)
 		goto tasks;
+	ret = pring_init();
+	if (ret)
+		goto core;
 	for (n = 0; n < ARRAY_SIZE(monitors); n++) {
 		ret = rvc_monitor_register(monitors[n]);
 		if (ret)
@@ -48,6 +52,8 @@ static int __init tlob_init(void)
 	tlob_device_unregister();
 monitors:
 	unregister_first(n);
+	pring_exit();
+core:
 	rvc_core_exit();
 tasks:
 	tlob_tasks_exit();
@@ -61,6 +67,7 @@ static void __exit tlob_exit(void)
 	timerlat_exit();
 	tlob_device_unregister();
 	unregister_first(ARRAY_SIZE(monitors));
+	pring_exit();
 	rvc_core_exit();
 	tlob_tasks_exit();
 	rvc_ring_exit();

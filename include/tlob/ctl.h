@@ -500,6 +500,85 @@ int tlobctl_floor_write(const struct tlobctl_floor *floor);
 /* -ENOENT: there is none; -ESTALE: it is of another kernel or boot. */
 int tlobctl_floor_read(struct tlobctl_floor *out);
 
+/* ---- rings: what happens on each CPU, event by event; no session is needed ---- */
+
+struct tlobctl_ring;
+
+enum tlobctl_ring_source {
+	TLOBCTL_RING_AUTO = 0, /* the module's if it is loaded, else the kernel's */
+	TLOBCTL_RING_MODULE = 1, /* page rings of tlob.ko: see tlob/page_ring.h */
+	TLOBCTL_RING_KERNEL =
+		2, /* trace buffers, of an instance of its own that goes with the caller, however that ends */
+};
+
+struct tlobctl_ring_opts {
+	size_t size; /* of this struct */
+	enum tlobctl_ring_source source;
+	/*
+	 * Module: switch wake record mark; NULL: what is set. Kernel: SYSTEM:EVENT, SYSTEM or an EVENT of any system;
+	 * NULL: sched:sched_switch and sched:sched_waking.
+	 */
+	const char *const *events;
+	size_t nevents;
+	uint64_t bytes; /* of each CPU's ring; 0: as it is (module), 1 MiB (kernel) */
+	bool copy; /* by read(), even where the ring can be mapped */
+};
+
+/* Opens every CPU's; events are recorded from here on. */
+int tlobctl_ring_open(const struct tlobctl_ring_opts *opts, struct tlobctl_ring **out);
+/* NULL is fine. */
+void tlobctl_ring_close(struct tlobctl_ring *ring);
+/* "module" or "kernel", and whether it is read from a mapping. */
+const char *tlobctl_ring_source_name(const struct tlobctl_ring *ring);
+bool tlobctl_ring_is_mapped(const struct tlobctl_ring *ring);
+/* What could not be had, and why, a line each; "" nothing. */
+const char *tlobctl_ring_note(const struct tlobctl_ring *ring);
+/* Readable when there are events; for poll(). */
+int tlobctl_ring_fd(const struct tlobctl_ring *ring);
+
+struct tlobctl_ring_event {
+	uint64_t time_ns; /* CLOCK_MONOTONIC */
+	uint32_t cpu;
+	const char *name; /* "switch", "sched_switch" */
+	const void *
+		data; /* of the module: what follows struct tlob_page_event; of the kernel: as its format file says */
+	size_t bytes;
+};
+
+/*
+ * The next event: 1, and valid until the next call; 0: none is there now. In order of time on each CPU, and among CPUs as far as
+ * they were written when a page was fetched.
+ */
+int tlobctl_ring_next(struct tlobctl_ring *ring, struct tlobctl_ring_event *event);
+/* @event, just returned by tlobctl_ring_next(), for people: "123 prog -> 0 idle". */
+int tlobctl_ring_text(struct tlobctl_ring *ring, const struct tlobctl_ring_event *event, char *buf,
+		      size_t bytes);
+
+/* One CPU's, or of all with @cpu -1. Lost: overwritten or dropped before it was read. */
+struct tlobctl_ring_counts {
+	uint64_t read;
+	uint64_t lost;
+	uint64_t fetches; /* calls of the kernel that brought events */
+};
+int tlobctl_ring_counts(struct tlobctl_ring *ring, int cpu, struct tlobctl_ring_counts *counts);
+
+/*
+ * What of a CPU's ring was not returned yet, page by page, straight from the mapping: 1 and a part of a page; 0: nothing. @page
+ * counts pages; parts of one page come one after the other, the first with its head. Not to be mixed with tlobctl_ring_next().
+ */
+struct tlobctl_ring_part {
+	uint32_t cpu;
+	uint64_t page;
+	uint32_t page_bytes;
+	uint32_t at; /* byte of the page where it begins; 0: with the head */
+	const void *data;
+	size_t bytes;
+	/* the head's own count of bytes includes what is not yet returned: these are the right ones, to be put at byte 0 */
+	const void *head;
+	size_t head_bytes;
+};
+int tlobctl_ring_next_part(struct tlobctl_ring *ring, struct tlobctl_ring_part *part);
+
 /* Histogram arithmetic for those who read statistics; @percent 0..100. */
 uint64_t tlobctl_hist_percentile(const struct tlob_hist *hist, double percent);
 

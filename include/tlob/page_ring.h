@@ -113,9 +113,9 @@ TLOB_ASSERT(sizeof(struct tlob_page_meta) == 120, "meta page");
  * until there is something; with O_NONBLOCK, or once woken by ioctl 0, it returns 0 with nothing changed.
  * ENODEV: nobody has mapped it; EINTR.
  */
-#define TLOB_RING_GET_READER _IO(0xB9, 0x20)
+#define TLOB_RING_GET_READER _IO(0xB9, 0x30)
 /* Bring the counts of the meta page up to date. ENODEV: nobody has mapped it. */
-#define TLOB_RING_UPDATE_META _IO(0xB9, 0x21)
+#define TLOB_RING_UPDATE_META _IO(0xB9, 0x31)
 /* Wakes all who wait. Any other number: ENOTTY. */
 #define TLOB_RING_WAKE 0
 

@@ -92,4 +92,11 @@ static inline void vm_flags_clear(struct vm_area_struct *vma, unsigned long flag
 }
 #endif
 
+/* 6.5: splicing from what has no page cache is a call of its own */
+#ifdef TLOB_HAVE_COPY_SPLICE_READ
+#define compat_splice_read copy_splice_read
+#else
+#define compat_splice_read generic_file_splice_read
+#endif
+
 #endif

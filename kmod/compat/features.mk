@@ -7,3 +7,4 @@ ccflags-y += $(call tlob-has,linux/uprobes.h,struct uprobe \*uprobe_register\>,U
 ccflags-y += $(call tlob-has,linux/uprobes.h,handler\>.*__u64,UPROBE_DATA)
 ccflags-y += $(call tlob-has,linux/mm.h,void vm_flags_set\>,VM_FLAGS_SET)
 ccflags-y += $(call tlob-has,trace/events/sched.h,bool group_dead,EXIT_GROUP_DEAD)
+ccflags-y += $(call tlob-has,linux/fs.h,ssize_t copy_splice_read\>,COPY_SPLICE_READ)

@@ -2,6 +2,8 @@
 /* Overruns on their way out: record, ring, tracepoints, reaction. */
 #include <linux/string.h>
 
+#include <ring/ring.h>
+
 #define CREATE_TRACE_POINTS
 #include "tlob.h"
 #include "tlob_trace.h"
@@ -41,6 +43,7 @@ void tlob_report_overrun(struct tlob_task *t, const struct tlob_grant *grant,
 	trace_tlob_budget_exceeded(pid, record);
 	if (grant->ring)
 		rvc_ring_push(grant->ring, record);
+	pring_record(record);
 	rvc_react(&tlob_monitor, &t->reaction, "%s[%d] over its budget of %llu ns in state %s",
 		  record->comm, pid, record->budget_ns, tlob_model_state_name(record->state));
 }
@@ -49,4 +52,5 @@ void tlob_report_close(const struct tlob_grant *grant, const struct tlob_record 
 {
 	if (grant->ring && grant->close_record)
 		rvc_ring_push(grant->ring, record);
+	pring_record(record);
 }

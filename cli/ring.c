@@ -1,0 +1,425 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* tlob ring: what happens on each CPU, from the module's rings or the kernel's trace buffers. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <tlob/ctl.h>
+
+#include "nearest.h"
+#include "options.h"
+#include "parse.h"
+#include "ring_count.h"
+#include "signals.h"
+#include "text.h"
+#include "when.h"
+
+#define MOMENT_NS CLI_NS_PER_S /* that is recorded if nobody says for how long */
+/*
+ * Being woken makes events as well, so the rings are looked at not more often than this, and not more seldom than that; in between
+ * as soon as a ring says so.
+ */
+#define REST_MS 10
+#define LOOK_MS 50
+
+struct ring_settings {
+	struct tlobctl_ring_opts opts;
+	const char **events;
+	uint64_t duration_ns;
+	bool follow, count, quiet;
+	const char *output;
+};
+
+/* ---- options ---- */
+
+static int set_source(void *settings, const char *value)
+{
+	static const char *const names[] = {"auto", "module", "kernel"};
+	struct cli_nearest near;
+
+	cli_nearest_init(&near, value);
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		if (!strcmp(value, names[i])) {
+			((struct ring_settings *)settings)->opts.source =
+				(enum tlobctl_ring_source)i;
+			return 0;
+		}
+		cli_nearest_offer(&near, names[i]);
+	}
+	if (near.word)
+		return cli_usage("unknown source '%s'; did you mean %s?", value, near.word);
+	return cli_usage("unknown source '%s'; there are auto, module and kernel", value);
+}
+
+static int set_event(void *settings, const char *value)
+{
+	struct ring_settings *s = settings;
+	const char **events = reallocarray(s->events, s->opts.nevents + 1, sizeof(*events));
+
+	if (!events)
+		return cli_error(CLI_ERROR, "out of memory");
+	s->events = events;
+	events[s->opts.nevents++] = value;
+	s->opts.events = events;
+	return 0;
+}
+
+static int set_follow(void *settings, const char *value)
+{
+	(void)value;
+	((struct ring_settings *)settings)->follow = true;
+	return 0;
+}
+
+static int set_count(void *settings, const char *value)
+{
+	(void)value;
+	((struct ring_settings *)settings)->count = true;
+	return 0;
+}
+
+static int set_output(void *settings, const char *value)
+{
+	if (!*value)
+		return cli_usage("--output needs the name of a file");
+	((struct ring_settings *)settings)->output = value;
+	return 0;
+}
+
+static int set_duration(void *settings, const char *value)
+{
+	struct tlob_parse_error err;
+	uint64_t ns;
+
+	if (tlob_duration_parse(value, &ns, &err))
+		return cli_usage("--duration '%s': %s", value, err.why);
+	if (!ns)
+		return cli_usage("--duration '%s' is no time at all", value);
+	((struct ring_settings *)settings)->duration_ns = ns;
+	return 0;
+}
+
+static int set_size(void *settings, const char *value)
+{
+	char *end;
+	unsigned long kib;
+
+	errno = 0;
+	kib = strtoul(value, &end, 10);
+	if (errno || end == value || *end || kib < 8 || kib > 131072 || *value == '-')
+		return cli_usage("--size is a size in KiB, from 8 to 131072, not '%s'", value);
+	((struct ring_settings *)settings)->opts.bytes = (uint64_t)kib << 10;
+	return 0;
+}
+
+static int set_copy(void *settings, const char *value)
+{
+	(void)value;
+	((struct ring_settings *)settings)->opts.copy = true;
+	return 0;
+}
+
+static int set_quiet(void *settings, const char *value)
+{
+	(void)value;
+	((struct ring_settings *)settings)->quiet = true;
+	return 0;
+}
+
+static const struct cli_option option_source = {
+	's', "source", "SOURCE",
+	"module: the rings of tlob.ko; kernel: trace buffers of\n"
+	"the kernel's, private ones; auto (default): the first\n"
+	"of them that there is",
+	set_source};
+static const struct cli_option option_event = {
+	'e', "event", "EVENT",
+	"record this; may be given several times. Module: switch,\n"
+	"wake, record, mark. Kernel: SYSTEM:EVENT, or a SYSTEM",
+	set_event};
+static const struct cli_option option_follow = {
+	'f', "follow", NULL, "print events as they come, until Ctrl-C", set_follow};
+static const struct cli_option option_count = {0, "count", NULL,
+					       "print how many there were, not what", set_count};
+static const struct cli_option option_output = {
+	'o', "output", "FILE", "copy the pages to FILE.cpu0, FILE.cpu1 and so on", set_output};
+static const struct cli_option option_duration = {
+	'd', "duration", "TIME", "stop after this time: 500ms, 10s, 5m, 1h", set_duration};
+static const struct cli_option option_size = {
+	0, "size", "KIB", "of each CPU's ring; the module's are emptied by it", set_size};
+static const struct cli_option option_copy = {
+	0, "copy", NULL, "read() the rings, even where they can be mapped", set_copy};
+static const struct cli_option option_quiet = {
+	'q', "quiet", NULL, "do not say where events come from, nor how many", set_quiet};
+
+/* ---- at work ---- */
+
+struct session {
+	const struct ring_settings *settings;
+	struct tlobctl_ring *ring;
+	struct cli_signals signals;
+	struct ring_count count;
+	uint64_t end_ns; /* 0: Ctrl-C is the end */
+	bool stop;
+	/* --output: of each CPU */
+	struct ring_file {
+		int fd;
+		uint64_t page; /* the one last written to */
+		uint64_t pages; /* in the file */
+	} * files;
+	size_t nfiles;
+};
+
+static void print_event(struct session *s, const struct tlobctl_ring_event *event)
+{
+	char text[4096], clean[4096], when[CLI_TIME_BYTES];
+
+	tlobctl_ring_text(s->ring, event, text, sizeof(text));
+	printf("%s %12.6f  cpu%-3u %-16s %s\n", cli_time_of_day(when, event->time_ns),
+	       (double)event->time_ns / CLI_NS_PER_S, event->cpu, event->name,
+	       cli_printable(clean, sizeof(clean), text, 0));
+}
+
+/* All that is there. 0 or an exit status. */
+static int take_events(struct session *s)
+{
+	struct tlobctl_ring_event event;
+	int r;
+
+	while ((r = tlobctl_ring_next(s->ring, &event)) > 0) {
+		if (!s->settings->count)
+			print_event(s, &event);
+		else if (ring_count_add(&s->count, &event))
+			return cli_error(CLI_ERROR, "out of memory");
+		if (s->end_ns && cli_now_ns() >= s->end_ns + CLI_NS_PER_S)
+			break; /* printing makes events, too: there may be no end */
+	}
+	if (r < 0)
+		return cli_error(CLI_ERROR, "%s", tlobctl_error());
+	if (fflush(stdout) || ferror(stdout))
+		return cli_error(CLI_ERROR, "cannot write to standard output: %m");
+	return 0;
+}
+
+static struct ring_file *file_of(struct session *s, uint32_t cpu)
+{
+	char path[PATH_MAX];
+
+	while (s->nfiles <= cpu) {
+		struct ring_file *files = reallocarray(s->files, s->nfiles + 1, sizeof(*files));
+
+		if (!files)
+			return NULL;
+		s->files = files;
+		files[s->nfiles++] = (struct ring_file){.fd = -1};
+	}
+	if (s->files[cpu].fd < 0) {
+		snprintf(path, sizeof(path), "%s.cpu%u", s->settings->output, cpu);
+		s->files[cpu].fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	}
+	return s->files[cpu].fd < 0 ? NULL : &s->files[cpu];
+}
+
+static bool write_at(int fd, const void *data, size_t bytes, uint64_t at)
+{
+	while (bytes > 0) {
+		ssize_t n = pwrite(fd, data, bytes, (off_t)at);
+
+		if (n < 0 && errno != EINTR)
+			return false;
+		if (n > 0) {
+			data = (const char *)data + n;
+			bytes -= (size_t)n;
+			at += (uint64_t)n;
+		}
+	}
+	return true;
+}
+
+/* From the mapping into the file; a page that is still being written grows there, too. */
+static int copy_parts(struct session *s)
+{
+	struct tlobctl_ring_part part;
+	int r;
+
+	while ((r = tlobctl_ring_next_part(s->ring, &part)) > 0) {
+		struct ring_file *f = file_of(s, part.cpu);
+		uint64_t at;
+
+		if (f && f->page != part.page) {
+			f->page = part.page;
+			f->pages++;
+		}
+		at = f ? (f->pages - 1) * part.page_bytes : 0;
+		if (!f || !write_at(f->fd, part.data, part.bytes, at + part.at) ||
+		    !write_at(f->fd, part.head, part.head_bytes, at) ||
+		    ftruncate(f->fd, (off_t)(at + part.page_bytes)))
+			return cli_error(CLI_ERROR, "cannot write '%s.cpu%u': %m",
+					 s->settings->output, part.cpu);
+		if (s->end_ns && cli_now_ns() >= s->end_ns + CLI_NS_PER_S)
+			break;
+	}
+	return r < 0 ? cli_error(CLI_ERROR, "%s", tlobctl_error()) : 0;
+}
+
+static int take(struct session *s)
+{
+	return s->settings->output ? copy_parts(s) : take_events(s);
+}
+
+static int until_ms(uint64_t end_ns)
+{
+	uint64_t now = cli_now_ns();
+	uint64_t ms = end_ns > now ? (end_ns - now + 999999) / 1000000 : 0;
+
+	return !end_ns || ms > INT_MAX ? INT_MAX : (int)ms;
+}
+
+static int at_most(int ms, int most)
+{
+	return ms < most ? ms : most;
+}
+
+/* Until a signal or the end comes, or it is time to look. 0, or the exit status to leave with at once. */
+static int wait_for_events(struct session *s, bool streaming)
+{
+	struct pollfd fds[] = {{.fd = s->signals.fd, .events = POLLIN},
+			       {.fd = tlobctl_ring_fd(s->ring), .events = POLLIN}};
+	int left = until_ms(s->end_ns);
+	int n = poll(fds, 1, streaming ? at_most(left, REST_MS) : left);
+
+	if (n == 0 && streaming)
+		n = poll(fds, 2, at_most(until_ms(s->end_ns), LOOK_MS));
+	if (n < 0 && errno != EINTR)
+		return cli_error(CLI_ERROR, "cannot wait: %m");
+	if (n <= 0 || !fds[0].revents)
+		return 0;
+	switch (cli_signals_next(&s->signals, 0)) {
+	case CLI_SIGNAL_STOP:
+		s->stop = true;
+		return 0;
+	case CLI_SIGNAL_QUIT:
+		return CLI_SIGNALLED + SIGINT;
+	default:
+		return 0;
+	}
+}
+
+/* 0, or the exit status to leave with at once. */
+static int loop(struct session *s)
+{
+	const struct ring_settings *o = s->settings;
+	bool streaming = o->follow || o->count || o->output;
+	int status = 0;
+
+	while (status == 0 && !s->stop && until_ms(s->end_ns) > 0) {
+		status = wait_for_events(s, streaming);
+		if (status == 0 && streaming)
+			status = take(s);
+	}
+	if (!s->end_ns || s->stop)
+		s->end_ns = cli_now_ns();
+	return status ? status : take(s);
+}
+
+static void announce(const struct session *s)
+{
+	const char *note = tlobctl_ring_note(s->ring);
+
+	if (s->settings->quiet)
+		return;
+	fprintf(stderr, "tlob ring: %s, %s\n",
+		!strcmp(tlobctl_ring_source_name(s->ring), "kernel") ?
+			"the kernel's trace buffers" :
+			"the module's rings",
+		tlobctl_ring_is_mapped(s->ring) ? "mapped" : "read");
+	while (*note) {
+		size_t length = strcspn(note, "\n");
+
+		fprintf(stderr, "tlob ring: %.*s\n", (int)length, note);
+		note += length + (note[length] == '\n');
+	}
+}
+
+static int finish(struct session *s)
+{
+	struct tlobctl_ring_counts all = {0};
+
+	tlobctl_ring_counts(s->ring, -1, &all);
+	if (s->settings->count && ring_count_print(&s->count, s->ring))
+		return cli_error(CLI_ERROR, "out of memory");
+	if (!s->settings->quiet) {
+		fflush(stdout);
+		fprintf(stderr, "tlob ring: %llu events, %llu lost\n", (unsigned long long)all.read,
+			(unsigned long long)all.lost);
+	}
+	return 0;
+}
+
+static int run(struct session *s)
+{
+	const struct ring_settings *o = s->settings;
+	int status;
+
+	if (tlobctl_ring_open(&o->opts, &s->ring))
+		return cli_error(CLI_ERROR, "%s", tlobctl_error());
+	announce(s);
+	if (o->duration_ns)
+		s->end_ns = cli_now_ns() + o->duration_ns;
+	else if (!o->follow && !o->output)
+		s->end_ns = cli_now_ns() + MOMENT_NS;
+	status = loop(s);
+	if (status == 0)
+		status = finish(s);
+	return status;
+}
+
+static int ring_main(const struct cli_command *self, int argc, char **argv)
+{
+	struct ring_settings settings = {.opts.size = sizeof(settings.opts)};
+	struct session s = {.settings = &settings, .signals.fd = -1};
+	int status;
+	int first = cli_options_parse(self, argc, argv, &settings, &status);
+
+	if (first >= 0 && first < argc)
+		status = cli_usage("unexpected '%s'", argv[first]);
+	else if (first >= 0 && settings.output && (settings.follow || settings.count))
+		status = cli_usage(
+			"--output copies pages; it goes with neither --follow nor --count");
+	else if (first >= 0 && settings.follow && settings.count)
+		status = cli_usage("--follow prints events, --count does not: one of them");
+	else if (first >= 0 && cli_signals_init(&s.signals))
+		status = cli_error(CLI_ERROR, "cannot receive signals: %m");
+	else if (first >= 0)
+		status = run(&s);
+	tlobctl_ring_close(s.ring);
+	if (s.signals.fd >= 0)
+		cli_signals_deinit(&s.signals);
+	for (size_t i = 0; i < s.nfiles; i++)
+		if (s.files[i].fd >= 0)
+			close(s.files[i].fd);
+	free(s.files);
+	ring_count_deinit(&s.count);
+	free(settings.events);
+	return status;
+}
+
+const struct cli_command cli_ring = {
+	.name = "ring",
+	.synopsis = "[OPTION]...",
+	.summary = "print what happens on each CPU, event by event",
+	.about =
+		"Records context switches, wake-ups, overruns or any of the kernel's trace events, for\n"
+		"a second if not told otherwise, and prints what the rings then hold. They are read\n"
+		"from a mapping where that is possible. The kernel's own trace settings stay as they\n"
+		"are.",
+	.options = (const struct cli_option *const[]){&option_source, &option_event, &option_follow,
+						      &option_count, &option_output,
+						      &option_duration, &option_size, &option_copy,
+						      &option_quiet, &cli_option_help, NULL},
+	.main = ring_main,
+};
