@@ -6,6 +6,7 @@ declare -gA _tlob_options=(
 	[run]='-r --region --chain -e --engine -j --json --hgrm --why --history --sample-rate --good-share --fail -q --quiet --color -h --help'
 	[watch]='-r --region --chain -p --pid -c --cgroup -d --duration -e --engine -j --json --hgrm --why --history --sample-rate --good-share --fail -q --quiet --color -h --help'
 	[timerlat]='-c --cpus -p --period -P --priority -d --duration -T --total -i --irq --why --history -b --backend --top --hist -j --json --hgrm --load --deep-idle -q --quiet --color -h --help'
+	[ring]='-s --source -e --event -f --follow --count -o --output -d --duration --size --copy -q --quiet -h --help'
 	[ls]='-j --json --color -h --help'
 	[add]='-q --quiet -h --help'
 	[rm]='-a --all -h --help'
@@ -46,6 +47,10 @@ _tlob_region() {
 _tlob_value() {
 	case $2:$1 in
 	*:--load) _tlob_words all cpu timer fork memory io rt ;;
+	ring:-s | ring:--source) _tlob_words auto module kernel ;;
+	ring:-e | ring:--event) _tlob_words switch wake record mark sched:sched_switch sched:sched_waking ;;
+	ring:-o | ring:--output) _tlob_files -f ;;
+	ring:--size) _tlob_words 64 1024 8192 ;;
 	timerlat:--why) _tlob_words culprit stacks none ;;
 	timerlat:-c | timerlat:--cpus) _tlob_words "$(cat /sys/devices/system/cpu/online 2>/dev/null)" ;;
 	timerlat:-p | timerlat:--period) _tlob_words 100us 200us 500us 1ms 10ms ;;

@@ -28,6 +28,7 @@ struct tlobctl_ring_cpu {
 	uint32_t begin, end; /* of what is new in it */
 	uint32_t id;
 	uint64_t page_count;
+	uint64_t overrun; /* the kernel's count at that time */
 	/* where in it the source is */
 	uint32_t at;
 	struct kbuffer *kbuffer;

@@ -248,7 +248,9 @@ static int fetch_mapped(struct tlobctl_ring_cpu *c)
 	c->page = c->pages + (size_t)c->id * meta->subbuf_size;
 	c->begin = HEAD_BYTES + (meta->reader.id == id ? read : 0);
 	c->end = HEAD_BYTES + meta->reader.read;
-	c->counts.lost += meta->reader.lost_events;
+	/* reader.lost_events is cleared before it is copied there (seen on 6.18) */
+	c->counts.lost += meta->overrun - c->overrun;
+	c->overrun = meta->overrun;
 	return 1;
 }
 

@@ -16,7 +16,7 @@ complete_line() {
 	printf '%s\n' "${COMPREPLY[@]}" | sort -u | paste -sd' '
 }
 
-is "commands" "--help --version add doctor help ls report rm run timerlat version watch" "$(complete_line '')"
+is "commands" "--help --version add doctor help ls report ring rm run timerlat version watch" "$(complete_line '')"
 is "a command begun" "watch" "$(complete_line wa)"
 is "options of run" "--color --engine --fail --good-share --help --hgrm --history --json --quiet --region --sample-rate --why -e -h -j -q -r" "$(complete_line run -)"
 is "a long option begun" "--cgroup --color" "$(complete_line watch --c)"
@@ -27,7 +27,7 @@ is "what to find out" "culprit none samples stacks" "$(complete_line run --why '
 is "when to colour" "always auto never" "$(complete_line watch --color '')"
 is "engine to ask the doctor about" "user" "$(complete_line doctor -u us)"
 is "order of a report" "max" "$(complete_line report --sort m)"
-is "help of a command" "add doctor help ls report rm run timerlat version watch" "$(complete_line help '')"
+is "help of a command" "add doctor help ls report ring rm run timerlat version watch" "$(complete_line help '')"
 is "process" "$$" "$(complete_line watch -p $$ | tr ' ' '\n' | grep -x $$)"
 is "a program after --" "prove" "$(complete_line run -q -- prov | tr ' ' '\n' | grep -x prove)"
 is "a program without --" "prove" "$(complete_line run -e user prov | tr ' ' '\n' | grep -x prove)"
