@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "error.h"
-#include "ring.h"
+#include "rings.h"
 
 struct tlobctl_ring_cpu *tlobctl_ring_add_cpu(struct tlobctl_ring *ring, uint32_t cpu, int fd)
 {

@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #include "error.h"
-#include "ring.h"
+#include "rings.h"
 
 #define PREFIX "tlob-ring-"
 #define TRACEFS_MAGIC_ 0x74726163

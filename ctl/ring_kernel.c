@@ -18,7 +18,7 @@
 #include <traceevent/kbuffer.h>
 
 #include "error.h"
-#include "ring.h"
+#include "rings.h"
 
 /* Of linux/trace_mmap.h, which is newer than the headers this is built with. */
 struct buffer_meta {

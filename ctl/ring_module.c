@@ -13,7 +13,7 @@
 #include <tlob/page_ring.h>
 
 #include "error.h"
-#include "ring.h"
+#include "rings.h"
 
 /* the second where the kernel has files of its own under the first name */
 static const char *const folders[] = {"/sys/kernel/debug/rv/ring",

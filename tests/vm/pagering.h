@@ -12,6 +12,7 @@
 
 #define PAGE_RING_DIR RV_DIR "ring/"
 #define PAGE 4096
+#define SMALL "pages=4 order=0 mode=overwrite"
 
 struct pagering {
 	int fd;
@@ -107,6 +108,15 @@ static inline int mark_number(int fd, unsigned long number)
 	int n = snprintf(text, sizeof(text), "%lu", number);
 
 	return write(fd, text, n) == n ? 0 : -errno;
+}
+
+static inline void marks(unsigned long from, unsigned long to)
+{
+	int fd = mark_open();
+
+	for (; from < to; from++)
+		check(mark_number(fd, from) == 0, "mark %lu", from);
+	close(fd);
 }
 
 #endif

@@ -6,8 +6,8 @@
  *	ring_kernel.c     the kernel's trace buffers
  *	ring_instance.c   where these are kept
  */
-#ifndef TLOBCTL_RING_H
-#define TLOBCTL_RING_H
+#ifndef TLOBCTL_RINGS_H
+#define TLOBCTL_RINGS_H
 
 #include <tlob/ctl.h>
 
