@@ -80,6 +80,25 @@ static __always_inline __u32 sample_chain(struct bpf_perf_event_data *ctx,
 	return (__u32)kernel + (__u32)user;
 }
 
+/* Its upper part, as far as it is in memory. */
+static __always_inline void sample_stack(struct tlob_bpf_sample *s)
+{
+	const __u64 chunk = ~(__u64)(TLOB_CAPTURE_CHUNK - 1);
+	__u64 sp = PT_REGS_SP((struct pt_regs *)s->regs);
+	__u32 bytes = 0;
+
+	s->stack_start = (sp - TLOB_CAPTURE_BELOW) & chunk;
+	if (bpf_probe_read_user(s->stack, sizeof(__u64), (void *)s->stack_start))
+		s->stack_start = sp & chunk;
+	for (int i = 0; i < TLOB_BPF_SAMPLE_STACK / TLOB_CAPTURE_CHUNK; i++) {
+		if (bpf_probe_read_user(s->stack + bytes, TLOB_CAPTURE_CHUNK,
+					(void *)(s->stack_start + bytes)))
+			break;
+		bytes += TLOB_CAPTURE_CHUNK;
+	}
+	s->stack_bytes = bytes;
+}
+
 static __always_inline __u64 sample_flags(void)
 {
 	if (bpf_ringbuf_query(&samples, BPF_RB_AVAIL_DATA) < samples_call_bytes ||
@@ -116,6 +135,8 @@ int sample(struct bpf_perf_event_data *ctx)
 	s->tgid = task->tgid;
 	s->cpu = bpf_get_smp_processor_id();
 	bpf_get_current_comm(s->comm, sizeof(s->comm));
+	kernel_user_regs(task, s->regs);
+	sample_stack(s);
 	bytes = __builtin_offsetof(struct tlob_bpf_sample, chain) + sample_chain(ctx, s);
 	if (bytes <= sizeof(*s) && bpf_ringbuf_output(&samples, s, bytes, sample_flags()))
 		tlob_add(&samples_dropped, 1);

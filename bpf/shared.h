@@ -5,6 +5,8 @@
 
 #include <tlob/abi.h>
 
+#include <capture.h>
+
 /*
  * An arena is 64 entries of memory. Arena 0 stands for all the arenas of threads seen through probes: one map,
  * of as many pieces of 64 entries as threads may be watched, so that each piece is an arena with a head. Arenas
@@ -105,6 +107,8 @@ struct tlob_bpf_wakeup {
 #define TLOB_BPF_SAMPLE_KERNEL 48 /* frames at most */
 #define TLOB_BPF_SAMPLE_USER 127 /* what the kernel's own limit is by default */
 
+#define TLOB_BPF_SAMPLE_STACK 4096 /* bytes: whole chunks */
+
 struct tlob_bpf_sampled {
 	__u64 window; /* as in records */
 	__u64 start_ns;
@@ -124,6 +128,11 @@ struct tlob_bpf_sample {
 	__u16 reserved[3];
 	char comm[TLOB_COMM_BYTES];
 	struct tlob_bpf_sampled windows[TLOB_MAX_DEPTH];
+	/* as in a capture, for code without frame pointers; of the stack less */
+	__u64 regs[TLOB_CAPTURE_REGS];
+	__u64 stack_start;
+	__u64 stack_bytes;
+	__u8 stack[TLOB_BPF_SAMPLE_STACK];
 	__u64 chain[TLOB_BPF_SAMPLE_KERNEL + TLOB_BPF_SAMPLE_USER]; /* as many as there are */
 };
 

@@ -13,7 +13,7 @@
 #include "sampler.h"
 #include "tlob.skel.h"
 
-#define RING_BYTES_PER_CPU (512u << 10) /* some hundred samples: those of a quarter of a second */
+#define RING_BYTES_PER_CPU (2u << 20) /* some hundred samples: those of half a second */
 #define RING_BYTES_MAX (64u << 20)
 
 struct tlobctl_bpf_samples {

@@ -89,6 +89,11 @@ void tlobctl_sampler_push(struct tlobctl *ctl, const struct tlob_bpf_sample *sam
 	raw.sample.chain = (const uint64_t *)sample->chain;
 	raw.sample.nkernel = sample->nkernel;
 	raw.sample.nuser = sample->nuser;
+	raw.sample.copy = sample->regs;
+	if (sample->stack_bytes <= sizeof(sample->stack))
+		raw.sample.copy_bytes =
+			(uint32_t)(offsetof(struct tlob_bpf_sample, stack) -
+				   offsetof(struct tlob_bpf_sample, regs) + sample->stack_bytes);
 	raw.sample.cut = sample->nkernel == TLOB_BPF_SAMPLE_KERNEL ||
 			 sample->nuser == TLOB_BPF_SAMPLE_USER;
 	if (why_sync_push(tlobctl_objects_sync(ctl), &raw))
@@ -218,6 +223,8 @@ int tlobctl_sampler_open(struct tlobctl *ctl, const char *clock, void (*read)(st
 	s->period_ns = 1000000000ULL / s->stat.hz;
 	ctl->sampler = s;
 	tlobctl_objects_feed(ctl, read_samples, take_event);
+	tlobctl_objects_sync(ctl)->callers = tlobctl_sampler_callers;
+	tlobctl_objects_sync(ctl)->callers_arg = ctl;
 	return 0;
 }
 

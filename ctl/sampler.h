@@ -62,6 +62,8 @@ struct tlobctl_sampler {
 	uint64_t (*dropped)(const struct tlobctl *ctl); /* in the engine's ring */
 	uint64_t period_ns;
 	uint64_t settled_ns;
+	uint64_t unwinding_second_ns,
+		unwinding_ns; /* since when, and how much CPU time for callers in it */
 	uint64_t second_ns, spent_ns; /* since when, and how much CPU time for names in it */
 	struct tlobctl_taken *taken;
 	size_t taken_room;
@@ -87,6 +89,10 @@ int tlobctl_sampler_open(struct tlobctl *ctl, const char *clock, void (*read)(st
 			 uint64_t (*dropped)(const struct tlobctl *ctl));
 void tlobctl_sampler_close(struct tlobctl *ctl);
 void tlobctl_sampler_push(struct tlobctl *ctl, const struct tlob_bpf_sample *sample, size_t bytes);
+
+/* The sync's own question, see why_callers_fn. */
+size_t tlobctl_sampler_callers(const struct why_raw *raw, const struct why_space *space,
+			       uint64_t *chain, size_t room, bool *cut, void *arg);
 
 /* All of these do nothing where there are no samples. */
 

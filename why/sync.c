@@ -7,11 +7,13 @@
 #include <string.h>
 
 #define MAX_PENDING (1u << 18) /* records that wait for their horizon */
+#define MAX_COPIED (64u << 20) /* bytes of stacks, likewise */
 
 struct why_pending {
 	struct why_raw raw;
 	uint64_t serial;
-	uint64_t *chain; /* its own copy */
+	uint64_t *chain; /* its own copy, and behind it that of the stack */
+	size_t copied_bytes;
 };
 
 /* A frame of a sample whose place is known. */
@@ -122,7 +124,7 @@ static int make_room(struct why_sync *sync)
 	return 0;
 }
 
-static int keep_chain(struct why_pending *p)
+static int keep_chain(struct why_sync *sync, struct why_pending *p)
 {
 	size_t n;
 
@@ -133,13 +135,23 @@ static int keep_chain(struct why_pending *p)
 		p->raw.sample.nuser = (uint16_t)n;
 		p->raw.sample.cut = true;
 	}
-	n = (size_t)p->raw.sample.nkernel + p->raw.sample.nuser;
-	p->chain = malloc(n ? n * sizeof(*p->chain) : 1);
+	n = ((size_t)p->raw.sample.nkernel + p->raw.sample.nuser) * sizeof(*p->chain);
+	if (!sync->callers || !p->raw.sample.copy ||
+	    p->raw.sample.copy_bytes > MAX_COPIED - sync->copied_bytes)
+		p->raw.sample.copy_bytes = 0;
+	p->chain = malloc(n + p->raw.sample.copy_bytes + 1);
 	if (!p->chain)
 		return -ENOMEM;
 	if (n)
-		memcpy(p->chain, p->raw.sample.chain, n * sizeof(*p->chain));
+		memcpy(p->chain, p->raw.sample.chain, n);
 	p->raw.sample.chain = p->chain;
+	p->copied_bytes = p->raw.sample.copy_bytes;
+	if (p->copied_bytes)
+		p->raw.sample.copy =
+			memcpy((char *)p->chain + n, p->raw.sample.copy, p->copied_bytes);
+	else
+		p->raw.sample.copy = NULL;
+	sync->copied_bytes += p->copied_bytes;
 	return 0;
 }
 
@@ -149,7 +161,7 @@ int why_sync_push(struct why_sync *sync, const struct why_raw *raw)
 	int r = make_room(sync);
 
 	if (!r && raw->kind == WHY_RAW_SAMPLE)
-		r = keep_chain(&p);
+		r = keep_chain(sync, &p);
 	if (r) {
 		sync->losses.buffer++;
 		return r;
@@ -289,10 +301,10 @@ static size_t places_of(struct why_sync *sync, const struct why_raw *raw,
 	return n;
 }
 
-static void hand_on_sample(const struct out *o, const struct why_raw *raw)
+static void hand_on_trace(const struct out *o, const struct why_raw *raw,
+			  const struct why_space *space)
 {
 	struct why_sync *sync = o->sync;
-	const struct why_space *space = why_spaces_find(&sync->spaces, raw->tgid, raw->time_ns);
 	struct place places[WHY_MAX_CHAIN];
 	size_t n = places_of(sync, raw, space, places);
 	size_t all = (size_t)raw->sample.nkernel + raw->sample.nuser;
@@ -312,6 +324,28 @@ static void hand_on_sample(const struct out *o, const struct why_raw *raw)
 	for (size_t i = 0; i < n; i++)
 		tell_place(o, &places[i]);
 	emit(o, &(struct why_event){.kind = WHY_TRACE_END, .cut = raw->sample.cut || n < all});
+}
+
+static void hand_on_sample(const struct out *o, const struct why_raw *raw)
+{
+	struct why_sync *sync = o->sync;
+	const struct why_space *space = why_spaces_find(&sync->spaces, raw->tgid, raw->time_ns);
+	size_t nkernel = raw->sample.nkernel, n = 0;
+	uint64_t chain[WHY_MAX_CHAIN];
+	struct why_raw better = *raw;
+	bool cut = false;
+
+	if (space && raw->sample.copy && nkernel < WHY_MAX_CHAIN)
+		n = sync->callers(raw, space, chain + nkernel, WHY_MAX_CHAIN - nkernel, &cut,
+				  sync->callers_arg);
+	if (n) {
+		if (nkernel)
+			memcpy(chain, raw->sample.chain, nkernel * sizeof(*chain));
+		better.sample.chain = chain;
+		better.sample.nuser = (uint16_t)n;
+		better.sample.cut = cut;
+	}
+	hand_on_trace(o, &better, space);
 }
 
 /* ---- changes of address spaces; what there is no memory for is not known later, and counted then */
@@ -408,6 +442,7 @@ void why_sync_flush(struct why_sync *sync, why_event_fn *fn, void *arg)
 	while (n < sync->npending && sync->pending[n].raw.time_ns < until) {
 		hand_on(&o, &sync->pending[n].raw);
 		free(sync->pending[n].chain);
+		sync->copied_bytes -= sync->pending[n].copied_bytes;
 		n++;
 	}
 	sync->npending -= n;

@@ -55,6 +55,9 @@ struct why_raw {
 			uint16_t nkernel; /* the first of them; then those of the program */
 			uint16_t nuser;
 			bool cut;
+			const void *
+				copy; /* of registers and stack, for unwind(); copied, NULL: none */
+			uint32_t copy_bytes;
 		} sample;
 		struct {
 			uint64_t start, length, file_offset;
@@ -113,6 +116,14 @@ struct why_source {
 
 struct why_pending;
 
+/*
+ * The callers of the program's part of @raw, by its copy, into @chain, which has @room: innermost first, the address that was
+ * running included. What is mapped is known as it was then: @space, which is never NULL. Returns how many; 0: take
+ * those that came with the sample.
+ */
+typedef size_t why_callers_fn(const struct why_raw *raw, const struct why_space *space,
+			      uint64_t *chain, size_t room, bool *cut, void *arg);
+
 struct why_sync {
 	struct why_spaces spaces;
 	struct why_source *sources;
@@ -121,6 +132,9 @@ struct why_sync {
 	uint64_t kernel_base; /* kernel addresses become offsets from here */
 	struct why_pending *pending;
 	size_t npending, pending_room;
+	size_t copied_bytes; /* of stacks */
+	why_callers_fn *callers; /* NULL: copies are not made */
+	void *callers_arg;
 	uint64_t serial; /* of records */
 	uint64_t done_ns; /* all before has been handed on */
 	struct why_losses losses; /* of the stream */

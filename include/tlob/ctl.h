@@ -316,7 +316,7 @@ struct tlobctl_sample_stat {
 	uint64_t no_process; /* nothing is known of the process */
 	uint64_t no_backtrace; /* of those, without even a part in the kernel to show */
 	uint64_t full; /* a buffer was full; records of what processes map included */
-	uint64_t cut; /* callers only: the program keeps no frame pointers */
+	uint64_t cut; /* callers only: they lead to an address where nothing was mapped */
 	uint64_t crowded; /* too many waited for the end of their windows, or were different */
 };
 void tlobctl_sample_stats(const struct tlobctl *ctl, struct tlobctl_sample_stat *out);

@@ -157,7 +157,8 @@ struct tally {
 	uint64_t others; /* late ones among those */
 	uint64_t windows, all, slow, fast, visitor;
 	uint64_t promised, promised_others; /* what the closing records say there is */
-	bool cut, has_file, has_id;
+	uint64_t to_main; /* whose callers lead there; this is compiled without frame pointers */
+	bool has_file, has_id;
 };
 
 static void add_up(struct tally *t, const struct tlobctl_samples *s)
@@ -165,6 +166,9 @@ static void add_up(struct tally *t, const struct tlobctl_samples *s)
 	const struct tlobctl_frame *f = s->stack.frames;
 
 	t->all += s->count;
+	for (size_t i = 0; i < s->stack.nframes; i++)
+		if (!strcmp(f[i].function, "main"))
+			t->to_main += s->count;
 	for (size_t i = 0; i < s->stack.nframes; i++) {
 		if (!strcmp(f[i].function, "slow_path")) {
 			t->slow += s->count;
@@ -242,6 +246,7 @@ static void check_paths(struct conf *c)
 	tap_ok(t.fast == 0, "and not what other windows do");
 	tap_ok(t.has_file && t.has_id, "with source line and build-id");
 	tap_ok(t.promised == t.all, "all samples are handed out");
+	tap_ok(t.to_main * 10 >= t.all * 9, "and their callers, up to main()");
 	tlobctl_profiles(c->ctl, add_profile, &good);
 	tap_note("%lu good windows, %lu samples: slow_path %lu, fast_path %lu",
 		 (unsigned long)good.windows, (unsigned long)good.all, (unsigned long)good.slow,
@@ -290,7 +295,7 @@ static void check_losses(struct conf *c)
 
 int conf_main(struct conf *c)
 {
-	tap_plan(12);
+	tap_plan(13);
 	c->why = TLOBCTL_WHY_SAMPLES;
 	c->good_share = 1;
 	conf_open(c);

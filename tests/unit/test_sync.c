@@ -393,6 +393,56 @@ static void test_kernel_part_stays(void **state)
 	lost(0, 1, 0, 0);
 }
 
+/* Callers by a copy of the stack: "2" makes two of them, at 1100 and 5100. */
+static size_t callers(const struct why_raw *raw, const struct why_space *space, uint64_t *chain,
+		      size_t room, bool *cut, void *arg)
+{
+	size_t n = (size_t)(((const char *)raw->sample.copy)[0] - '0');
+
+	assert_ptr_equal(arg, &played);
+	assert_int_equal(space->tgid, raw->tgid);
+	assert_int_equal(raw->sample.copy_bytes, 2);
+	assert_true(room > n);
+	for (size_t i = 0; i < n; i++)
+		chain[i] = i ? 0x5100 : 0x1100;
+	*cut = n == 2;
+	return n;
+}
+
+static void sample_with_copy(const char *copy, uint32_t tgid, uint16_t nkernel)
+{
+	const uint64_t chain[] = {0xf010, 0x1010, 0x1020};
+	const struct why_raw raw = {.kind = WHY_RAW_SAMPLE,
+				    .time_ns = 20,
+				    .tgid = tgid,
+				    .tid = tgid,
+				    .sample = {.chain = chain + !nkernel,
+					       .nkernel = nkernel,
+					       .nuser = 2,
+					       .copy = copy,
+					       .copy_bytes = 2}};
+
+	assert_int_equal(why_sync_push(&played.sync, &raw), 0);
+}
+
+static void test_callers_by_a_copy_of_the_stack(void **state)
+{
+	(void)state;
+	played.sync.callers = callers;
+	played.sync.callers_arg = &played;
+	play(PROGRAM, "");
+	sample_with_copy("2", 100, 1);
+	sample_with_copy("0", 100, 0); /* cannot be told: what came with the sample */
+	sample_with_copy("2", 300, 1); /* nobody is asked about a process that is not known */
+	assert_int_equal(played.sync.copied_bytes, 6);
+	play("pass 30\npass 40\n",
+	     "cpu 0\ncontext 100/100 #1\ntrace 20\nkernel\nobject [kernel]\n10\n"
+	     "user\nobject prog\n100\nobject lib\n2100\ncut\n"
+	     "trace 20\nobject prog\n10\n20\nend\n"
+	     "context 300/300 #0\ntrace 20\nkernel\nobject [kernel]\n10\ncut\n");
+	assert_int_equal(played.sync.copied_bytes, 0);
+}
+
 /* ---- processes that are older than we are */
 
 static void test_found_process(void **state)
@@ -516,6 +566,7 @@ int main(void)
 		T(first_frame_lost),
 		T(later_frame_lost),
 		T(kernel_part_stays),
+		T(callers_by_a_copy_of_the_stack),
 		T(found_process),
 		T(found_fills_in),
 		T(found_heir_of_a_number),
