@@ -3,7 +3,7 @@
 # What a person may mistype: one message that says what is wrong, on standard error, and status 64; and help.
 # shellcheck source-path=SCRIPTDIR source=../tap.sh
 . "$(dirname "$0")/../tap.sh"
-plan 156
+plan 174
 tlob=$BUILD/tlob
 
 # wrong COMMAND WORDS ARGUMENT...: "tlob COMMAND: ...WORDS..." and where to read more, nothing else
@@ -36,6 +36,12 @@ wrong rm "with --all there is nothing to name, as '/bin/app:main'" rm --all /bin
 
 wrong run "no program to run" run
 wrong run "no program to run" run -q --
+wrong run "--why is none, culprit, stacks or samples, not 'all'" run --why=all -- true
+wrong run "--sample-rate is a number per second, from 10 to 20000, not '5'" run --sample-rate=5 -- true
+wrong run "--sample-rate is a number per second, from 10 to 20000, not '99k'" run --sample-rate 99k -- true
+wrong watch "--sample-rate is a number per second, from 10 to 20000, not '-1'" watch --sample-rate=-1
+wrong run "--good-share is a number: one in so many good windows, 0 for none, not ''" run --good-share= -- true
+wrong watch "--good-share is a number: one in so many good windows, 0 for none, not 'x'" watch --good-share x
 wrong run "unknown option '--fial'; did you mean --fail?" run --fial -- true
 wrong run "unknown option '--engien'; did you mean --engine?" run --engien=bpf -- true
 wrong run "unknown option '--colour-me'" run --colour-me -- true

@@ -5,6 +5,7 @@
  */
 #include "harness.h"
 
+#include <dirent.h>
 #include <dlfcn.h>
 #include <limits.h>
 #include <sched.h>
@@ -293,9 +294,64 @@ static void check_losses(struct conf *c)
 	       "nothing was lost");
 }
 
+/* Events of the kernel's that this process holds, by what /proc says. */
+static int perf_events(void)
+{
+	DIR *folder = opendir("/proc/self/fd");
+	struct dirent *entry;
+	int n = 0;
+
+	while (folder && (entry = readdir(folder))) {
+		char path[300], target[64] = "";
+
+		snprintf(path, sizeof(path), "/proc/self/fd/%s", entry->d_name);
+		if (readlink(path, target, sizeof(target) - 1) > 0)
+			n += !strcmp(target, "anon_inode:[perf_event]");
+	}
+	closedir(folder);
+	return n;
+}
+
+static void check_off(struct conf *c)
+{
+	int cpus = (int)sysconf(_SC_NPROCESSORS_ONLN), n;
+	struct tlobctl_sample_stat s;
+
+	c->why = TLOBCTL_WHY_CULPRIT;
+	conf_open(c);
+	tap_ok(perf_events() == 0, "not asked for: no event is there");
+	conf_close(c);
+	c->why = TLOBCTL_WHY_STACKS;
+	conf_open(c);
+	tlobctl_sample_stats(c->ctl, &s);
+	n = perf_events();
+	tap_ok(n == cpus && !s.clock, "stacks only: %d events on %d CPUs tell what is mapped", n,
+	       cpus);
+	conf_close(c);
+	c->why = TLOBCTL_WHY_SAMPLES;
+	conf_open(c);
+	n = perf_events();
+	tap_ok(n == 2 * cpus, "samples: %d events", n);
+	conf_close(c);
+	tap_ok(perf_events() == 0, "and none is left");
+}
+
+static void check_rates(void)
+{
+	struct tlobctl_opts opts = {
+		.size = sizeof(opts), .engine = TLOBCTL_ENGINE_BPF, .sample_hz = 5};
+	struct tlobctl *ctl;
+
+	tap_ok(tlobctl_open(&opts, &ctl) == -EINVAL &&
+		       strstr(tlobctl_error(), "10 to 20000 times a second, not 5"),
+	       "a rate that makes no sense is refused");
+}
+
 int conf_main(struct conf *c)
 {
-	tap_plan(13);
+	tap_plan(18);
+	check_off(c);
+	check_rates();
 	c->why = TLOBCTL_WHY_SAMPLES;
 	c->good_share = 1;
 	conf_open(c);
