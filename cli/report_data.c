@@ -3,9 +3,6 @@
  * See report_data.h. Nothing grows with the number of events: only with that of different regions, reasons and stacks,
  * and each of these has a limit.
  */
-#include <errno.h>
-#include <fnmatch.h>
-#include <search.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,7 +15,6 @@
 #define obstack_chunk_alloc malloc
 #define obstack_chunk_free free
 
-#define MAX_REGIONS 65536
 #define MAX_CAUSES 4096 /* of one region; the rest counts as one */
 #define MAX_ALL_CAUSES 65536
 #define OTHER "something else"
@@ -29,101 +25,14 @@ void cli_report_init(struct cli_report *r, const char *glob)
 	obstack_init(&r->memory);
 }
 
-static void free_region(struct cli_report_region *g)
-{
-	for (size_t i = 0; i < g->ncauses; i++)
-		free(g->causes[i].deepest.text);
-	for (size_t i = 0; i < CLI_REPORT_STACKS; i++)
-		report_tree_free(g->stacks[i]);
-	free(g->causes);
-	free(g->worst.text);
-	free((char *)g->stat.region);
-	free((char *)g->stat.program);
-	free(g);
-}
-
-static void keep_node(void *node)
-{
-	(void)node; /* is in the list too */
-}
-
 void cli_report_deinit(struct cli_report *r)
 {
-	tdestroy(r->index, keep_node);
-	for (size_t i = 0; i < r->nregions; i++)
-		free_region(r->regions[i]);
-	free(r->regions);
+	cli_report_regions_deinit(r);
+	cli_samples_deinit(&r->samples);
 	obstack_free(&r->memory, NULL);
 }
 
-/* ---- regions */
-
-static int by_identity(const void *a, const void *b)
-{
-	const struct tlobctl_stat *x = &((const struct cli_report_region *)a)->stat;
-	const struct tlobctl_stat *y = &((const struct cli_report_region *)b)->stat;
-	int order = strcmp(x->region, y->region);
-
-	return order ? order : strcmp(x->program, y->program);
-}
-
-static int no_memory(const struct cli_report *r)
-{
-	return cli_error(CLI_ERROR, "out of memory for what '%s' holds", r->file->name);
-}
-
-static int add_region(struct cli_report *r, const char *region, const char *program,
-		      struct cli_report_region **out)
-{
-	struct cli_report_region *g;
-
-	if (r->nregions == MAX_REGIONS)
-		return cli_error(CLI_ERROR,
-				 "more than %d regions and programs up to line %llu of '%s'; "
-				 "choose some with --region",
-				 MAX_REGIONS, (unsigned long long)r->file->lines, r->file->name);
-	if (r->nregions == r->room) {
-		size_t room = r->room ? r->room * 2 : 16;
-		struct cli_report_region **more =
-			reallocarray(r->regions, room, sizeof(struct cli_report_region *));
-
-		if (!more)
-			return no_memory(r);
-		r->regions = more;
-		r->room = room;
-	}
-	g = calloc(1, sizeof(*g));
-	if (!g)
-		return no_memory(r);
-	g->stat.region = strdup(region);
-	g->stat.program = strdup(program);
-	if (!g->stat.region || !g->stat.program || !tsearch(g, &r->index, by_identity)) {
-		free_region(g);
-		return no_memory(r);
-	}
-	r->regions[r->nregions++] = g;
-	*out = g;
-	return 0;
-}
-
-/* *out NULL: not asked for. */
-static int region_of(struct cli_report *r, struct json_object *o, struct cli_report_region **out)
-{
-	const char *region = cli_report_string(o, "region"), *program;
-	struct cli_report_region key, **found;
-
-	*out = NULL;
-	if (r->glob && fnmatch(r->glob, region, 0))
-		return 0;
-	program = cli_report_string(o, "program");
-	key.stat.region = region;
-	key.stat.program = program;
-	found = tfind(&key, &r->index, by_identity);
-	if (!found)
-		return add_region(r, region, program, out);
-	*out = *found;
-	return 0;
-}
+/* ---- summaries */
 
 static void widen_budget(struct cli_report_region *g, uint64_t budget_ns)
 {
@@ -143,11 +52,13 @@ static uint64_t larger(uint64_t a, uint64_t b)
 static int on_summary(struct cli_report *r, struct json_object *o)
 {
 	struct cli_report_region *g;
-	int status = region_of(r, o, &g);
+	int status = cli_report_region_of(r, o, &g);
 
 	if (status || !g)
 		return status;
 	widen_budget(g, cli_report_number(o, "budget_ns"));
+	g->here.windows += cli_report_number(o, "windows");
+	g->here.overruns += cli_report_number(o, "overruns");
 	g->stat.windows += cli_report_number(o, "windows");
 	g->stat.overruns += cli_report_number(o, "overruns");
 	g->stat.records += cli_report_number(o, "records");
@@ -302,14 +213,18 @@ static int on_profile(struct cli_report *r, struct json_object *o)
 {
 	const struct tlobctl_samples *samples;
 	struct cli_report_region *g;
-	int status = region_of(r, o, &g);
+	int status = cli_report_region_of(r, o, &g);
 	size_t n;
 
 	if (status || !g || strcmp(cli_report_string(o, "windows"), "good"))
 		return status;
 	n = cli_report_samples(cli_report_array(o, "samples"), &samples, &r->memory);
 	add_samples(g, CLI_REPORT_GOOD, samples, n);
-	g->counted[CLI_REPORT_GOOD] += cli_report_number(o, "count");
+	g->here.sampled_windows += cli_report_number(o, "sampled_windows");
+	cli_samples_add_profile(&r->samples, &(struct tlobctl_profile){.region = g->stat.region,
+								       .program = g->stat.program,
+								       .samples = samples,
+								       .nsamples = n});
 	return 0;
 }
 
@@ -317,14 +232,14 @@ static int on_event(struct cli_report *r, const struct cli_report_line *line)
 {
 	struct cli_report_region *g;
 	struct cli_report_event e;
-	int status = region_of(r, line->object, &g);
+	int status = cli_report_region_of(r, line->object, &g);
 
 	if (status || !g)
 		return status;
 	cli_report_event(&e, line->object, &r->memory);
 	widen_budget(g, e.record.budget_ns);
 	if (e.record.type == TLOB_REC_OVERRUN) {
-		g->here.overruns++;
+		g->here.seen++;
 		r->causes[e.record.flags & TLOB_F_TRANSIT ? 3 : cli_dominant(&e.record)]++;
 		return 0;
 	}
@@ -333,7 +248,9 @@ static int on_event(struct cli_report *r, const struct cli_report_line *line)
 	if (e.event.why)
 		add_cause(r, g, &e, line);
 	add_samples(g, CLI_REPORT_LATE, e.why.samples, e.why.nsamples);
-	g->counted[CLI_REPORT_LATE] += e.why.nsamples > 0;
+	if (e.event.why && cli_report_array(line->object, "samples"))
+		g->counted[CLI_REPORT_LATE]++;
+	cli_samples_add(&r->samples, &e.event);
 	add_sleeps(g, &e.why);
 	return 0;
 }
@@ -358,6 +275,27 @@ static int on_start(struct cli_report *r, struct json_object *o)
 			 TLOB_VERSION, CLI_NDJSON_FORMAT);
 }
 
+static void add_sample_stat(struct cli_report *r, struct json_object *o)
+{
+	struct tlobctl_sample_stat *s = &r->samples.stat;
+
+	if (!*cli_report_string(o, "sample_clock"))
+		return;
+	r->good_share = cli_report_number(o, "good_share");
+	s->clock = strcmp(cli_report_string(o, "sample_clock"), "cycles") ? "cpu-clock" : "cycles";
+	s->hz = (uint32_t)cli_report_number(o, "sample_hz");
+	s->note = "";
+	s->taken += cli_report_number(o, "samples_taken");
+	s->late += cli_report_number(o, "samples_late");
+	s->good += cli_report_number(o, "samples_good");
+	s->no_mapping += cli_report_number(o, "samples_lost_no_mapping");
+	s->no_process += cli_report_number(o, "samples_lost_no_process");
+	s->no_backtrace += cli_report_number(o, "samples_lost_backtrace");
+	s->full += cli_report_number(o, "samples_lost_buffer_full");
+	s->crowded += cli_report_number(o, "samples_lost_crowded");
+	s->cut += cli_report_number(o, "samples_cut");
+}
+
 static int on_end(struct cli_report *r, struct json_object *o)
 {
 	r->ended = true;
@@ -369,6 +307,7 @@ static int on_end(struct cli_report *r, struct json_object *o)
 	r->why.skipped += cli_report_number(o, "why_skipped");
 	r->why.cpu_ns += cli_report_number(o, "why_cpu_ns");
 	r->why.agent_cpu_ns += cli_report_number(o, "tlob_cpu_ns");
+	add_sample_stat(r, o);
 	r->why.history_bytes =
 		r->why.analyses; /* how large it was is not told, only that there was one */
 	return 0;
@@ -432,6 +371,25 @@ static void tell(const struct cli_report *r, const struct cli_report_file *f)
 			  f->name, (unsigned long long)f->bad, (unsigned long long)f->first_bad);
 }
 
+/*
+ * What is only known at the end of a file. Of the good windows chosen, those without any sample are not told, but how many
+ * were chosen follows from the share: short windows seldom have one, and without the others each would seem to run long.
+ */
+static void settle(const struct cli_report *r, struct cli_report_region *g)
+{
+	uint64_t chosen = 0;
+
+	if (!g->here.summaries) {
+		g->stat.overruns += g->here.seen;
+		g->stat.records += g->here.seen;
+		g->stat.max_ns = larger(g->stat.max_ns, g->worst_ns);
+	} else if (r->good_share && g->here.windows > g->here.overruns) {
+		chosen = (g->here.windows - g->here.overruns + r->good_share / 2) / r->good_share;
+		g->counted[CLI_REPORT_GOOD] += larger(chosen, g->here.sampled_windows);
+	}
+	memset(&g->here, 0, sizeof(g->here));
+}
+
 int cli_report_add_file(struct cli_report *r, const char *path)
 {
 	struct cli_report_file f;
@@ -439,7 +397,7 @@ int cli_report_add_file(struct cli_report *r, const char *path)
 
 	r->file = &f;
 	r->begun = r->ended = false;
-	r->first_ns = r->last_ns = 0;
+	r->first_ns = r->last_ns = r->good_share = 0;
 	status = cli_report_file_read(&f, path, on_line, r);
 	if (status)
 		return status;
@@ -452,70 +410,8 @@ int cli_report_add_file(struct cli_report *r, const char *path)
 	r->unfinished += !r->ended;
 	if (!r->ended)
 		r->elapsed_ns += r->last_ns - r->first_ns;
-	for (size_t i = 0; i < r->nregions; i++) {
-		struct cli_report_region *g = r->regions[i];
-
-		if (!g->here.summaries) {
-			g->stat.overruns += g->here.overruns;
-			g->stat.records += g->here.overruns;
-			g->stat.max_ns = larger(g->stat.max_ns, g->worst_ns);
-		}
-		g->here.overruns = g->here.summaries = 0;
-	}
+	for (size_t i = 0; i < r->nregions; i++)
+		settle(r, r->regions[i]);
 	r->file = NULL;
 	return 0;
-}
-
-/* ---- order */
-
-static int descending(uint64_t x, uint64_t y)
-{
-	return x < y ? 1 : x > y ? -1 : 0;
-}
-
-static int compare(const void *a, const void *b, void *arg)
-{
-	const struct cli_report_region *x = *(struct cli_report_region *const *)a;
-	const struct cli_report_region *y = *(struct cli_report_region *const *)b;
-	int order = 0;
-
-	switch (*(enum cli_report_order *)arg) {
-	case CLI_REPORT_BY_OVERRUNS:
-		order = descending(x->stat.overruns, y->stat.overruns);
-		if (!order)
-			order = descending(x->stat.windows, y->stat.windows);
-		break;
-	case CLI_REPORT_BY_WINDOWS:
-		order = descending(x->stat.windows, y->stat.windows);
-		break;
-	case CLI_REPORT_BY_MAX:
-		order = descending(x->stat.max_ns, y->stat.max_ns);
-		break;
-	case CLI_REPORT_BY_P99:
-		order = descending(x->percentile_ns[2], y->percentile_ns[2]);
-		break;
-	case CLI_REPORT_BY_NAME:
-		break;
-	}
-	return order ? order : by_identity(x, y);
-}
-
-static int by_count(const void *a, const void *b)
-{
-	const struct cli_report_cause *x = a, *y = b;
-	int order = descending(x->count, y->count);
-
-	if (!order)
-		order = descending(x->ns, y->ns);
-	return order ? order : strcmp(x->text, y->text);
-}
-
-void cli_report_sort(struct cli_report *r, enum cli_report_order order)
-{
-	if (r->nregions)
-		qsort_r(r->regions, r->nregions, sizeof(*r->regions), compare, &order);
-	for (size_t i = 0; i < r->nregions; i++)
-		if (r->regions[i]->ncauses)
-			qsort(r->regions[i]->causes, r->regions[i]->ncauses,
-			      sizeof(*r->regions[i]->causes), by_count);
 }

@@ -8,6 +8,7 @@
 #include "report_event.h"
 #include "report_file.h"
 #include "../report/tree.h"
+#include "samples.h"
 #include "summary.h"
 #include "why.h"
 
@@ -42,8 +43,10 @@ struct cli_report_region {
 	uint64_t percentile_ns[CLI_PERCENTILES]; /* the largest of all summaries */
 	unsigned int summaries; /* 0: no file says how many windows there were */
 	struct { /* of the file being read */
-		uint64_t overruns;
+		uint64_t seen; /* overrun records */
 		unsigned int summaries;
+		uint64_t windows, overruns; /* by its summary */
+		uint64_t sampled_windows; /* good ones in which samples fell */
 	} here;
 	uint64_t closed; /* late windows whose end is in a file, */
 	uint64_t looked_into; /* and of them, those with a reason */
@@ -53,7 +56,8 @@ struct cli_report_region {
 	uint64_t worst_ns;
 	size_t worst_links; /* of its longest chain */
 	struct report_tree *stacks[CLI_REPORT_STACKS]; /* values in ns; NULL: none */
-	uint64_t counted[CLI_REPORT_STACKS]; /* windows that they are of; 0: not known */
+	uint64_t counted
+		[CLI_REPORT_STACKS]; /* windows that they stand for, those without a sample too; 0: not known */
 };
 
 enum cli_report_order {
@@ -75,18 +79,25 @@ struct cli_report {
 		[4]; /* overruns by enum tlob_state that took most of the time; [3]: of no thread */
 	uint64_t lost_ends, strange, left_out;
 	struct tlobctl_why_stat why;
+	struct cli_samples samples;
 	size_t files, unfinished; /* without their end */
 	struct obstack memory; /* of one line */
 	/* of the file being read */
 	struct cli_report_file *file;
 	bool begun, ended;
 	uint64_t first_ns, last_ns;
+	uint64_t good_share; /* of its windows in time were one in so many sampled; 0: not known */
 };
 
 void cli_report_init(struct cli_report *r, const char *glob);
 void cli_report_deinit(struct cli_report *r);
 /* @path "-": standard input. Returns 0 or an exit status, having said why; says on stderr what is missing of a file. */
 int cli_report_add_file(struct cli_report *r, const char *path);
+
+/* Of an object with "region" and "program", made if it is new. NULL: not asked for. Returns 0 or an exit status, having said why. */
+int cli_report_region_of(struct cli_report *r, struct json_object *o,
+			 struct cli_report_region **out);
+void cli_report_regions_deinit(struct cli_report *r);
 void cli_report_sort(struct cli_report *r, enum cli_report_order order);
 
 #endif

@@ -274,6 +274,9 @@ static void read_why(struct cli_report_event *e, struct json_object *o, struct j
 	read_snapshots(&e->why, o, memory);
 	e->why.nsamples =
 		cli_report_samples(cli_report_array(o, "samples"), &e->why.samples, memory);
+	e->why.sampled = cli_report_number(o, "sampled");
+	for (size_t i = 0; !cli_report_number(o, "sampled") && i < e->why.nsamples; i++)
+		e->why.sampled += e->why.samples[i].count;
 	e->why.who = t.list;
 	e->why.nwho = t.count;
 	if (!e->why.nculprits)

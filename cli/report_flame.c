@@ -279,14 +279,54 @@ static int write_flame(const struct cli_report *r, const struct cli_report_graph
 	return status;
 }
 
-/* One window of each kind. If nobody says how many good ones there were, both kinds are taken to have run equally long. */
+/* Something late that ran, and something good to hold it against. */
+static bool is_comparable(const struct cli_report_region *g)
+{
+	return g->stacks[CLI_REPORT_LATE] && g->stacks[CLI_REPORT_GOOD] &&
+	       report_tree_value(g->stacks[CLI_REPORT_LATE], 0) &&
+	       report_tree_value(g->stacks[CLI_REPORT_GOOD], 0) && g->counted[CLI_REPORT_LATE];
+}
+
+/*
+ * One window of each kind, each[] their times. If nobody says how many good ones there were, both kinds are taken to have
+ * run equally long.
+ */
+static void add_difference(struct report_tree *t, const struct cli_report_region *g, double *each)
+{
+	struct report_tree *late = g->stacks[CLI_REPORT_LATE], *good = g->stacks[CLI_REPORT_GOOD];
+	double total = (double)report_tree_value(good, 0);
+
+	each[0] = (double)report_tree_value(late, 0) / (double)g->counted[CLI_REPORT_LATE];
+	each[1] = g->counted[CLI_REPORT_GOOD] ? total / (double)g->counted[CLI_REPORT_GOOD] :
+						each[0];
+	report_tree_merge(t, late, 0, 0, 1 / (double)g->counted[CLI_REPORT_LATE]);
+	report_tree_merge(t, good, 0, 1, each[1] / total);
+}
+
+static void say_difference(struct cli_words *w, const struct cli_report_region *g, size_t n,
+			   const double *each)
+{
+	char late[TLOB_DURATION_BYTES], good[TLOB_DURATION_BYTES];
+
+	tlob_duration_print(late, sizeof(late), (uint64_t)each[0]);
+	tlob_duration_print(good, sizeof(good), (uint64_t)each[1]);
+	if (n > 1)
+		cli_say(w, "For each region, what one late window ran against one within budget.");
+	else if (g->counted[CLI_REPORT_GOOD])
+		cli_say(w, "A late window ran %s, one within budget %s.", late, good);
+	else
+		cli_say(w,
+			"A late window ran %s; those within budget are drawn as if they had too.",
+			late);
+}
+
 static int write_difference(const struct cli_report *r, const char *path)
 {
-	double late = windows_of(r, CLI_REPORT_LATE), good = windows_of(r, CLI_REPORT_GOOD);
-	double each[2];
-	char text[2][TLOB_DURATION_BYTES];
+	const struct cli_report_region *one = NULL;
 	struct graph g = {.count = 0};
 	struct report_tree *t;
+	double each[2];
+	size_t n = 0;
 	int status;
 
 	for (enum cli_report_stacks k = CLI_REPORT_LATE; k <= CLI_REPORT_GOOD; k++)
@@ -295,20 +335,22 @@ static int write_difference(const struct cli_report *r, const char *path)
 	t = add_panel(&g, "Late windows against those within budget, on the CPU");
 	if (!t)
 		return no_memory();
-	each[0] = (double)value_of(r, CLI_REPORT_LATE) / late;
-	each[1] = good > 0 ? (double)value_of(r, CLI_REPORT_GOOD) / good : each[0];
-	add_up(r, CLI_REPORT_LATE, t, 0, 1 / late);
-	add_up(r, CLI_REPORT_GOOD, t, 1, each[1] / (double)value_of(r, CLI_REPORT_GOOD));
-	for (int i = 0; i < 2; i++)
-		tlob_duration_print(text[i], sizeof(text[i]), (uint64_t)each[i]);
-	if (good > 0)
-		cli_say(&g.notes[0], "A late window ran %s, one within budget %s.", text[0],
-			text[1]);
-	else
-		cli_say(&g.notes[0],
-			"A late window ran %s; those within budget are drawn as if "
-			"they had too.",
-			text[0]);
+	for (size_t i = 0; i < r->nregions; i++) {
+		if (!is_comparable(r->regions[i]))
+			continue;
+		one = r->regions[i];
+		add_difference(t, one, each);
+		n++;
+	}
+	if (!n) {
+		free_graph(&g);
+		return cli_error(
+			CLI_ERROR,
+			"nothing to write to '%s': no region has CPU samples of late windows "
+			"and of some within budget",
+			path);
+	}
+	say_difference(&g.notes[0], one, n, each);
 	say_left_out(&g.notes[0], t);
 	cli_say(&g.notes[0],
 		" A frame is as wide as the longer of the two; below it is what it called.");

@@ -6,6 +6,7 @@
 
 #include "cli.h"
 #include "format.h"
+#include "frames.h"
 #include "report_print.h"
 #include "table.h"
 #include "text.h"
@@ -67,6 +68,8 @@ static int print_summary(const struct cli_report *r, const struct cli_report_vie
 	};
 
 	memcpy(s.causes, r->causes, sizeof(s.causes));
+	if (view->why)
+		s.samples = r->samples; /* stays the report's */
 	s.rows = calloc(n + 1, sizeof(*s.rows));
 	s.why.counts = calloc(r->ncauses + 1, sizeof(*s.why.counts));
 	if (!s.rows || !s.why.counts) {
@@ -147,6 +150,19 @@ static void print_time(struct json_object *o, const struct cli_terminal *term)
 			(unsigned int)(unix_ns % CLI_NS_PER_S / 1000000));
 }
 
+/* As below the two lines that a session shows of it: where it was at expiry, then what is known since its end. */
+static void print_why(struct cli_report_event *e, const struct cli_terminal *term)
+{
+	uint64_t last = 0;
+
+	cli_why_print(&e->event, term);
+	e->record.type = TLOB_REC_OVERRUN;
+	cli_snapshots_print(&e->event, &last, term);
+	e->record.type = TLOB_REC_CLOSE;
+	cli_snapshots_print(&e->event, &last, term);
+	cli_samples_print(&e->event, term);
+}
+
 static void print_window(struct cli_report *r, const struct cli_report_kept *kept,
 			 const char *title, const struct cli_terminal *term)
 {
@@ -166,7 +182,7 @@ static void print_window(struct cli_report *r, const struct cli_report_kept *kep
 	print_time(o, term);
 	fputc('\n', term->out);
 	if (e.event.why)
-		cli_why_print(&e.event, term);
+		print_why(&e, term);
 	obstack_free(&r->memory, mark);
 	json_object_put(o);
 }

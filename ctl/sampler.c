@@ -256,6 +256,7 @@ void tlobctl_sample_stats(const struct tlobctl *ctl, struct tlobctl_sample_stat 
 		return;
 	lost = &tlobctl_objects_sync((struct tlobctl *)ctl)->losses;
 	*out = s->stat;
+	out->good_share = ctl->opts.good_share == TLOBCTL_GOOD_NONE ? 0 : ctl->opts.good_share;
 	out->note = tlobctl_objects_note(ctl);
 	out->no_mapping = lost->no_mapping;
 	out->no_process = lost->no_space;

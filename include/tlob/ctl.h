@@ -307,6 +307,7 @@ int tlobctl_profiles(struct tlobctl *ctl, tlobctl_profile_fn *fn, void *arg);
 struct tlobctl_sample_stat {
 	const char *clock; /* "cpu-clock", "cycles"; NULL: none are taken */
 	uint32_t hz;
+	uint32_t good_share; /* one in so many windows in time was chosen; 0: none */
 	const char *note; /* what cannot be had, and why; "" */
 	uint64_t taken; /* inside of windows */
 	uint64_t late,
