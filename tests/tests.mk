@@ -9,9 +9,10 @@ HARNESS := $(B)/tests/conformance/harness.o $(B)/tests/conformance/subject.o
 FUZZ := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 BENCH := $(patsubst tests/bench/%.c,$(B)/tests/bench/%,$(wildcard tests/bench/bench_*.c))
 
+$(B)/tests/unit/test_stack_tree: $(REPORT)
 $(B)/tests/unit/%: tests/unit/%.c $(B)/libtlobctl.a $(B)/libtlob.a | $(GEN)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -I. $(ALL_CFLAGS) $(ALL_LDFLAGS) $< -o $@ $(B)/libtlobctl.a $(B)/libtlob.a -lcmocka -lpthread -lm $(CTL_LIBS)
+	$(CC) $(CPPFLAGS) -I. $(ALL_CFLAGS) $(ALL_LDFLAGS) $< $(filter %.o,$^) -o $@ $(B)/libtlobctl.a $(B)/libtlob.a -lcmocka -lpthread -lm $(CTL_LIBS)
 $(B)/tests/conformance/conf_%: tests/conformance/conf_%.c $(HARNESS) $(B)/libtlob.a $(B)/libtlobctl.a | $(GEN)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) -I. $(ALL_CFLAGS) $(ALL_LDFLAGS) $< $(HARNESS) -o $@ $(B)/libtlobctl.a $(B)/libtlob.a -lpthread -lm $(CTL_LIBS) -ldl
