@@ -211,15 +211,20 @@ static bool descend(Dwarf_Die *parent, Dwarf_Addr pc, struct chain *chain, int d
 	return false;
 }
 
+/* The name that the linker knows says more only where it is mangled; elsewhere it is an alias of the library's own. */
 static const char *name_of(Dwarf_Die *die)
 {
 	static const unsigned int linkage[] = {DW_AT_linkage_name, DW_AT_MIPS_linkage_name};
+	const char *plain = dwarf_diename(die), *name;
 	Dwarf_Attribute attr;
 
-	for (size_t i = 0; i < 2; i++)
-		if (dwarf_attr_integrate(die, linkage[i], &attr))
-			return dwarf_formstring(&attr);
-	return dwarf_diename(die);
+	for (size_t i = 0; i < 2; i++) {
+		name = dwarf_attr_integrate(die, linkage[i], &attr) ? dwarf_formstring(&attr) :
+								      NULL;
+		if (name && (!plain || !strncmp(name, "_Z", 2) || !strncmp(name, "_R", 2)))
+			return name;
+	}
+	return plain;
 }
 
 /* Where @inlined was called from. */

@@ -291,6 +291,26 @@ static void cplusplus(void **state)
 	why_symbolizer_free(a.symbolizer);
 }
 
+/* As libraries have it: a function under another name inside of them. */
+static void aliases(void **state)
+{
+	static const char source[] =
+		"int lock(void) __asm__(\"__internal_lock\");\n"
+		"int lock(void) { __asm__ volatile(\"in_lock: nop\"); return 1; }\n"
+		"extern int __try(void), try(void) __attribute__((alias(\"__try\")));\n"
+		"int __try(void) { __asm__ volatile(\"in_try: nop\"); return 2; }\n";
+	struct answer a = {.count = 0};
+
+	(void)state;
+	lab_write("alias.c", source, strlen(source));
+	lab_run("cc -O1 -g -shared -fPIC -o alias.so alias.c && strip -g -o alias-symbols.so alias.so");
+	ask(&a, "alias.so", "alias.so", "in_lock");
+	assert_string_equal(a.frames[0].function, "lock");
+	ask(&a, "alias-symbols.so", "alias.so", "in_try");
+	assert_string_equal(a.frames[0].function, "try");
+	why_symbolizer_free(a.symbolizer);
+}
+
 static void return_address(void **state)
 {
 	static const char source[] =
@@ -618,6 +638,7 @@ int main(void)
 		cmocka_unit_test(symbols_only),
 		cmocka_unit_test(debug_files),
 		cmocka_unit_test(cplusplus),
+		cmocka_unit_test(aliases),
 		cmocka_unit_test(return_address),
 		cmocka_unit_test(replaced),
 		cmocka_unit_test(other_roots),
