@@ -21,6 +21,7 @@
 
 /* The best first. */
 static const struct timerlat_backend *const backends[] = {
+	&timerlat_kernel,
 	&timerlat_module,
 	&timerlat_bpf,
 	&timerlat_plain,

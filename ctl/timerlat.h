@@ -66,7 +66,7 @@ struct timerlat_backend {
 	const struct tlobctl_who *(*found)(const struct timerlat_lane *lane);
 };
 
-extern const struct timerlat_backend timerlat_module, timerlat_bpf, timerlat_plain;
+extern const struct timerlat_backend timerlat_kernel, timerlat_module, timerlat_bpf, timerlat_plain;
 
 struct timerlat_why;
 
