@@ -281,7 +281,7 @@ static void add_sample_stat(struct cli_report *r, struct json_object *o)
 
 	if (!*cli_report_string(o, "sample_clock"))
 		return;
-	r->good_share = cli_report_number(o, "good_share");
+	r->good_share = cli_report_number(o, "sample_good_share");
 	s->clock = strcmp(cli_report_string(o, "sample_clock"), "cycles") ? "cpu-clock" : "cycles";
 	s->hz = (uint32_t)cli_report_number(o, "sample_hz");
 	s->note = "";

@@ -55,7 +55,7 @@ void cli_samples_json_end(struct cli_json *j, const struct tlobctl_sample_stat *
 		return;
 	cli_json_string(j, "sample_clock", s->clock);
 	cli_json_number(j, "sample_hz", s->hz);
-	cli_json_number(j, "good_share", s->good_share);
+	cli_json_number(j, "sample_good_share", s->good_share);
 	cli_json_number(j, "samples_taken", s->taken);
 	cli_json_number(j, "samples_late", s->late);
 	cli_json_number(j, "samples_good", s->good);

@@ -245,7 +245,7 @@ subtest 'graphs' => sub {
 		qr/^[+-]0ns: 333us in a late window, 333us in a good one/, 'the same in both';
 	like $svg, qr/fill="#e05c48"/, 'red';
 
-	my $twice = spew('twice', map { s/"good_share":15/"good_share":150/r =~ s/"sampled_windows":40/"sampled_windows":6/r } @lines);
+	my $twice = spew('twice', map { s/"sample_good_share":15/"sample_good_share":150/r =~ s/"sampled_windows":40/"sampled_windows":6/r } @lines);
 	report("$twice --flame-diff $dir/d.svg");
 	like {hovers(slurp("$dir/d.svg"), 0)}->{blit}, qr/^-\d/, 'less in late windows';
 	like slurp("$dir/d.svg"), qr/fill="#4894cc"/, 'blue';
