@@ -73,6 +73,19 @@ static __always_inline int close_arena(struct tlob_bpf_agent *call, struct tlob_
 	return 0;
 }
 
+static __always_inline int remember_agent(void)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct upid number = {};
+	__u32 level = BPF_CORE_READ(task, thread_pid, level);
+
+	if (!kernel_number(task, level, &number))
+		return ESRCH;
+	agent_level = level;
+	agent_namespace = (__u64)number.ns;
+	return 0;
+}
+
 SEC("syscall")
 int agent(struct tlob_bpf_agent *call)
 {
@@ -82,6 +95,8 @@ int agent(struct tlob_bpf_agent *call)
 	if (!keeper || !alarm)
 		return EINVAL;
 	switch (call->op) {
+	case TLOB_BPF_HERE:
+		return remember_agent();
 	case TLOB_BPF_OPEN:
 		return open_arena(call, keeper, alarm);
 	case TLOB_BPF_CLOSE:

@@ -65,6 +65,16 @@ struct thread_info {
 	unsigned int preempt_count; /* not on x86; the lower half on arm64 */
 };
 
+struct upid {
+	int nr;
+	void *ns;
+};
+
+struct pid {
+	unsigned int level; /* of the namespace it was made in: 0 is the initial one */
+	struct upid numbers[1]; /* one for each level */
+};
+
 struct task_struct {
 	struct thread_info thread_info;
 	void *stack;
@@ -80,6 +90,7 @@ struct task_struct {
 	int tgid;
 	__u64 start_time;
 	char comm[TASK_COMM_LEN];
+	struct pid *thread_pid;
 	struct task_struct *group_leader;
 	struct sched_entity se;
 	struct sched_info sched_info;
@@ -107,6 +118,35 @@ const volatile bool kernel_switch_state; /* sched_switch passes the state of @pr
 const volatile bool kernel_task_from_pid;
 /* x86: from a CPU's run queue to the variable with its preemption count, both being per CPU. 0: unknown. */
 const volatile __s32 kernel_count_distance;
+
+/* The agent is in a pid namespace of its own, where processes have other numbers. */
+const volatile bool kernel_foreign;
+__u32 agent_level;
+__u64 agent_namespace; /* an address, to be compared */
+
+/* What @task, a process's leader, is called in the namespace at @level. False: it is not there. */
+static __always_inline bool kernel_number(struct task_struct *task, __u32 level, struct upid *out)
+{
+	__u64 pid = (__u64)BPF_CORE_READ(task, thread_pid);
+
+	if (level > BPF_CORE_READ(task, thread_pid, level))
+		return false;
+	pid += bpf_core_field_offset(struct pid, numbers) + level * sizeof(struct upid);
+	return !bpf_probe_read_kernel(out, sizeof(*out), (void *)pid);
+}
+
+/* The number by which the agent knows the process of @task; 0: it does not. */
+static __always_inline __u32 kernel_tgid(struct task_struct *task)
+{
+	struct upid number = {};
+
+	if (!kernel_foreign)
+		return task->tgid;
+	if (!kernel_number(task->group_leader, agent_level, &number) ||
+	    (__u64)number.ns != agent_namespace)
+		return 0;
+	return number.nr;
+}
 
 /* The run queue's clock of @task's CPU; 0 if this kernel does not let us at it. */
 static __always_inline __u64 kernel_queue_clock(struct task_struct *task)

@@ -132,7 +132,7 @@ int sample(struct bpf_perf_event_data *ctx)
 		return 0;
 	s->time_ns = bpf_ktime_get_ns();
 	s->tid = task->pid;
-	s->tgid = task->tgid;
+	s->tgid = kernel_tgid(task);
 	s->cpu = bpf_get_smp_processor_id();
 	bpf_get_current_comm(s->comm, sizeof(s->comm));
 	kernel_user_regs(task, s->regs);

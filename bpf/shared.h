@@ -119,8 +119,8 @@ struct tlob_bpf_sampled {
 
 struct tlob_bpf_sample {
 	__u64 time_ns;
-	__u32 tid;
-	__u32 tgid;
+	__u32 tid; /* of the initial pid namespace, as in records */
+	__u32 tgid; /* as the agent sees it; 0: it does not */
 	__u32 cpu;
 	__u16 nwindows;
 	__u16 nkernel; /* addresses; then come those of the program */
@@ -145,6 +145,7 @@ enum tlob_bpf_agent_op {
 	TLOB_BPF_EXPECT =
 		4, /* this CPU's next timer interrupt may be for @arena, at @deadline_ns */
 	TLOB_BPF_WAKE = 5, /* it is time for @arena; @deadline_ns becomes its next, or TLOB_NEVER */
+	TLOB_BPF_HERE = 6, /* whoever calls is the agent: from which pid namespace it looks */
 };
 
 struct tlob_bpf_agent {

@@ -105,7 +105,7 @@ static __always_inline void capture_task(struct tlob_capture *c, struct task_str
 	long bytes;
 
 	c->tid = task->pid;
-	c->tgid = task->tgid;
+	c->tgid = kernel_tgid(task);
 	kernel_user_regs(task, c->regs);
 	bytes = bpf_get_task_stack(task, c->kernel, sizeof(c->kernel), 0);
 	c->kernel_bytes = bytes > 0 ? (__u32)bytes : 0;

@@ -29,7 +29,8 @@ struct tlob_capture {
 	__u64 seq;
 	__u64 time_ns; /* when it was there; of a sleep: when that began */
 	__u64 ns; /* of a sleep: how long */
-	__u32 tid, tgid; /* of the initial pid namespace */
+	__u32 tid; /* of the initial pid namespace */
+	__u32 tgid; /* as the agent sees it; 0: it does not */
 	__u64 window; /* of an expiry: as in its records */
 	__u32 client; /* likewise */
 	__u32 kind; /* enum tlob_capture_kind */

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "error.h"
@@ -169,6 +170,16 @@ static void bpf_close(struct tlobctl *ctl)
 	ctl->engine_state = NULL;
 }
 
+static int say_where(struct tlobctl_bpf *bpf)
+{
+	struct tlob_bpf_agent call = {.op = TLOB_BPF_HERE};
+	int r = tlobctl_bpf_call(bpf, &call);
+
+	return r ? tlobctl_fail(r, "engine bpf cannot tell which pid namespace this is: %s",
+				strerror(-r)) :
+		   0;
+}
+
 static int bpf_open(struct tlobctl *ctl)
 {
 	struct tlobctl_bpf *bpf = calloc(1, sizeof(*bpf));
@@ -178,6 +189,8 @@ static int bpf_open(struct tlobctl *ctl)
 		return tlobctl_fail(-ENOMEM, "out of memory for engine bpf");
 	ctl->engine_state = bpf;
 	r = tlobctl_bpf_load(ctl, bpf);
+	if (!r && ctl->programs.foreign)
+		r = say_where(bpf);
 	if (!r)
 		r = tlobctl_bpf_filters(ctl, bpf);
 	if (!r)

@@ -108,6 +108,7 @@ static void configure(const struct tlobctl *ctl, struct tlobctl_bpf *bpf,
 	bpf->serves_kicks = features->timers && !features->irq_work;
 	bpf->uprobe_multi = features->uprobe_multi;
 
+	s->rodata->kernel_foreign = ctl->programs.foreign;
 	s->rodata->kernel_switch_state = features->switch_state;
 	s->rodata->kernel_task_from_pid = features->task_from_pid;
 	s->rodata->follow_wakeups = follow;

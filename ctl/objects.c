@@ -219,7 +219,7 @@ bool tlobctl_objects_know(struct tlobctl *ctl, uint32_t tgid)
 	struct tlobctl_objects *o = ctl->objects;
 	uint32_t *asked = &o->asked[tgid & (ASKED - 1)];
 
-	if (!tgid || *asked == tgid || ctl->programs.foreign || why_sync_knows(&o->sync, tgid))
+	if (!tgid || *asked == tgid || why_sync_knows(&o->sync, tgid))
 		return false;
 	*asked = tgid;
 	return tlobctl_files_found(&o->files, &o->sync, tgid);
@@ -389,11 +389,6 @@ int tlobctl_objects_open(struct tlobctl *ctl)
 			"The kernel does not tell what programs map (perf_event_open: %s): code that "
 			"is gone when a window has ended has no names.",
 			strerror(-r));
-	if (ctl->programs.foreign)
-		snprintf(
-			ctl->objects->note, sizeof(ctl->objects->note),
-			"This is not the initial pid namespace: which process is which cannot be told, and code "
-			"of programs has no names. Run tlob outside of the container.");
 	return open_tick(ctl);
 }
 

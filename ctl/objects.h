@@ -25,7 +25,7 @@ int tlobctl_objects_open(struct tlobctl *ctl);
 void tlobctl_objects_close(struct tlobctl *ctl);
 
 /*
- * What is at @address of process @tgid (initial pid namespace, as in records) at @time_ns: kernel or user. @call: it is a return
+ * What is at @address of process @tgid (as this process sees it, not as in records where it is in a pid namespace of its own) at @time_ns: kernel or user. @call: it is a return
  * address. False: not known, or there are no objects in this session.
  */
 bool tlobctl_place_of(struct tlobctl *ctl, uint32_t tgid, uint64_t time_ns, uint64_t address,

@@ -113,7 +113,8 @@ static void arrived(struct tlobctl_sampler *s, uint32_t number, uint64_t time_ns
 
 static void take_event(const struct why_event *e, void *arg)
 {
-	struct tlobctl_sampler *s = ((struct tlobctl *)arg)->sampler;
+	struct tlobctl *ctl = arg;
+	struct tlobctl_sampler *s = ctl->sampler;
 	uint32_t trace;
 
 	if (e->kind == WHY_TRACE_BEGIN) {
@@ -121,7 +122,8 @@ static void take_event(const struct why_event *e, void *arg)
 		s->coming_ns = e->time_ns;
 	} else if (e->kind == WHY_TRACE_LOST) {
 		arrived(s, (uint32_t)e->token, e->time_ns, UINT32_MAX);
-	} else if (e->kind == WHY_THREAD_EXIT) {
+	} else if (e->kind == WHY_THREAD_EXIT && !ctl->programs.foreign) {
+		/* there, perf events have other numbers than records */
 		why_sampled_exit(&s->sampled, e->context.tid, e->time_ns);
 	}
 	if (why_traces_take(&s->traces, e, &trace))

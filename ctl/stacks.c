@@ -148,7 +148,7 @@ static bool find_code(void *arg, uint64_t pc, struct why_code *out)
 		return false;
 	if (!object)
 		return true;
-	if (!f->ctl->programs.foreign && !why_code_is_known(codes, object))
+	if (!why_code_is_known(codes, object))
 		find_link(f, pc, link, sizeof(link));
 	why_code_of(codes, object, *link ? link : NULL, offset, pc, out);
 	return true;
