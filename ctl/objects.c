@@ -15,7 +15,9 @@
 #include "perf_ring.h"
 #include "session.h"
 
-#define RING_BYTES (256u << 10) /* for each CPU: some hundred exec calls */
+/* For each CPU: half a second of a thousand exec calls a second; in all at most as much as 16 CPUs take. */
+#define RING_BYTES (1u << 20)
+#define RING_CPUS 16
 #define RING_BYTES_MIN (16u << 10)
 #define TICK_NS 250000000L
 #define OPEN_AGAIN_NS 1000000000ULL /* CPUs that were offline */
@@ -359,8 +361,10 @@ static int make_objects(struct tlobctl *ctl)
 		return -ENOMEM;
 	ctl->objects = o;
 	o->tick_fd = -1;
-	o->ring_bytes = RING_BYTES;
 	o->ncpus = (size_t)sysconf(_SC_NPROCESSORS_CONF);
+	o->ring_bytes = RING_BYTES;
+	for (size_t n = RING_CPUS; n < o->ncpus && o->ring_bytes > 4 * RING_BYTES_MIN; n *= 2)
+		o->ring_bytes /= 2;
 	o->rings = calloc(o->ncpus, sizeof(*o->rings));
 	if (!o->rings)
 		return -ENOMEM;
