@@ -17,7 +17,7 @@
 #include "error.h"
 
 #define RECORDS_AT_ONCE 64
-#define GUEST_RECORDS 512 /* that a program's ring holds */
+#define GUEST_RECORDS 1024 /* that a program's ring holds */
 #define PROBE_RECORDS 8192 /* that the ring of all probes holds */
 
 /* One program. */

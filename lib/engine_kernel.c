@@ -145,11 +145,19 @@ static int leave(struct tlob_seat *seat)
 	return kick(seat, &k);
 }
 
+/*
+ * Without an agent the kernel is given no more than a second: then a start has to call it again, and
+ * looks for an agent, as other engines do.
+ */
 static int arm(struct tlob_seat *seat, __u64 now_ns, __u64 deadline_ns)
 {
+	__u64 soon = now_ns + TLOB_NS_PER_S;
 	struct tlob_kick k = {.op = TLOB_KICK_ARM, .now_ns = now_ns, .deadline_ns = deadline_ns};
-	int r = kick(seat, &k);
+	int r;
 
+	if (!seat->home->agent && soon < deadline_ns)
+		k.deadline_ns = soon;
+	r = kick(seat, &k);
 	if (r)
 		return r;
 	if (!seat->home->agent)

@@ -25,6 +25,7 @@
 
 #define WAIT_EARLY_NS (200 * TLOB_NS_PER_MS) /* TLOB_AGENT, before main(): it was started for us */
 #define WAIT_DEFAULT_NS (5 * TLOB_NS_PER_MS)
+#define ANSWERS 4 /* or as many times what the last answer took, if that is more */
 #define WAIT_OTHERS_NS (WAIT_EARLY_NS + 100 * TLOB_NS_PER_MS) /* for a thread that is at it */
 #define LOOK_NS TLOB_NS_PER_S
 #define LOOK_PENDING_NS (10 * TLOB_NS_PER_MS)
@@ -49,6 +50,12 @@ static struct {
  * start must not take long.
  */
 static __u32 early;
+
+/*
+ * How long the last agent took to answer; outlives fork. On a slow machine it will not be faster
+ * this time.
+ */
+static __u64 answer_ns;
 
 /* All homes, for the child that has to close them. Outlives fork. */
 static struct tlob_home *homes;
@@ -198,6 +205,7 @@ static int take_answer(struct tlob_live *live, __u64 wait_ns)
 		live->pending = 0;
 	}
 	if (!r) {
+		tlob_store(&answer_ns, tlob_now() - live->pending_ns);
 		publish(live, home);
 		return 0;
 	}
@@ -207,10 +215,19 @@ static int take_answer(struct tlob_live *live, __u64 wait_ns)
 	return r;
 }
 
+static __u64 patience_ns(void)
+{
+	__u64 usual = ANSWERS * tlob_load(&answer_ns);
+
+	if (usual > WAIT_EARLY_NS || (tlob_load(&early) && env.named))
+		return WAIT_EARLY_NS;
+	return usual > WAIT_DEFAULT_NS ? usual : WAIT_DEFAULT_NS;
+}
+
 /* At first use: an agent if it is quick, else none for now. */
 static void move_in(struct tlob_live *live)
 {
-	__u64 wait_ns = tlob_load(&early) && env.named ? WAIT_EARLY_NS : WAIT_DEFAULT_NS;
+	__u64 wait_ns = patience_ns();
 	__u64 now = tlob_now();
 	__u64 until = now + wait_ns;
 	int fd;

@@ -86,13 +86,14 @@ static void check_measured(struct conf *c, const char *where)
 static void check_unprivileged_session(struct conf *c)
 {
 	pid_t pid;
-	int status;
+	int status, hold;
 
 	if (c->bpf) {
 		tap_skip(1, "engine bpf needs CAP_BPF and CAP_PERFMON");
 		return;
 	}
 	fflush(stdout);
+	hold = conf_hold(c);
 	pid = fork();
 	if (!pid) {
 		const struct conf_event *e;
@@ -107,6 +108,7 @@ static void check_unprivileged_session(struct conf *c)
 			      1);
 	}
 	waitpid(pid, &status, 0);
+	close(hold);
 	tap_ok(WIFEXITED(status) && !WEXITSTATUS(status),
 	       "session and program as nobody: overruns are noticed, sums hold (%d)", status);
 }

@@ -6,8 +6,11 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+
+#include <tlob/rv.h>
 
 #define TRUTH_FD 3
 #define COMMAND_FD 4
@@ -101,6 +104,18 @@ int conf_engine(const struct conf *c)
 	if (!strcmp(c->engine, "kernel"))
 		return TLOBCTL_ENGINE_KERNEL;
 	return c->bpf ? TLOBCTL_ENGINE_BPF : TLOBCTL_ENGINE_USER;
+}
+
+int conf_hold(const struct conf *c)
+{
+	int fd;
+
+	if (conf_engine(c) != TLOBCTL_ENGINE_KERNEL)
+		return -1;
+	fd = open("/dev/rv", O_RDWR | O_CLOEXEC);
+	if (fd < 0 || ioctl(fd, TLOB_IOCTL_HOLD))
+		bail("/dev/rv");
+	return fd;
 }
 
 void conf_open(struct conf *c)

@@ -82,6 +82,10 @@ int conf_main(struct conf *c);
 /* ---- parent side */
 /* TLOBCTL_ENGINE_... that is under test. */
 int conf_engine(const struct conf *c);
+/*
+ * Engine kernel: the administrator has enabled the monitor, until the descriptor that this returns is closed. Else -1.
+ */
+int conf_hold(const struct conf *c);
 /* Opens a session on the engine under test; exits with a TAP bail-out when that fails. */
 void conf_open(struct conf *c);
 void conf_close(struct conf *c);
