@@ -74,8 +74,8 @@ static void *worker_thread(void *arg)
 		count(&counts->opened);
 		if (pick(&seed, 4))
 			use(&seed, fd);
-		if (pick(&seed, 4) == 0) {
-			pin_thread(0, pick(&seed, 2) ? !cpu : ALL_CPUS);
+		if (pick(&seed, 2)) {
+			pin_thread(0, pick(&seed, 4) ? !cpu : ALL_CPUS);
 			use(&seed, fd);
 		}
 		if (pick(&seed, 10) == 0)
