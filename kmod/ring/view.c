@@ -217,41 +217,37 @@ static long view_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 
 /* ---- the copied way ---- */
 
-/* One event. 0: it does not fit; what could not be copied whole was not copied. */
-static u32 copy_event(const struct tlob_page_event *event, struct iov_iter *to)
+/* Bytes of the whole events at the beginning of @room bytes, and how many they are. */
+static u32 whole_events(const void *page, u32 begin, u32 room, u32 *events)
 {
-	size_t copied;
+	u32 at = begin;
 
-	if (event->bytes > iov_iter_count(to))
-		return 0;
-	copied = copy_to_iter(event, event->bytes, to);
-	if (copied == event->bytes)
-		return copied;
-	iov_iter_revert(to, copied);
-	return 0;
+	for (*events = 0; at - begin < room; (*events)++) {
+		const struct tlob_page_event *event = page + at;
+
+		if (event->type == TLOB_PAGE_PADDING || event->bytes > room - (at - begin))
+			break;
+		at += event->bytes;
+	}
+	return at - begin;
 }
 
-/* Whole events of one range, without the padding. */
+/* Whole events of one range, without the padding. An event of which a part could be copied was not copied. */
 static ssize_t copy_range(struct pring_buffer *buffer, const struct tlob_page_range *range,
 			  struct iov_iter *to)
 {
-	u32 at = range->begin, events = 0;
-	ssize_t done = 0;
+	const void *page = buffer->pages[range->id];
+	u32 room = min_t(size_t, range->end - range->begin, iov_iter_count(to));
+	u32 events, done;
+	size_t copied;
 
-	while (at < range->end) {
-		const struct tlob_page_event *event = buffer->pages[range->id] + at;
-
-		if (event->type != TLOB_PAGE_PADDING) {
-			u32 copied = copy_event(event, to);
-
-			if (copied == 0)
-				break;
-			done += copied;
-			events++;
-		}
-		at += event->bytes;
+	done = whole_events(page, range->begin, room, &events);
+	copied = copy_to_iter(page + range->begin, done, to);
+	if (copied < done) {
+		done = whole_events(page, range->begin, copied, &events);
+		iov_iter_revert(to, copied - done);
 	}
-	tlob_page_consume(&buffer->ring, at, events);
+	tlob_page_consume(&buffer->ring, range->begin + done, events);
 	return done;
 }
 

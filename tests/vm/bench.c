@@ -8,6 +8,7 @@
 #include <x86intrin.h>
 
 #include "arena.h"
+#include "bench_pagering.h"
 #include "uprobe.h"
 
 #define ROUNDS 2000
@@ -124,6 +125,15 @@ static void with_monitored(unsigned int n, uint64_t base)
 	print(name, median(switch_and_back), base);
 }
 
+/* Nobody reads: the oldest are overwritten. */
+static void with_ring_open(uint64_t base)
+{
+	struct pagering r = pagering_open(0, "pages=64 order=0 mode=overwrite", "switch");
+
+	print("two switches, page ring open", median(switch_and_back), base);
+	close(r.fd);
+}
+
 int main(void)
 {
 	unsigned long at_start = file_offset(mark_start), at_stop = file_offset(mark_stop);
@@ -144,6 +154,7 @@ int main(void)
 	base = median(two_clock_reads);
 	print("two clock reads", base, base);
 	print("mapped start + stop", median(mapped_pair), base);
+	bench_pagering();
 
 	check(bind_ns(self(), at_start, at_stop, 10000 * MS) == 0);
 	tlob_set_enabled(false);
@@ -158,6 +169,7 @@ int main(void)
 	tlob_set_enabled(false);
 	base = median(switch_and_back);
 	print("two switches, monitor disabled", base, base);
+	with_ring_open(base);
 	tlob_set_enabled(true);
 	with_monitored(0, base);
 	with_monitored(1000, base);
