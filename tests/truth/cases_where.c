@@ -154,9 +154,7 @@ static void *elsewhere(void *arg)
 
 	(void)arg;
 	truth_fifo(20);
-	truth_join(truth_late);
 	truth_wait_go();
-	sleep_ns(MS);
 	w = tlob_start(truth_late, 1);
 	spin_elsewhere(TROUBLE);
 	tlob_stop(w);
@@ -166,7 +164,7 @@ static void *elsewhere(void *arg)
 /* Whoever begins first has the timer on its CPU, and so the other's expiry is noticed there. */
 static int other_cpu(int argc, char **argv)
 {
-	pthread_t thread = truth_thread("elsewhere", 1, elsewhere);
+	pthread_t thread;
 	tlob_window_t w;
 
 	(void)argc;
@@ -174,9 +172,10 @@ static int other_cpu(int argc, char **argv)
 	pin_to(0);
 	truth_join(truth_late);
 	w = tlob_start(truth_late, 0);
+	thread = truth_thread("elsewhere", 1, elsewhere);
 	truth_release(1);
-	sleep_ns(TROUBLE);
-	tlob_stop(w);
+	sleep_ns(MS);
+	tlob_stop(w); /* in time: the agent has nothing else to do */
 	pthread_join(thread, NULL);
 	return 0;
 }
