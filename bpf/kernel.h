@@ -75,8 +75,20 @@ struct pid {
 	struct upid numbers[1]; /* one for each level */
 };
 
+/* Of a function that is to return into a probe. */
+struct return_instance {
+	unsigned long stack;
+	unsigned long orig_ret_vaddr;
+	struct return_instance *next;
+};
+
+struct uprobe_task {
+	struct return_instance *return_instances;
+};
+
 struct task_struct {
 	struct thread_info thread_info;
+	struct uprobe_task *utask; /* with CONFIG_UPROBES */
 	void *stack;
 	unsigned int __state; /* Linux 5.14 */
 	unsigned int flags;

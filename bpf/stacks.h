@@ -99,6 +99,23 @@ static __always_inline struct tlob_capture *capture_begin(__u32 *index)
 	return c;
 }
 
+/* On x86 a probe of a return takes the place of the return address; elsewhere it is in a register. */
+static __always_inline void capture_returns(struct tlob_capture *c, struct task_struct *task)
+{
+	struct return_instance *instance = NULL;
+
+#ifdef __TARGET_ARCH_x86
+	if (bpf_core_field_exists(task->utask) && task->utask)
+		instance = task->utask->return_instances;
+#endif
+	for (int i = 0; i < TLOB_CAPTURE_RETURNS; i++) {
+		c->returns[i].at = instance ? instance->stack : 0;
+		c->returns[i].address = instance ? instance->orig_ret_vaddr : 0;
+		if (instance)
+			instance = instance->next;
+	}
+}
+
 /* All but its user stack. */
 static __always_inline void capture_task(struct tlob_capture *c, struct task_struct *task)
 {
@@ -107,6 +124,7 @@ static __always_inline void capture_task(struct tlob_capture *c, struct task_str
 	c->tid = task->pid;
 	c->tgid = kernel_tgid(task);
 	kernel_user_regs(task, c->regs);
+	capture_returns(c, task);
 	bytes = bpf_get_task_stack(task, c->kernel, sizeof(c->kernel), 0);
 	c->kernel_bytes = bytes > 0 ? (__u32)bytes : 0;
 }

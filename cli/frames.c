@@ -162,12 +162,15 @@ static uint64_t hash_of(const struct tlobctl_stack *stack)
 {
 	uint64_t hash = 14695981039346656037u; /* FNV-1a */
 
-	for (size_t i = 0; i < stack->nframes; i++)
-		for (const char *c = stack->frames[i].function;; c++) {
+	for (size_t i = 0; i < stack->nframes; i++) {
+		const char *c = stack->frames[i].function;
+
+		if (!*c)
+			hash = (hash ^ stack->frames[i].offset) * 1099511628211u;
+		for (; *c; c++)
 			hash = (hash ^ (unsigned char)*c) * 1099511628211u;
-			if (!*c)
-				break;
-		}
+		hash *= 1099511628211u;
+	}
 	return hash | 1;
 }
 

@@ -18,11 +18,18 @@
 #define TLOB_CAPTURE_BYTES (TLOB_CAPTURE_CHUNK * TLOB_CAPTURE_CHUNKS)
 #define TLOB_CAPTURE_BELOW \
 	128 /* bytes below the stack pointer that may be in use: x86-64's red zone */
+#define TLOB_CAPTURE_RETURNS 8
 #define TLOB_CAPTURES 64 /* power of two */
 
 enum tlob_capture_kind { /* bits */
 	TLOB_CAPTURE_EXPIRY = 1, /* the budget of @window expired */
 	TLOB_CAPTURE_SLEEP = 2, /* a sleep that has ended */
+};
+
+/* A return address that is not on the stack: a probe on the return of the function has put its own there. */
+struct tlob_capture_return {
+	__u64 at; /* where it belongs */
+	__u64 address;
 };
 
 struct tlob_capture {
@@ -37,6 +44,7 @@ struct tlob_capture {
 	__u32 kernel_bytes; /* of kernel[] */
 	__u32 stack_bytes; /* of stack[]; 0: none */
 	__u64 stack_start; /* address of its first byte */
+	struct tlob_capture_return returns[TLOB_CAPTURE_RETURNS]; /* innermost first; 0, 0: no more */
 	__u64 regs[TLOB_CAPTURE_REGS]; /* struct pt_regs on x86, struct user_pt_regs on arm64, ... */
 	__u64 kernel[TLOB_CAPTURE_KERNEL]; /* addresses, innermost first */
 	__u8 stack[TLOB_CAPTURE_BYTES];

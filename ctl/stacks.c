@@ -72,6 +72,18 @@ static bool is_sleep_in(const struct tlob_capture *c, const struct tlob_record *
 	       tlob_load(&c->ns) >= r->budget_ns / LONG_SLEEP_SHARE;
 }
 
+static void restore_returns(struct tlob_capture *c)
+{
+	for (size_t i = 0; i < TLOB_CAPTURE_RETURNS; i++) {
+		const struct tlob_capture_return *r = &c->returns[i];
+		uint64_t offset = r->at - c->stack_start;
+
+		if (r->at >= c->stack_start && c->stack_bytes >= sizeof(r->address) &&
+		    offset <= c->stack_bytes - sizeof(r->address))
+			memcpy(c->stack + offset, &r->address, sizeof(r->address));
+	}
+}
+
 /* A copy of @c as it was at one moment. False: it is being written. */
 static bool copy_capture(const struct tlob_capture *c, struct tlob_capture *out)
 {
@@ -81,8 +93,11 @@ static bool copy_capture(const struct tlob_capture *c, struct tlob_capture *out)
 		return false;
 	memcpy(out, c, sizeof(*out));
 	tlob_fence_acquire();
-	return tlob_load(&c->seq) == seq && out->kernel_bytes <= sizeof(out->kernel) &&
-	       out->stack_bytes <= sizeof(out->stack);
+	if (tlob_load(&c->seq) != seq || out->kernel_bytes > sizeof(out->kernel) ||
+	    out->stack_bytes > sizeof(out->stack))
+		return false;
+	restore_returns(out);
+	return true;
 }
 
 void tlobctl_stacks_look(struct tlobctl *ctl, const struct tlob_record *record)

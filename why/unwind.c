@@ -167,6 +167,7 @@ static bool by_top_of_stack(const struct why_regs *regs, const struct why_copy *
 	return true;
 }
 
+/* @call: it is where a call returns to, not where the thread is. */
 static bool step_out(const struct why_regs *regs, bool call, const struct why_copy *copy,
 		     const struct why_code *code, struct step *s)
 {
@@ -176,8 +177,9 @@ static bool step_out(const struct why_regs *regs, bool call, const struct why_co
 
 	if (code->cfi && !dwarf_cfi_addrframe(code->cfi, regs->pc - call - code->bias, &info))
 		known = by_information(info, &frame, s);
-	else
-		known = by_frame_pointer(regs, copy, s);
+	else /* code made at run time, often without frame pointers; if it has called nobody, its caller is on top */
+		known = by_frame_pointer(regs, copy, s) ||
+			(!call && by_top_of_stack(regs, copy, s));
 	free(info);
 	return known;
 }

@@ -5,7 +5,7 @@
 . "$(dirname "$0")/../tap.sh"
 tlob=$BUILD/tlob
 why=$("$tlob" doctor --usable bpf 2>&1) || skip_all "engine bpf: $(head -n 1 <<<"$why")"
-plan 40
+plan 42
 
 lacks() { # NAME WORDS
 	[[ $err != *"$2"* ]]
@@ -64,6 +64,11 @@ late early 'slept [0-9.]+ms at' --why=stacks
 ok "a long sleep, when the window has ended" grep -qE '^ {14}slept [45]\.[0-9]+ms at kernel: .*nanosleep' <<<"$err"
 ok "and the function that slept" grep -qE '^ +nap_early  cases_where\.c:[0-9]+$' <<<"$err"
 ok "beside where it is late" grep -qE '^ {14}at early_sleep  cases_where\.c:[0-9]+' <<<"$err"
+
+# the probe on its return has taken the place of the address that it returns to
+late inlined 'in_inlined' --why=stacks -r "fn=$BUILD/tests/truth/truth:in_inlined@10ms"
+ok "a function that returns into a probe" grep -qE '^ +in_inlined  cases_where\.c:[0-9]+$' <<<"$err"
+ok "and its callers" grep -qE '^ +main  harness\.c:[0-9]+$' <<<"$err"
 
 late spin '' --why=culprit
 lacks "only if asked for" "  cases_cpu.c:"
