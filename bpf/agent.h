@@ -77,8 +77,11 @@ static __always_inline int remember_agent(void)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct upid number = {};
-	__u32 level = BPF_CORE_READ(task, thread_pid, level);
+	__u32 level;
 
+	if (!kernel_foreign)
+		return 0;
+	level = BPF_CORE_READ(task, thread_pid, level);
 	if (!kernel_number(task, level, &number))
 		return ESRCH;
 	agent_level = level;
