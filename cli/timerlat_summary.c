@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The results of tlob timerlat as tables: percentiles, and how often what. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "format.h"
@@ -165,45 +166,70 @@ static void sort_into_bins(struct bins *b, const struct timerlat_row *row)
 			b->most = b->counts[TLOBCTL_TIMERLAT_TOTAL][i];
 }
 
-static void add_bin(struct cli_table *t, const struct bins *b, size_t bin)
+#define MAX_CPUS 12 /* that have a column of their own */
+#define FIXED (TLOBCTL_TIMERLAT_PARTS + 2)
+
+/* One line: all CPUs by part, with a bar of the totals, then the totals of each CPU. */
+static void add_bin(struct cli_table *t, const struct bins *all, const struct bins *cpus,
+		    size_t ncpus, size_t bin)
 {
-	uint64_t total = b->counts[TLOBCTL_TIMERLAT_TOTAL][bin];
-	size_t length = b->most ? (size_t)((double)total / (double)b->most * BAR + 0.5) : 0;
-	char from[CELL_BYTES], cells[TLOBCTL_TIMERLAT_PARTS][CLI_COUNT_BYTES], bar[BAR + 1];
-	const char *pointers[TLOBCTL_TIMERLAT_PARTS + 2];
-	size_t n = 0;
+	uint64_t total = all->counts[TLOBCTL_TIMERLAT_TOTAL][bin], n;
+	size_t length = all->most ? (size_t)((double)total / (double)all->most * BAR + 0.5) : 0;
+	char from[CELL_BYTES], bar[BAR + 2], cells[FIXED + MAX_CPUS][CLI_COUNT_BYTES];
+	const char *pointers[FIXED + MAX_CPUS] = {from};
+	size_t i = 1;
 
 	tlob_duration_print(from, sizeof(from), bin ? bin_from(bin) : 0);
-	pointers[n++] = from;
-	for (int p = 0; p < TLOBCTL_TIMERLAT_PARTS; p++)
-		pointers[n++] = b->counts[p][bin] ? cli_count(cells[p], b->counts[p][bin]) : "";
+	for (int p = 0; p < TLOBCTL_TIMERLAT_PARTS; p++, i++)
+		pointers[i] = all->counts[p][bin] ? cli_count(cells[i], all->counts[p][bin]) : "";
 	memset(bar, '#', length);
 	strcpy(bar + length, total && !length ? "." : "");
-	pointers[n++] = bar;
+	pointers[i++] = bar;
+	for (size_t c = 0; c < ncpus; c++, i++) {
+		n = cpus[c].counts[TLOBCTL_TIMERLAT_TOTAL][bin];
+		pointers[i] = n ? cli_count(cells[i], n) : "";
+	}
 	cli_table_add(t, pointers);
+}
+
+static void print_bins(const struct timerlat_rows *rows, const struct bins *all, struct bins *cpus,
+		       size_t ncpus, const struct cli_terminal *term)
+{
+	struct cli_column columns[FIXED + MAX_CPUS] = {{.head = "from"},
+						       {.head = "irq", .group = 1},
+						       {.head = "thread", .group = 1},
+						       {.head = "user-ret", .group = 1},
+						       {.head = "total", .group = 1},
+						       {.head = "", .group = 1, .left = true}};
+	char heads[MAX_CPUS][CELL_BYTES];
+	struct cli_table t;
+
+	for (int p = 0; p < TLOBCTL_TIMERLAT_TOTAL; p++)
+		columns[1 + p].hide = !has_parts(rows);
+	for (size_t c = 0; c < ncpus; c++) {
+		snprintf(heads[c], CELL_BYTES, "cpu %d", rows->rows[c]->stat.cpu);
+		columns[FIXED + c] = (struct cli_column){.head = heads[c], .group = 2};
+		sort_into_bins(&cpus[c], rows->rows[c]);
+	}
+	cli_table_init(&t, columns, FIXED + ncpus);
+	for (size_t i = all->first; i <= all->last; i++)
+		add_bin(&t, all, cpus, ncpus, i);
+	cli_table_print(&t, term);
+	cli_table_deinit(&t);
+	fputc('\n', term->out);
 }
 
 void timerlat_print_hist(const struct timerlat_rows *rows, const struct cli_terminal *term)
 {
-	struct cli_column columns[TLOBCTL_TIMERLAT_PARTS + 2] = {
-		{.head = "from"},
-		{.head = "irq", .group = 1},
-		{.head = "thread", .group = 1},
-		{.head = "user-ret", .group = 1},
-		{.head = "total", .group = 1},
-		{.head = "", .group = 1, .left = true}};
-	struct cli_table t;
-	struct bins b;
+	size_t ncpus = rows->nrows > 2 && rows->nrows - 1 <= MAX_CPUS ? rows->nrows - 1 : 0;
+	struct bins *bins;
 
 	if (!rows->nrows || !rows->rows[rows->nrows - 1]->stat.cycles)
 		return;
-	for (int p = 0; p < TLOBCTL_TIMERLAT_TOTAL; p++)
-		columns[1 + p].hide = !has_parts(rows);
-	sort_into_bins(&b, rows->rows[rows->nrows - 1]);
-	cli_table_init(&t, columns, TLOBCTL_TIMERLAT_PARTS + 2);
-	for (size_t i = b.first; i <= b.last; i++)
-		add_bin(&t, &b, i);
-	cli_table_print(&t, term);
-	cli_table_deinit(&t);
-	fputc('\n', term->out);
+	bins = calloc(1 + MAX_CPUS, sizeof(*bins));
+	if (!bins)
+		return;
+	sort_into_bins(&bins[0], rows->rows[rows->nrows - 1]);
+	print_bins(rows, &bins[0], bins + 1, ncpus, term);
+	free(bins);
 }
