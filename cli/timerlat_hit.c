@@ -65,17 +65,21 @@ char *timerlat_reason(char *buf, size_t size, const struct tlobctl_timerlat_hit 
 	struct tlobctl_event e;
 	char name[NAME_BYTES];
 	const char *who = timerlat_interrupted(name, sizeof(name), hit);
+	enum tlobctl_cause cause = TLOBCTL_CAUSE_UNKNOWN;
 
 	event_of(hit, &e);
+	if (hit->why)
+		cause = hit->why->culprits[hit->why->blame].cause;
 	if (longest_part(hit) == TLOBCTL_TIMERLAT_IRQ && who)
 		snprintf(buf, size, "the interrupt came late while %s%s",
 			 *who ? who : "the CPU was idle", *who ? " had the CPU" : "");
-	else if (longest_part(hit) == TLOBCTL_TIMERLAT_USER_RET)
+	else if (cause == TLOBCTL_CAUSE_INTERRUPT || cause == TLOBCTL_CAUSE_ASLEEP)
+		snprintf(buf, size, "its timer woke it late");
+	else if (longest_part(hit) == TLOBCTL_TIMERLAT_USER_RET &&
+		 (cause == TLOBCTL_CAUSE_UNKNOWN || cause == TLOBCTL_CAUSE_RUNNING))
 		snprintf(buf, size, "the way back to its code took long");
 	else if (hit->why)
 		cli_why_cause(buf, size, &e);
-	else if (who && *who)
-		snprintf(buf, size, "%s had the CPU when the interrupt came", who);
 	else
 		return NULL;
 	return buf;

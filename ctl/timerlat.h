@@ -31,6 +31,7 @@ struct timerlat_lane {
 	uint32_t cpu;
 	pthread_t thread;
 	bool started;
+	bool ended;
 	uint32_t tid; /* of the measuring thread, as the initial pid namespace has it if the backend knows */
 	uint64_t deadline_ns; /* the next one */
 	struct timerlat_tally parts[TLOBCTL_TIMERLAT_PARTS];
@@ -52,8 +53,7 @@ struct timerlat_backend {
 	void (*close)(struct tlobctl_timerlat *t);
 	int (*join)(struct timerlat_lane *lane); /* NULL: nothing to do */
 	/*
-	 * Sleep until lane->deadline_ns, and at once fill @marks. 1: nothing to count now, somebody else calls
-	 * timerlat_count(). A cancellation point, and the only one.
+	 * Sleep until lane->deadline_ns, and at once fill @marks. 1: it was interrupted, there is nothing to count.
 	 */
 	int (*cycle)(struct timerlat_lane *lane, struct timerlat_marks *marks);
 	/*

@@ -220,12 +220,11 @@ static int module_cycle(struct timerlat_lane *lane, struct timerlat_marks *marks
 {
 	struct module *m = lane->t->backend_state;
 	struct tlob_timerlat_sample *sample = &m->lasts[lane->index].sample;
-	ssize_t n;
+	ssize_t n = read(lane->fd, NULL, 0);
 
-	do
-		n = read(lane->fd, NULL, 0);
-	while (n < 0 && errno == EINTR);
 	marks->user_ns = tlobctl_now_ns();
+	if (n < 0 && errno == EINTR)
+		return 1;
 	if (n < 0 || ioctl(lane->fd, TLOB_TIMERLAT_SAMPLE, sample))
 		return explain(lane, -errno);
 	lane->deadline_ns = marks->deadline_ns = sample->expected_ns;

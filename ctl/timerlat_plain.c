@@ -23,12 +23,11 @@ static int plain_cycle(struct timerlat_lane *lane, struct timerlat_marks *marks)
 {
 	struct timespec until = {.tv_sec = (time_t)(lane->deadline_ns / TLOBCTL_NS_PER_S),
 				 .tv_nsec = (long)(lane->deadline_ns % TLOBCTL_NS_PER_S)};
-	int err;
+	int err = clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
 
-	do
-		err = clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
-	while (err == EINTR);
 	marks->user_ns = tlobctl_now_ns();
+	if (err == EINTR)
+		return 1;
 	marks->deadline_ns = lane->deadline_ns;
 	marks->split = false;
 	return err ? tlobctl_fail(-err, "cannot sleep until a time: %s", strerror(err)) : 0;

@@ -12,6 +12,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "atomic.h"
@@ -70,6 +71,15 @@ bool timerlat_count(struct timerlat_lane *lane, const struct timerlat_marks *mar
 }
 
 /* ---- a thread */
+
+/* What ends a sleep: nobody else uses it, and outside of these threads it is ignored as ever. */
+#define WAKE_SIGNAL SIGURG
+#define WAKE_AGAIN_NS 1000000 /* it may come just before the sleep that it is to end */
+
+static void on_wake(int signal)
+{
+	(void)signal;
+}
 
 static int pin(struct timerlat_lane *lane)
 {
@@ -164,17 +174,15 @@ static void *thread_main(void *arg)
 	struct tlobctl_timerlat *t = lane->t;
 	int r;
 
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
 	r = set_up(lane);
 	if (r)
 		fail(lane, r);
 	sem_post(&t->ready);
 	while (sem_wait(&t->go) && errno == EINTR)
 		;
-	if (!r && !tlob_load(&t->stopping)) {
-		pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL);
+	if (!r)
 		measure(lane);
-	}
+	tlob_store_release(&lane->ended, true);
 	return NULL;
 }
 
@@ -198,7 +206,7 @@ static int first_failure(const struct tlobctl_timerlat *t)
 	return 0;
 }
 
-/* Signals are for the others: a thread that is interrupted has not slept. */
+/* Signals are for the others: a thread that is interrupted has not slept. But one, which tells it to end. */
 static int create_all(struct tlobctl_timerlat *t, size_t *n)
 {
 	sigset_t all, before;
@@ -206,6 +214,7 @@ static int create_all(struct tlobctl_timerlat *t, size_t *n)
 	int r = 0;
 
 	sigfillset(&all);
+	sigdelset(&all, WAKE_SIGNAL);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, STACK_BYTES < PTHREAD_STACK_MIN ? PTHREAD_STACK_MIN :
@@ -238,17 +247,30 @@ int timerlat_threads_start(struct tlobctl_timerlat *t)
 	return r;
 }
 
+/* Until it has noticed. */
+static void end_one(struct timerlat_lane *lane)
+{
+	const struct timespec pause = {.tv_nsec = WAKE_AGAIN_NS};
+
+	while (!tlob_load_acquire(&lane->ended)) {
+		pthread_kill(lane->thread, WAKE_SIGNAL);
+		nanosleep(&pause, NULL);
+	}
+	pthread_join(lane->thread, NULL);
+	lane->started = false;
+}
+
 void timerlat_threads_stop(struct tlobctl_timerlat *t)
 {
+	const struct sigaction wake = {.sa_handler = on_wake};
+	struct sigaction before;
+
 	tlob_store_release(&t->stopping, true);
+	sigaction(WAKE_SIGNAL, &wake, &before);
 	for (size_t i = 0; i < t->nlanes; i++)
 		if (t->lanes[i]->started)
-			pthread_cancel(t->lanes[i]->thread);
-	for (size_t i = 0; i < t->nlanes; i++) {
-		if (t->lanes[i]->started)
-			pthread_join(t->lanes[i]->thread, NULL);
-		t->lanes[i]->started = false;
-	}
+			end_one(t->lanes[i]);
+	sigaction(WAKE_SIGNAL, &before, NULL);
 }
 
 int tlobctl_timerlat_stop(struct tlobctl_timerlat *t)
