@@ -37,6 +37,7 @@ struct tlob_place {
 	__u32 arena; /* in the pool */
 	__u32 number; /* of the slot in its arena */
 	__u32 index; /* of the window in its slot */
+	__u32 width; /* windows: 1, or 2 for a chain and, behind it, its log */
 };
 
 tlob_inline __u64 tlob_transit_hash(__u32 region, __u64 tag)
@@ -75,34 +76,45 @@ tlob_inline __u64 tlob_transit_window(__u64 word, __u32 arena, __u32 number, __u
 	       place;
 }
 
+tlob_inline __u32 tlob_transit_mask(__u32 width)
+{
+	return (1u << width) - 1;
+}
+
 /* Give the place back: its window is not open any more. */
 tlob_inline void tlob_transit_release(const struct tlob_place *p)
 {
 	__u32 used = tlob_load(&p->slot->used), was;
 
 	tlob_store(&p->slot->key[p->index], 0);
-	while ((was = tlob_cmpxchg(&p->slot->used, used, used & ~(1u << p->index))) != used)
+	while ((was = tlob_cmpxchg(&p->slot->used, used,
+				   used & ~(tlob_transit_mask(p->width) << p->index))) != used)
 		used = was;
 }
 
-tlob_inline int tlob_transit_take_window(struct tlob_transit *slot, __u32 *index)
+/* @width windows side by side; two begin at an even one. */
+tlob_inline int tlob_transit_take_window(struct tlob_transit *slot, __u32 width, __u32 *index)
 {
 	__u32 used = tlob_load(&slot->used);
 
-	while ((used & 0xff) != 0xff) {
-		__u32 i = (__u32)__builtin_ctz(~used);
-		__u32 was = tlob_cmpxchg(&slot->used, used, used | 1u << i);
+	for (;;) {
+		__u32 free = ~used & 0xff, i, was;
 
+		if (width == 2)
+			free &= free >> 1 & 0x55;
+		if (!free)
+			return 0;
+		i = (__u32)__builtin_ctz(free);
+		was = tlob_cmpxchg(&slot->used, used, used | tlob_transit_mask(width) << i);
 		if (was == used) {
 			*index = i;
 			return 1;
 		}
 		used = was;
 	}
-	return 0;
 }
 
-/* A free window where this key may be; 0 if there is none. */
+/* A free window where this key may be, or as many as @p says; 0 if there is none. */
 tlob_inline int tlob_transit_take(struct tlob_pool *pool, __u64 hash, struct tlob_place *p)
 {
 	union tlob_arena_entry *entries;
@@ -111,7 +123,7 @@ tlob_inline int tlob_transit_take(struct tlob_pool *pool, __u64 hash, struct tlo
 		for (__u32 nth = 0; nth < TLOB_TRANSIT_REACH; nth++) {
 			p->number = tlob_transit_number(hash, nth);
 			p->slot = &entries[p->number].transit;
-			if (tlob_transit_take_window(p->slot, &p->index))
+			if (tlob_transit_take_window(p->slot, p->width, &p->index))
 				return 1;
 		}
 	}
@@ -178,13 +190,14 @@ tlob_inline int tlob_transit_is_taken(struct tlob_pool *pool, const struct tlob_
  * Begin: a place for @region and @tag that is this caller's alone; the window's tag and region are
  * filled in, and it is neither open nor armed yet. 0, -EEXIST or -ENOSPC.
  */
-tlob_inline int tlob_transit_claim(struct tlob_pool *pool, __u32 region, __u64 tag,
+tlob_inline int tlob_transit_claim(struct tlob_pool *pool, __u32 region, __u64 tag, __u32 width,
 				   struct tlob_place *p)
 {
 	__u64 hash = tlob_transit_hash(region, tag), key = tlob_transit_key_of(hash);
 	__u64 claimed = key | TLOB_KEY_CLAIMED;
 	struct tlob_window *w;
 
+	p->width = width;
 	if (!tlob_transit_take(pool, hash, p))
 		return -TLOB_TRANSIT_ENOSPC;
 	w = &p->slot->windows[p->index];
@@ -209,6 +222,7 @@ tlob_inline int tlob_transit_find(struct tlob_pool *pool, __u32 region, __u64 ta
 	__u64 open = tlob_transit_key_of(hash) | TLOB_KEY_OPEN;
 	union tlob_arena_entry *entries;
 
+	p->width = 1; /* whoever looks for a chain knows better */
 	for (p->arena = 0; (entries = tlob_pool_at(pool, p->arena)); p->arena++) {
 		for (__u32 nth = 0; nth < TLOB_TRANSIT_REACH; nth++) {
 			p->number = tlob_transit_number(hash, nth);

@@ -221,13 +221,30 @@ static void fill_stages(const struct tlob_stages *note, uint64_t elapsed_ns, siz
 	}
 }
 
+/* The same of a chain that a linked program has declared. */
+static size_t name_declared(struct tlobctl *ctl, const struct tlob_record *r,
+			    struct tlobctl_chain_view *view)
+{
+	struct tlobctl_client *client = tlobctl_agent_client(ctl, r->client);
+	struct tlobctl_ledger_region chain, stage;
+
+	if (!client || !client->ledger || !tlobctl_ledger_region(client->ledger, r->region, &chain))
+		return 0;
+	for (size_t i = 0; i < chain.nstages; i++)
+		if (tlobctl_ledger_region(client->ledger, chain.stages[i], &stage))
+			memcpy(view->names[i], stage.name, sizeof(view->names[i]));
+	return chain.nstages;
+}
+
 /* Names of the stages into @view; how many. */
 static size_t name_stages(struct tlobctl *ctl, const struct tlob_record *r,
 			  struct tlobctl_chain_view *view)
 {
 	const struct tlobctl_binding *chain = tlobctl_binding_find(&ctl->regions, r->region);
-	size_t n = chain && r->flags & TLOB_F_PROBE ? chain->stages : 0;
+	size_t n = chain ? chain->stages : 0;
 
+	if (!(r->flags & TLOB_F_PROBE))
+		return name_declared(ctl, r, view);
 	for (size_t i = 0; i < n; i++) {
 		const struct tlobctl_binding *b =
 			tlobctl_binding_find(&ctl->regions, chain->stage_ids[i]);

@@ -50,6 +50,13 @@ static bool vet(const struct tlobctl_client *client, struct tlob_record *r)
 
 static void hand_out(struct tlobctl *ctl, struct tlobctl_client *client, struct tlob_record *record)
 {
+	if (record->type == TLOB_REC_STAGES) {
+		record->client = client->id;
+		if (client->pid > 0)
+			record->tgid = (uint32_t)client->pid;
+		tlobctl_deliver(ctl, record);
+		return;
+	}
 	if (!vet(client, record))
 		return;
 	tlobctl_unclosed_note(&client->unclosed, record);

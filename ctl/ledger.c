@@ -91,6 +91,11 @@ bool tlobctl_ledger_region(struct tlob_ledger *ledger, uint32_t index,
 	out->refused = tlob_load(&r->refused);
 	out->cancelled = tlob_load(&r->cancelled);
 	out->abandoned = tlob_load(&r->abandoned);
+	out->nstages = tlob_load(&r->nstages);
+	if (out->nstages > TLOB_MAX_STAGES)
+		out->nstages = 0;
+	for (uint32_t i = 0; i < TLOB_MAX_STAGES; i++)
+		out->stages[i] = tlob_load(&r->stages[i]);
 	return true;
 }
 

@@ -20,6 +20,8 @@ struct tlobctl_ledger_region {
 	uint64_t refused;
 	uint64_t cancelled;
 	uint64_t abandoned;
+	uint32_t nstages; /* of a chain */
+	uint8_t stages[TLOB_MAX_STAGES];
 };
 
 /* A new file, sealed, and its mapping. 0 or negative errno, with tlobctl_error() set. */

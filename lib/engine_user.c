@@ -97,6 +97,9 @@ static int end_transit(const struct tlob_transit_ending *end, __u16 flags, bool 
 	tlob_record_begin_transit(&r, end->window, &end->place, end->word, end->now_ns);
 	r.flags |= flags;
 	r.end_tid = flags & TLOB_F_ABANDONED ? 0 : tlob_gettid();
+	if (overrun_too)
+		tlob_record_deliver_stages(end->home, &r, end->window, &end->place);
+	tlob_record_deliver_stages(end->home, &r, end->window, &end->place);
 	deliver(end->home, &r, overrun_too);
 	return 0;
 }

@@ -11,6 +11,7 @@
 #include <tlob/tlob.h>
 
 #include "calm.h"
+#include "chains.h"
 #include "connect.h"
 #include "ledger.h"
 #include "log.h"
@@ -130,6 +131,20 @@ void tlob_record_deliver(struct tlob_home *home, const struct tlob_record *r)
 		tlob_process_lost(home);
 	}
 	tlob_record_tell(home, r);
+}
+
+void tlob_record_deliver_stages(struct tlob_home *home, const struct tlob_record *r,
+				const struct tlob_window *w, const struct tlob_place *place)
+{
+	union {
+		struct tlob_stages stages;
+		struct tlob_record record;
+	} u;
+
+	if (!w->sleeping_ns || !home->agent || tlob_load(&home->dead))
+		return;
+	tlob_log_stages(place, r, &u.stages);
+	tlob_ledger_push(home->ledger, &u.record);
 }
 
 int tlob_on_overrun(tlob_overrun_fn *fn, void *arg)

@@ -21,6 +21,9 @@ void tlob_record_begin_transit(struct tlob_record *r, const struct tlob_window *
 			       const struct tlob_place *place, __u64 word, __u64 now_ns);
 /* To the agent, if @home still has one, else to the program itself. */
 void tlob_record_deliver(struct tlob_home *home, const struct tlob_record *r);
+/* What goes before such a record of a window of no thread, if that is a chain's: only to an agent. */
+void tlob_record_deliver_stages(struct tlob_home *home, const struct tlob_record *r,
+				const struct tlob_window *w, const struct tlob_place *place);
 /* To the program itself: its callback and its log. */
 void tlob_record_tell(const struct tlob_home *home, const struct tlob_record *r);
 /* To the callback only. */

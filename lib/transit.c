@@ -10,6 +10,7 @@
 #include <tlob/tlob.h>
 
 #include "calm.h"
+#include "chains.h"
 #include "engine.h"
 #include "ledger.h"
 #include "now.h"
@@ -21,6 +22,8 @@
 #define FIRST_WAIT_NS (20 * TLOB_NS_PER_MS) /* for the first arena, in all */
 
 static int begin_slowly(struct tlob_region *region, uint64_t tag);
+static void begin_stage(struct tlob_seat *seat, struct tlob_region *region, uint64_t tag);
+static int end_stage(struct tlob_home *home, struct tlob_region *region, uint64_t tag, int r);
 
 static int fail(int error)
 {
@@ -71,11 +74,11 @@ static tlob_cold int kick(struct tlob_seat *seat, struct tlob_region *region,
 		return fail(ECANCELED);
 	if (tlob_load(&tlob_live->epoch) == home->epoch)
 		return begin_in_vain(home, tlob_load(&region->internal_id), -ECANCELED);
-	return begin_slowly(region, tag);
+	return p->width == 1 ? begin_slowly(region, tag) : -ECANCELED;
 }
 
 /* No room where this key may be. */
-static tlob_cold int claim_in_more(struct tlob_home *home, __u32 region, __u64 tag,
+static tlob_cold int claim_in_more(struct tlob_home *home, __u32 region, __u64 tag, __u32 width,
 				   struct tlob_place *p)
 {
 	int r = -TLOB_TRANSIT_ENOSPC;
@@ -84,7 +87,7 @@ static tlob_cold int claim_in_more(struct tlob_home *home, __u32 region, __u64 t
 	for (__u32 n = 1; r == -TLOB_TRANSIT_ENOSPC && n < TLOB_TRANSIT_ARENAS; n++) {
 		if (tlob_pool_grow(home, n, 0))
 			break;
-		r = tlob_transit_claim(&home->pool, region, tag, p);
+		r = tlob_transit_claim(&home->pool, region, tag, width, p);
 	}
 	return r;
 }
@@ -107,7 +110,9 @@ static inline bool is_crowded(struct tlob_home *home, const struct tlob_place *p
 	       !tlob_load(&home->pool.entries[p->arena + 1]);
 }
 
-tlob_hot int begin_window(struct tlob_seat *seat, struct tlob_region *region, uint64_t tag)
+/* @width 2: a chain, whose log is empty yet. */
+tlob_hot int open_window(struct tlob_seat *seat, struct tlob_region *region, uint64_t tag,
+			 __u32 width)
 {
 	struct tlob_home *home = seat->home;
 	__u32 id = tlob_load(&region->internal_id);
@@ -116,9 +121,9 @@ tlob_hot int begin_window(struct tlob_seat *seat, struct tlob_region *region, ui
 	struct tlob_place p;
 	int r;
 
-	r = tlob_transit_claim(&home->pool, id, tag, &p);
+	r = tlob_transit_claim(&home->pool, id, tag, width, &p);
 	if (tlob_unlikely(r == -TLOB_TRANSIT_ENOSPC))
-		r = claim_in_more(home, id, tag, &p);
+		r = claim_in_more(home, id, tag, width, &p);
 	if (tlob_unlikely(r))
 		return begin_in_vain(home, id, r);
 	if (tlob_unlikely(is_crowded(home, &p)))
@@ -126,6 +131,9 @@ tlob_hot int begin_window(struct tlob_seat *seat, struct tlob_region *region, ui
 	w = &p.slot->windows[p.index];
 	tlob_store(&w->switches, tlob_load(&seat->slot->tid));
 	tlob_store(&w->running_ns, (__u64)tlob_load(&seat->slot->flags));
+	tlob_store(&w->sleeping_ns, (__u64)(width - 1)); /* by which engines know a chain */
+	if (width == 2)
+		tlob_log_clear(&p);
 	now = tlob_now();
 	deadline = now + tlob_load(&region->internal_budget_ns);
 	tlob_store(&w->start_ns, now);
@@ -135,6 +143,15 @@ tlob_hot int begin_window(struct tlob_seat *seat, struct tlob_region *region, ui
 		    tlob_window_wants_kick(&home->pool.entries[p.arena]->head, now, deadline)))
 		return kick(seat, region, &p, gen);
 	return 0;
+}
+
+tlob_hot int begin_window(struct tlob_seat *seat, struct tlob_region *region, uint64_t tag)
+{
+	int r = open_window(seat, region, tag, 1);
+
+	if (tlob_unlikely(!r && tlob_load(&region->internal_chain)))
+		begin_stage(seat, region, tag);
+	return r;
 }
 
 static int first_arena(struct tlob_home *home)
@@ -262,7 +279,7 @@ static tlob_cold int end_badly(struct tlob_home *home, const struct tlob_place *
 }
 
 /* -ESRCH if it is not in @home; errno is left alone then. */
-tlob_hot int end_window(struct tlob_home *home, __u32 region, uint64_t tag)
+tlob_hot int end_window(struct tlob_home *home, __u32 region, uint64_t tag, __u32 width)
 {
 	__u64 word, start, now, deadline;
 	struct tlob_window *w;
@@ -276,6 +293,7 @@ tlob_hot int end_window(struct tlob_home *home, __u32 region, uint64_t tag)
 		deadline = tlob_load(&w->deadline_ns);
 		now = tlob_now();
 	} while (tlob_unlikely(!tlob_transit_end(&p, word)));
+	p.width = width;
 	if (tlob_unlikely(TLOB_WINDOW_STATE(word) != TLOB_ARMED || now >= deadline ||
 			  tlob_load(&home->dead)))
 		return end_badly(home, &p, word, now);
@@ -296,10 +314,12 @@ static tlob_cold int end_slowly(struct tlob_region *region, uint64_t tag)
 	for (; home && tlob_load(&region->internal_epoch) &&
 	       home->epoch >= tlob_load(&tlob_live->first_epoch);
 	     home = home->older) {
-		int r = tlob_pool_at(&home->pool, 0) ? end_window(home, id, tag) : -ESRCH;
+		int r = tlob_pool_at(&home->pool, 0) ? end_window(home, id, tag, 1) : -ESRCH;
 
 		if (r != -ESRCH)
-			return r;
+			return tlob_load(&region->internal_chain) ?
+				       end_stage(home, region, tag, r) :
+				       r;
 	}
 	return fail(id == TLOB_NO_REGION ? ECANCELED : ESRCH);
 }
@@ -312,8 +332,65 @@ int tlob_end(struct tlob_region *region, uint64_t tag)
 
 	if (tlob_likely(home && home->epoch == epoch && tlob_load(&region->internal_epoch) &&
 			tlob_pool_at(&home->pool, 0)))
-		r = end_window(home, tlob_load(&region->internal_id), tag);
-	return tlob_likely(r != -ESRCH) ? r : end_slowly(region, tag);
+		r = end_window(home, tlob_load(&region->internal_id), tag, 1);
+	if (tlob_unlikely(r == -ESRCH))
+		return end_slowly(region, tag);
+	if (tlob_unlikely(tlob_load(&region->internal_chain)))
+		return end_stage(home, region, tag, r);
+	return r;
+}
+
+/* ---- chains */
+
+/* The region's chain is open in @home: where. 0: it is not. */
+static int find_chain(struct tlob_home *home, const struct tlob_region *chain, uint64_t tag,
+		      struct tlob_place *p)
+{
+	__u64 word;
+
+	return tlob_transit_find(&home->pool, tlob_load(&chain->internal_id), tag, p, &word);
+}
+
+static void mark(struct tlob_home *home, const struct tlob_region *chain, uint64_t tag, __u32 n)
+{
+	struct tlob_place p;
+
+	if (find_chain(home, chain, tag, &p))
+		tlob_log_mark(&p, n, tlob_now());
+}
+
+static tlob_cold void begin_stage(struct tlob_seat *seat, struct tlob_region *region, uint64_t tag)
+{
+	__u32 stage, n;
+	struct tlob_region *chain = tlob_chain_of(region, &stage, &n);
+	int error = errno;
+
+	if (!chain || tlob_chain_enter(seat->home, chain))
+		return;
+	if (stage == 0)
+		(void)open_window(seat, chain, tag, 2);
+	mark(seat->home, chain, tag, 2 * stage);
+	errno = error;
+}
+
+/* @r: of the window of the region itself. The chain may be over where that was not. */
+static tlob_cold int end_stage(struct tlob_home *home, struct tlob_region *region, uint64_t tag,
+			       int r)
+{
+	__u32 stage, n;
+	struct tlob_region *chain = tlob_chain_of(region, &stage, &n);
+	int error = errno, of_chain;
+
+	if (!chain || !tlob_load(&chain->internal_epoch))
+		return r;
+	mark(home, chain, tag, 2 * stage + 1);
+	if (stage + 1 < n)
+		return r;
+	of_chain = end_window(home, tlob_load(&chain->internal_id), tag, 2);
+	if (!r && of_chain == -EOVERFLOW)
+		return of_chain;
+	errno = error;
+	return r;
 }
 
 /* ---- the process ends */
@@ -327,11 +404,12 @@ static void abandon(struct tlob_home *home, const struct tlob_place *p)
 
 	if (TLOB_WINDOW_STATE(word) == TLOB_IDLE || !tlob_transit_end(p, word))
 		return;
+	end.place.width = tlob_load(&w->sleeping_ns) ? 2 : 1;
 	if (TLOB_WINDOW_STATE(word) == TLOB_ARMED)
 		count(home, w->region, abandoned);
 	else if (TLOB_WINDOW_STATE(word) == TLOB_EXPIRED && home->engine->transit_abandon)
 		home->engine->transit_abandon(&end);
-	tlob_transit_release(p);
+	tlob_transit_release(&end.place);
 }
 
 void tlob_transit_leave(struct tlob_home *home)

@@ -81,8 +81,12 @@ static void expire(struct scan *s, __u32 index, struct tlob_window *w, __u64 wor
 		return;
 	}
 	(void)tlob_xchg(&live->expiring, (const void *)w);
-	if (tlob_window_take(w, word, TLOB_EXPIRED))
+	place.slot = &s->entries[index].transit;
+	if (tlob_window_take(w, word, TLOB_EXPIRED)) {
+		if (s->transit)
+			tlob_record_deliver_stages(s->home, &r, copy, &place);
 		tlob_record_deliver(s->home, &r);
+	}
 	tlob_store_release(&live->expiring, (const void *)NULL);
 }
 

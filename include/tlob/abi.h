@@ -278,7 +278,9 @@ struct tlob_ledger_region {
 	__u64 abandoned; /* engine user: in time, ended by thread exit; engine bpf knows by itself */
 	char name[TLOB_NAME_BYTES];
 	char file[TLOB_FILE_BYTES];
-	__u8 reserved[32];
+	__u8 nstages; /* of a chain; 0: it is none */
+	__u8 stages[TLOB_MAX_STAGES]; /* indices of its regions */
+	__u8 reserved[25];
 };
 TLOB_ASSERT(sizeof(struct tlob_ledger_region) == 192, "ledger region");
 

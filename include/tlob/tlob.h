@@ -45,10 +45,12 @@ struct tlob_region {
 	uint32_t internal_epoch;
 	uint32_t internal_interval_ns;
 	uint64_t internal_budget_ns;
+	uint32_t internal_chain;
+	uint32_t internal_reserved;
 };
 
 #define TLOB_REGION(var, name, budget_ns) \
-	static struct tlob_region var = {(name), (budget_ns), __FILE__, __LINE__, 0, 0, 0, 0}
+	static struct tlob_region var = {(name), (budget_ns), __FILE__, __LINE__, 0, 0, 0, 0, 0, 0}
 
 /* A window, as returned by tlob_start(). TLOB_NO_WINDOW: nothing is measured; it may be stopped. */
 typedef uint64_t tlob_window_t;
@@ -109,6 +111,16 @@ int tlob_begin(struct tlob_region *region, uint64_t tag);
 int tlob_end(struct tlob_region *region, uint64_t tag);
 
 /*
+ * Declare @chain: what one tag takes on its way through 2 to 6 regions, in this order, by
+ * tlob_begin() and tlob_end(). Its window begins and ends with those of the first and the last, so
+ * it is not begun itself; its records tell how long the tag was in each region and how long it
+ * waited before each. tlob_end() of the last region also says whether the chain was over. For the
+ * life of the process; before the first window of any of them. 0. -EINVAL: too few or too many, or
+ * one of them twice. -EBUSY: one of them is in a chain already. -ENOSPC: there are 32 chains.
+ */
+int tlob_chain(struct tlob_region *chain, struct tlob_region *const *regions, size_t n);
+
+/*
  * The calling thread's clocks. 0, or -ENODATA when switched off. With an engine in the kernel: tens
  * of ns, no system call; otherwise a few of them, a microsecond or two.
  */
@@ -149,6 +161,15 @@ static inline int tlob_end(struct tlob_region *region, uint64_t tag)
 {
 	(void)region;
 	(void)tag;
+	return 0;
+}
+
+static inline int tlob_chain(struct tlob_region *chain, struct tlob_region *const *regions,
+			     size_t n)
+{
+	(void)chain;
+	(void)regions;
+	(void)n;
 	return 0;
 }
 

@@ -42,6 +42,15 @@ static void pairs_milli(long n)
 		(void)tlob_stop(tlob_start(&milli, 1));
 }
 
+/* Begun and ended by region and tag: a table instead of a slot of the thread's own. */
+static void crossings(long n)
+{
+	for (uint64_t tag = 0; n--; tag++) {
+		(void)tlob_begin(&second, tag);
+		(void)tlob_end(&second, tag);
+	}
+}
+
 static void clocks(long n)
 {
 	struct tlob_times t;
@@ -235,6 +244,10 @@ static int measured(const char *name, const char *part)
 	}
 	snprintf(what, sizeof(what), "%s: start + stop, budget 1 s : two clock reads", name);
 	bench_pair(what, pairs, two_reads, 100000, 1.4);
+	snprintf(what, sizeof(what), "%s: begin + end, budget 1 s : two clock reads", name);
+	bench_pair(what, crossings, two_reads, 100000, 4);
+	snprintf(what, sizeof(what), "%s: begin + end : start + stop", name);
+	bench_pair(what, crossings, pairs, 100000, 0);
 	snprintf(what, sizeof(what), "%s: start + stop, budget 1 ms : two clock reads", name);
 	bench_pair(what, pairs_milli, two_reads, 100000, 0);
 	if (!strcmp(name, "bpf")) {

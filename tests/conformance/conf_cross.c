@@ -443,15 +443,139 @@ static void check_brawl(struct conf *c)
 	       "as many overruns as ends said (%ld)", conf_truth(c, 3)->result);
 }
 
+/* ---- a chain of three, with a slow queue before the last */
+
+TLOB_REGION(whole, "whole", TLOB_MS(25));
+TLOB_REGION(decode, "decode", TLOB_S(20));
+TLOB_REGION(filter, "filter", TLOB_S(20));
+TLOB_REGION(render, "render", TLOB_S(20));
+
+static uint64_t queue_ms;
+
+static void *filter_it(void *arg)
+{
+	(void)arg;
+	tlob_begin(&filter, 9);
+	sleep_ns(2 * MS);
+	tlob_end(&filter, 9);
+	return NULL;
+}
+
+static void *render_it(void *arg)
+{
+	sleep_ns(queue_ms * MS); /* it lies in a queue */
+	if (arg)
+		told_to_go();
+	tlob_begin(&render, 9);
+	sleep_ns(2 * MS);
+	tell_result(9, tlob_end(&render, 9));
+	return NULL;
+}
+
+static int subject_chain(int argc, char **argv)
+{
+	static struct tlob_region *const stages[] = {&decode, &filter, &render};
+	static struct tlob_region *const twice[] = {&decode, &decode};
+	bool wait = argc > 1 && !strcmp(argv[1], "wait");
+	pthread_t t;
+
+	queue_ms = argc > 1 && !wait ? (uint64_t)atoi(argv[1]) : 0;
+	tell_result(1, tlob_chain(&whole, stages, 3));
+	tell_result(2, tlob_chain(&whole, stages, 3));
+	tell_result(3, tlob_chain(&roomy, twice, 2));
+	tell_result(4, tlob_chain(&roomy, stages, 1));
+	tlob_begin(&decode, 9);
+	sleep_ns(2 * MS);
+	tlob_end(&decode, 9);
+	pthread_create(&t, NULL, filter_it, NULL);
+	pthread_join(t, NULL);
+	pthread_create(&t, NULL, render_it, wait ? argv : NULL);
+	pthread_join(t, NULL);
+	return 0;
+}
+
+static struct seen {
+	size_t events, wrong, waits, open;
+} seen;
+
+static void look_at_stages(const struct tlobctl_event *e, void *arg)
+{
+	static const char *const names[] = {"decode", "filter", "render"};
+	uint64_t sum = 0, longest = 0;
+	size_t where = 99;
+
+	(void)arg;
+	if (strcmp(e->region, "whole"))
+		return;
+	seen.events++;
+	if (e->nstages != 3) {
+		seen.wrong++;
+		return;
+	}
+	for (size_t i = 0; i < 3; i++) {
+		const struct tlobctl_stage *s = &e->stages[i];
+
+		seen.wrong += strcmp(s->region, names[i]) != 0;
+		sum += s->wait_ns + (s->begun ? s->end_ns - s->begin_ns : 0);
+		if (s->wait_ns > longest) {
+			longest = s->wait_ns;
+			where = i;
+		}
+	}
+	seen.wrong += sum != e->record->elapsed_ns && sum + 1 * MS < e->record->elapsed_ns;
+	seen.wrong += sum > e->record->elapsed_ns;
+	seen.waits += where == 2 && longest > e->record->elapsed_ns / 2;
+	seen.open += !e->stages[2].begun;
+}
+
+static bool got_whole(struct conf *c)
+{
+	return conf_count(c, TLOB_REC_OVERRUN, "whole") == 1;
+}
+
+static void check_chain(struct conf *c)
+{
+	struct tlobctl_stat s = {0};
+	const struct truth *t;
+
+	CONF_RUN(c, "chain", "0");
+	t = conf_truth(c, 9);
+	conf_stat(c, "whole", &s);
+	tap_ok(t && conf_truth(c, 1)->result == 0, "a chain is declared");
+	tap_ok(t && conf_truth(c, 2)->result == -EBUSY && conf_truth(c, 3)->result == -EINVAL &&
+		       conf_truth(c, 4)->result == -EINVAL,
+	       "once, of two regions at least, and none twice");
+	tap_ok(t && s.windows == 1, "its window ends with the last region (%lu)", s.windows);
+	c->hook = look_at_stages;
+	CONF_RUN(c, "chain", "60");
+	t = conf_truth(c, 9);
+	tap_ok(t && t->result == -EOVERFLOW, "the end of the last region says that it was over");
+	tap_ok(seen.events == 2 && !seen.wrong && seen.waits == 2,
+	       "overrun and end name the wait before the last stage (%zu, %zu wrong)", seen.events,
+	       seen.wrong);
+	conf_reset(c);
+	seen = (struct seen){0};
+	CONF_SPAWN(c, "chain", "wait");
+	tap_ok(conf_pump(c, 8000, got_whole) && seen.open == 1 && seen.waits == 1,
+	       "while it lies in the queue: the last stage has not begun");
+	conf_go(c);
+	conf_pump(c, 20000, NULL);
+	c->hook = NULL;
+	tap_ok(conf_count(c, TLOB_REC_CLOSE, "whole") == 1 && seen.events == 2 && !seen.wrong,
+	       "and its end comes after it");
+}
+
 const struct conf_subject conf_subjects[] = {
-	{"queue", subject_queue}, {"late", subject_late},     {"misuse", subject_misuse},
-	{"many", subject_many},	  {"killed", subject_killed}, {"exits", subject_exits},
-	{"fork", subject_fork},	  {"brawl", subject_brawl},   {NULL, NULL},
+	{"chain", subject_chain}, {"queue", subject_queue},
+	{"late", subject_late},	  {"misuse", subject_misuse},
+	{"many", subject_many},	  {"killed", subject_killed},
+	{"exits", subject_exits}, {"fork", subject_fork},
+	{"brawl", subject_brawl}, {NULL, NULL},
 };
 
 int conf_main(struct conf *c)
 {
-	tap_plan(3 + 7 + 14 + 5 + 3 + 1 + 2 + 4);
+	tap_plan(3 + 7 + 14 + 5 + 3 + 1 + 2 + 4 + 7);
 	conf_open(c);
 	check_queue(c);
 	check_late(c);
@@ -461,6 +585,7 @@ int conf_main(struct conf *c)
 	check_exits(c);
 	check_fork(c);
 	check_brawl(c);
+	check_chain(c);
 	conf_close(c);
 	return tap_done();
 }

@@ -40,10 +40,10 @@ static uint64_t windows(void)
 
 /* Budgets the windows are drawn from; work is about as long. */
 static struct tlob_region regions[] = {
-	{"1us", TLOB_US(1), __FILE__, __LINE__, 0, 0, 0, 0},
-	{"3us", TLOB_US(3), __FILE__, __LINE__, 0, 0, 0, 0},
-	{"20us", TLOB_US(20), __FILE__, __LINE__, 0, 0, 0, 0},
-	{"200us", TLOB_US(200), __FILE__, __LINE__, 0, 0, 0, 0},
+	{"1us", TLOB_US(1), __FILE__, __LINE__, 0, 0, 0, 0, 0, 0},
+	{"3us", TLOB_US(3), __FILE__, __LINE__, 0, 0, 0, 0, 0, 0},
+	{"20us", TLOB_US(20), __FILE__, __LINE__, 0, 0, 0, 0, 0, 0},
+	{"200us", TLOB_US(200), __FILE__, __LINE__, 0, 0, 0, 0, 0, 0},
 };
 
 static struct shared *map_shared(const char *path)

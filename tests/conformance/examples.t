@@ -89,12 +89,30 @@ sub small_ones {
 	like $out, qr/^engine: $engine$/m, "clock: names engine $engine";
 }
 
+# Request 20 lies in a queue for 30 ms, and that is what its chain says.
+sub handover {
+	my ($engine) = @_;
+	my ($events, $out, $status) = observe($engine, "$examples/handover");
+	is $status, 0, 'handover: runs';
+	like $out, qr/^[1-9]\d* requests were late/m, 'handover: is told by tlob_end()';
+	for my $type (qw(overrun close)) {
+		my ($event) = grep { $_->{region} eq 'request' && $_->{tag} == 20 } @{$events->{$type}};
+		my @stages = @{($event // {})->{stages} // []};
+		is join(' ', map { $_->{region} } @stages), 'take decode answer', "handover: stages in $type";
+		cmp_ok $stages[2]{wait_ns} // 0, '>', 8e6, "handover: the wait before the last in $type";
+		ok $event->{transit} && !exists $event->{running_ns}, "handover: no split in $type";
+	}
+	my ($summary) = grep { $_->{region} eq 'request' } @{$events->{summary}};
+	is $summary->{windows}, 40, 'handover: a row for the chain';
+}
+
 for my $engine (qw(bpf user)) {
 	subtest "engine $engine" => sub {
 		my $why = qx($tlob doctor --usable $engine 2>&1);
 		plan skip_all => "engine $engine: $why" if $?;
 		pipeline($engine);
 		small_ones($engine);
+		handover($engine);
 	};
 }
 

@@ -45,6 +45,7 @@ static void test_nothing_happens(void **state)
 		assert_int_equal(tlob_begin(&region, 1), 0);
 		assert_int_equal(tlob_begin(&region, 1), 0);
 		assert_int_equal(tlob_end(&region, 1), 0);
+		assert_int_equal(tlob_chain(&region, NULL, 0), 0);
 		assert_int_equal(scoped(), 3);
 	}
 	assert_int_equal(errno, 0);

@@ -15,7 +15,7 @@ typedef int stop_fn(tlob_window_t window);
 typedef int callback_fn(tlob_overrun_fn *fn, void *arg);
 typedef int measure_fn(void);
 
-static struct tlob_region region = {"loaded", TLOB_MS(1), __FILE__, __LINE__, 0, 0, 0, 0};
+static struct tlob_region region = {"loaded", TLOB_MS(1), __FILE__, __LINE__, 0, 0, 0, 0, 0, 0};
 
 /* Of the folder this program was built in. */
 static const char *built(const char *name)

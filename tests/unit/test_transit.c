@@ -42,7 +42,7 @@ static void pool_free(struct tlob_pool *pool)
 
 static int begin(struct tlob_pool *pool, uint32_t region, uint64_t tag, struct tlob_place *p)
 {
-	int r = tlob_transit_claim(pool, region, tag, p);
+	int r = tlob_transit_claim(pool, region, tag, 1, p);
 
 	if (!r)
 		(void)tlob_window_arm(&p->slot->windows[p->index]);
@@ -137,6 +137,7 @@ static void claim_only(struct tlob_pool *pool, uint64_t tag, struct tlob_place *
 {
 	__u64 hash = tlob_transit_hash(0, tag);
 
+	p->width = 1;
 	assert_true(tlob_transit_take(pool, hash, p));
 	p->slot->windows[p->index].tag = tag;
 	p->slot->windows[p->index].region = 0;
@@ -204,7 +205,7 @@ static void *race(void *arg)
 		x = x * 6364136223846793005u + 1442695040888963407u;
 		tag = (x >> 33) % TAGS;
 		if (x >> 63) {
-			if (tlob_transit_claim(shared, 0, tag, &p))
+			if (tlob_transit_claim(shared, 0, tag, 1, &p))
 				continue;
 			doubles += atomic_exchange(&open_now[tag], 1) != 0;
 			begun++;
