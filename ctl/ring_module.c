@@ -249,9 +249,11 @@ static int module_text(struct tlobctl_ring *ring, const struct tlobctl_ring_even
 	const struct tlob_record *r = event->data;
 
 	(void)ring;
-	if (!strcmp(event->name, "switch") && event->bytes >= sizeof(*s))
+	if (!strcmp(event->name, "switch") && event->bytes >= sizeof(*s) && s->prev_tid)
 		snprintf(buf, bytes, "%u %s -> %u %.*s", s->prev_tid, left_for(s->prev_state),
 			 s->tid, TLOB_COMM_BYTES, s->comm);
+	else if (!strcmp(event->name, "switch") && event->bytes >= sizeof(*s))
+		snprintf(buf, bytes, "idle -> %u %.*s", s->tid, TLOB_COMM_BYTES, s->comm);
 	else if (!strcmp(event->name, "wake") && event->bytes >= sizeof(*w))
 		snprintf(buf, bytes, "%u by %s%u", w->tid,
 			 w->flags & TLOB_PAGE_WAKE_INTERRUPT ? "an interrupt of " : "",
@@ -265,7 +267,8 @@ static int module_text(struct tlobctl_ring *ring, const struct tlobctl_ring_even
 			(unsigned long long)r->running_ns, (unsigned long long)r->waiting_ns,
 			(unsigned long long)r->sleeping_ns, (unsigned long long)r->tag);
 	else if (!strcmp(event->name, "mark"))
-		snprintf(buf, bytes, "%.*s", (int)event->bytes, (const char *)event->data);
+		snprintf(buf, bytes, "%.*s", (int)strcspn(event->data, "\n"), /* it ends with NUL */
+			 (const char *)event->data);
 	else
 		snprintf(buf, bytes, "%zu bytes", event->bytes);
 	return 0;
