@@ -52,14 +52,17 @@ static void fill_in(struct tlobctl *ctl, struct tlobctl_taken *t,
 	t->nwindows = 0;
 	for (size_t i = 0; i < sample->nwindows && i < TLOB_MAX_DEPTH; i++) {
 		const struct tlob_bpf_sampled *w = &sample->windows[i];
+		uint32_t owner = tlobctl_goods_owner(ctl, w, sample->tgid, sample->comm);
 
+		if (owner == TLOBCTL_NOBODYS)
+			continue;
 		t->windows[t->nwindows++] = (struct why_sampled_window){
 			.window = w->window,
 			.start_ns = w->start_ns,
 			.deadline_ns = w->deadline_ns,
 			.client = w->client,
 			.region = w->region,
-			.owner = tlobctl_goods_owner(ctl, w, sample->tgid, sample->comm),
+			.owner = owner,
 		};
 	}
 }
@@ -80,6 +83,10 @@ void tlobctl_sampler_push(struct tlobctl *ctl, const struct tlob_bpf_sample *sam
 		return;
 	}
 	fill_in(ctl, &s->taken[number], sample);
+	if (!s->taken[number].nwindows) {
+		give_back(s, number);
+		return;
+	}
 	tlobctl_objects_know(ctl, sample->tgid);
 	raw.time_ns = sample->time_ns;
 	raw.cpu = sample->cpu;

@@ -141,11 +141,11 @@ static uint32_t find_good(struct tlobctl_sampler *s, const char *region, const c
 		if (!strcmp(s->goods[i].region, region) && !strcmp(s->goods[i].program, program))
 			return (uint32_t)i;
 	if (s->ngoods == MAX_GOODS)
-		return UINT32_MAX;
+		return TLOBCTL_UNCOUNTED;
 	if (s->ngoods == s->goods_room) {
 		goods = reallocarray(s->goods, room, sizeof(*goods));
 		if (!goods)
-			return UINT32_MAX;
+			return TLOBCTL_UNCOUNTED;
 		s->goods = goods;
 		s->goods_room = room;
 	}
@@ -169,7 +169,7 @@ static uint32_t look_up(struct tlobctl *ctl, const struct tlob_bpf_sampled *w, u
 				 tlobctl_program_name(&ctl->programs, (pid_t)tgid, comm));
 	if (client && client->ledger && tlobctl_ledger_region(client->ledger, w->region, &region))
 		return find_good(ctl->sampler, region.name, client->program);
-	return UINT32_MAX;
+	return TLOBCTL_NOBODYS;
 }
 
 uint32_t tlobctl_goods_owner(struct tlobctl *ctl, const struct tlob_bpf_sampled *w, uint32_t tgid,
@@ -183,7 +183,7 @@ uint32_t tlobctl_goods_owner(struct tlobctl *ctl, const struct tlob_bpf_sampled 
 	if (o->good && o->client == w->client && o->region == w->region && o->tgid == tgid)
 		return o->good - 1;
 	good = look_up(ctl, w, tgid, comm);
-	if (good != UINT32_MAX)
+	if (good < TLOBCTL_UNCOUNTED)
 		*o = (struct tlobctl_owner){w->client, w->region, tgid, good + 1};
 	return good;
 }

@@ -9,7 +9,12 @@ void tlobctl_counts_add(struct tlobctl_counts *counts, uint32_t trace);
 /* The most frequent of @counts go to sampler->samples, with names. Returns how many. */
 size_t tlobctl_samples_name(struct tlobctl *ctl, const struct tlobctl_counts *counts);
 
-/* Where good windows like @w of process @tgid are counted; its names are looked up now, while they can be. UINT32_MAX: nowhere. */
+/*
+ * Where good windows like @w of process @tgid are counted; its names are looked up now, while they can be. NOBODYS: there is no
+ * such region, as when this process tries what a probe costs; UNCOUNTED: there are too many.
+ */
+#define TLOBCTL_NOBODYS UINT32_MAX
+#define TLOBCTL_UNCOUNTED (UINT32_MAX - 1)
 uint32_t tlobctl_goods_owner(struct tlobctl *ctl, const struct tlob_bpf_sampled *w, uint32_t tgid,
 			     const char *comm);
 void tlobctl_goods_settle(struct tlobctl *ctl, uint64_t known_ns);
