@@ -55,7 +55,8 @@ static int find_stages(struct tlobctl *ctl, const struct tlob_chain_spec *spec,
 		if (!stages[i])
 			return tlobctl_fail(
 				-ENOENT,
-				"cannot make chain '%s': there is no region '%s' with a probe; add it first",
+				"cannot make chain '%s': there is no region '%s' with a probe; add it first. A "
+				"program that marks its own code declares its chains by tlob_chain()",
 				spec->name, spec->stages[i]);
 		err = check_stage(spec, stages[0], stages[i]);
 		if (err)
