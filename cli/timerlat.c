@@ -58,8 +58,7 @@ static void deinit(struct session *s)
 static void announce(struct session *s)
 {
 	const struct tlobctl_timerlat_opts *o = &s->settings->opts;
-	char period[TLOB_DURATION_BYTES], line[1024];
-	const char *note = tlobctl_timerlat_note(s->t);
+	char period[TLOB_DURATION_BYTES];
 
 	tlob_duration_print_exact(period, sizeof(period),
 				  o->period_ns ? o->period_ns : TLOBCTL_TIMERLAT_PERIOD_NS);
@@ -74,13 +73,7 @@ static void announce(struct session *s)
 			cli_style(&s->term, CLI_WARN), cli_style(&s->term, CLI_PLAIN));
 	fprintf(s->term.out, "%s%s%s; Ctrl-C to stop\n", cli_style(&s->term, CLI_BOLD), s->title,
 		cli_style(&s->term, CLI_PLAIN));
-	while (*note) {
-		size_t length = strcspn(note, "\n");
-
-		snprintf(line, sizeof(line), "%.*s", (int)length, note);
-		cli_wrap(&s->term, line, 0);
-		note += length + (note[length] == '\n');
-	}
+	timerlat_print_lines(tlobctl_timerlat_note(s->t), &s->term);
 	fputc('\n', s->term.out);
 	fflush(s->term.out);
 }
@@ -125,7 +118,7 @@ static int loop(struct session *s)
 		draw += REDRAW_NS;
 		if (timerlat_rows_read(&s->rows, s->t))
 			return CLI_ERROR;
-		timerlat_top_draw(&top, &s->rows, s->title);
+		timerlat_top_draw(&top, &s->rows, s->title, tlobctl_timerlat_note(s->t));
 		if (ferror(s->term.out)) /* "| head": nobody reads any more */
 			break;
 	}

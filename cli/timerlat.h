@@ -67,6 +67,8 @@ int timerlat_rows_hgrm(const struct timerlat_rows *rows, const char *folder);
 void timerlat_print_summary(const struct timerlat_rows *rows, const struct cli_terminal *term);
 void timerlat_print_hist(const struct timerlat_rows *rows, const struct cli_terminal *term);
 
+/* Lines of text, each wrapped. */
+void timerlat_print_lines(const char *text, const struct cli_terminal *term);
 /* The cycle that passed a limit. */
 void timerlat_print_hit(const struct tlobctl_timerlat_hit *hit, const struct cli_terminal *term);
 /* The cause in a few words, in @buf; NULL: not known. */
@@ -82,8 +84,9 @@ struct timerlat_top {
 	bool redraw;
 };
 void timerlat_top_init(struct timerlat_top *top, const struct cli_terminal *term);
+/* @note: lines of what could not be had, which stay in sight. */
 void timerlat_top_draw(struct timerlat_top *top, const struct timerlat_rows *rows,
-		       const char *title);
+		       const char *title, const char *note);
 /* What follows does not overwrite it. */
 void timerlat_top_end(struct timerlat_top *top);
 

@@ -13,6 +13,19 @@
 
 #define CELL_BYTES 32
 
+void timerlat_print_lines(const char *text, const struct cli_terminal *term)
+{
+	char line[1024];
+
+	while (*text) {
+		size_t length = strcspn(text, "\n");
+
+		snprintf(line, sizeof(line), "%.*s", (int)length, text);
+		cli_wrap(term, line, 0);
+		text += length + (text[length] == '\n');
+	}
+}
+
 static const char *cpu_name(char *buf, int cpu)
 {
 	if (cpu < 0)

@@ -90,7 +90,8 @@ static void put_over(const struct cli_terminal *term, const char *text)
 	fputs("\033[J", term->out);
 }
 
-static void draw_over(struct timerlat_top *top, const struct timerlat_rows *rows, const char *title)
+static void draw_over(struct timerlat_top *top, const struct timerlat_rows *rows, const char *title,
+		      const char *note)
 {
 	struct cli_terminal page = *top->term;
 	char *text = NULL, elapsed[TLOB_DURATION_BYTES];
@@ -105,6 +106,9 @@ static void draw_over(struct timerlat_top *top, const struct timerlat_rows *rows
 		cli_style(&page, CLI_PLAIN), elapsed);
 	if (rows->nrows)
 		print_table(rows, &page);
+	if (*note)
+		fputc('\n', page.out);
+	timerlat_print_lines(note, &page);
 	fclose(page.out);
 	if (text)
 		put_over(top->term, text);
@@ -140,10 +144,10 @@ static void draw_line(struct timerlat_top *top, const struct timerlat_rows *rows
 }
 
 void timerlat_top_draw(struct timerlat_top *top, const struct timerlat_rows *rows,
-		       const char *title)
+		       const char *title, const char *note)
 {
 	if (top->redraw)
-		draw_over(top, rows, title);
+		draw_over(top, rows, title, note);
 	else
 		draw_line(top, rows);
 	fflush(top->term->out);
