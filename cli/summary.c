@@ -97,8 +97,12 @@ int cli_summary_collect(struct cli_summary *s, struct tlobctl *ctl, const char *
 	if (err < 0 && s->nrows == before)
 		cli_error(CLI_ERROR, "cannot read the statistics: %s", tlobctl_error());
 	tlobctl_why_stats(ctl, &s->why.stat);
+	snprintf(s->why.note, sizeof(s->why.note), "%s", s->why.stat.note);
+	s->why.stat.note = NULL; /* ends with the session */
 	tlobctl_losses(ctl, &s->loss);
 	tlobctl_sample_stats(ctl, &s->samples.stat);
+	snprintf(s->sample_note, sizeof(s->sample_note), "%s", s->samples.stat.note);
+	s->samples.stat.note = s->sample_note;
 	cli_why_sort(&s->why);
 	cli_samples_sort(&s->samples);
 	if (s->nrows)

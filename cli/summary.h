@@ -33,6 +33,7 @@ struct cli_summary {
 	struct tlobctl_loss loss;
 	struct cli_why_ranking why;
 	struct cli_samples samples;
+	char sample_note[256]; /* where that of samples.stat is kept when the session has ended */
 	bool windows_unknown; /* only those that were late are known */
 	/* overrun records by enum tlob_state that took most of the time; [3]: of no thread */
 	uint64_t causes[4];

@@ -32,7 +32,8 @@ struct cli_why_ranking {
 	struct cli_why_count *counts;
 	size_t ncounts;
 	size_t shown; /* causes of a region, at most; 0: the usual number */
-	struct tlobctl_why_stat stat;
+	struct tlobctl_why_stat stat; /* without its note: */
+	char note[256];
 };
 
 /* One record was handed out; counts those that close a window. */

@@ -149,4 +149,6 @@ void cli_why_print_ranking(const struct cli_why_ranking *k, const struct cli_ter
 		i = print_region(k, i, term);
 	if (k->stat.agent_cpu_ns)
 		print_cost(k, term, elapsed_ns);
+	if (k->note[0])
+		cli_wrap(term, k->note, 0);
 }

@@ -2,7 +2,9 @@
 /* See why.h. */
 #include "why.h"
 
+#include "../why/symbolize.h"
 #include "now.h"
+#include "objects.h"
 #include "sampler.h"
 #include "session.h"
 
@@ -105,8 +107,11 @@ static enum tlobctl_why_mode mode_of(const struct tlobctl *ctl)
 
 void tlobctl_why_stats(const struct tlobctl *ctl, struct tlobctl_why_stat *out)
 {
+	const struct why_symbolizer *symbolizer = tlobctl_symbolizer((struct tlobctl *)ctl);
+
 	*out = ctl->why.stat;
 	out->mode = mode_of(ctl);
+	out->note = symbolizer ? why_symbolizer_note(symbolizer) : "";
 	out->history_bytes = ctl->why.history.bytes;
 	out->agent_cpu_ns = tlobctl_clock_ns(CLOCK_PROCESS_CPUTIME_ID) - ctl->why.begun_cpu_ns;
 }

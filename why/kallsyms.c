@@ -159,7 +159,7 @@ static void load(struct why_kallsyms *k)
 	keep(k, "");
 	if (!f) {
 		snprintf(k->note, sizeof(k->note),
-			 "functions of the kernel have no names: cannot open %s: %s", k->path,
+			 "Functions of the kernel have no names: cannot open %s: %s.", k->path,
 			 strerror(errno));
 		return;
 	}
@@ -171,8 +171,8 @@ static void load(struct why_kallsyms *k)
 		qsort(k->symbols, k->count, sizeof(*k->symbols), by_address);
 	if (!k->start)
 		snprintf(k->note, sizeof(k->note),
-			 "functions of the kernel have no names: %s hides its addresses; as root, "
-			 "'sysctl kernel.kptr_restrict=1' shows them",
+			 "Functions of the kernel have no names: %s hides its addresses; as root, "
+			 "'sysctl kernel.kptr_restrict=1' shows them.",
 			 k->path);
 }
 

@@ -287,6 +287,8 @@ struct tlobctl_why_stat {
 	uint64_t skipped; /* records without, because there were too many */
 	uint64_t cpu_ns; /* of this process, for analyses */
 	uint64_t agent_cpu_ns; /* of this process, for everything since the session was opened */
+	const char *
+		note; /* which functions have no names, and what to do; valid until tlobctl_close(); "" */
 };
 void tlobctl_why_stats(const struct tlobctl *ctl, struct tlobctl_why_stat *out);
 
