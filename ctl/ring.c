@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "cpulist.h"
 #include "error.h"
 #include "rings.h"
 
@@ -29,6 +30,31 @@ struct tlobctl_ring_cpu *tlobctl_ring_add_cpu(struct tlobctl_ring *ring, uint32_
 	c->fd = fd;
 	c->id = UINT32_MAX;
 	return c;
+}
+
+#define ONLINE "/sys/devices/system/cpu/online"
+
+int tlobctl_ring_each_cpu(struct tlobctl_ring *ring, const struct tlobctl_ring_opts *opts,
+			  int (*fn)(struct tlobctl_ring *ring, uint32_t cpu,
+				    const struct tlobctl_ring_opts *opts))
+{
+	uint32_t *cpus = calloc(TLOB_CPULIST_MAX, sizeof(*cpus));
+	FILE *f = fopen(ONLINE, "re");
+	char text[4096] = "";
+	int n, r = 0;
+
+	if (f && fgets(text, sizeof(text), f))
+		text[strcspn(text, "\n")] = '\0';
+	if (f)
+		fclose(f);
+	n = cpus ? tlob_cpulist_parse(text, cpus, TLOB_CPULIST_MAX, NULL) : -ENOMEM;
+	if (n <= 0)
+		r = tlobctl_fail(n < 0 ? n : -ENOENT, "cannot tell from %s which CPUs there are",
+				 ONLINE);
+	for (int i = 0; r == 0 && i < n; i++)
+		r = fn(ring, cpus[i], opts);
+	free(cpus);
+	return r;
 }
 
 void tlobctl_ring_noted(struct tlobctl_ring *ring, const char *fmt, ...)

@@ -153,7 +153,7 @@ static int map(struct tlobctl_ring *ring, struct tlobctl_ring_cpu *c)
 	return 1;
 }
 
-static int open_cpu(struct tlobctl_ring *ring, uint32_t cpu, bool copy)
+static int open_cpu(struct tlobctl_ring *ring, uint32_t cpu, const struct tlobctl_ring_opts *opts)
 {
 	struct tlobctl_ring_cpu *c;
 	char path[512];
@@ -174,7 +174,7 @@ static int open_cpu(struct tlobctl_ring *ring, uint32_t cpu, bool copy)
 					   KBUFFER_ENDIAN_BIG);
 	if (!c->kbuffer)
 		return tlobctl_fail(-ENOMEM, "out of memory");
-	if (!copy && map(ring, c) == 0)
+	if (!opts->copy && map(ring, c) == 0)
 		return 0;
 	c->copy = malloc(ring->page_bytes);
 	return c->copy ? 0 : tlobctl_fail(-ENOMEM, "out of memory");
@@ -208,13 +208,12 @@ static int kernel_open(struct tlobctl_ring *ring, const struct tlobctl_ring_opts
 	bool given = opts->events && opts->nevents;
 	const char *const *events = given ? opts->events : default_events;
 	size_t nevents = given ? opts->nevents : sizeof(default_events) / sizeof(*default_events);
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	int r = tlobctl_ring_instance_make(ring);
 
 	if (r == 0)
 		r = set_up(ring, opts->bytes);
-	for (long cpu = 0; r == 0 && cpu < cpus; cpu++)
-		r = open_cpu(ring, (uint32_t)cpu, opts->copy);
+	if (r == 0)
+		r = tlobctl_ring_each_cpu(ring, opts, open_cpu);
 	for (size_t i = 0; r == 0 && i < nevents; i++)
 		r = enable_pattern(ring, events[i]);
 	return r;

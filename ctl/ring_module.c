@@ -113,13 +113,15 @@ static int map(struct tlobctl_ring *ring, struct tlobctl_ring_cpu *c)
 	return 1;
 }
 
-static int open_cpu(struct tlobctl_ring *ring, const char *dir, uint32_t cpu,
-		    const struct tlobctl_ring_opts *opts)
+static int open_cpu(struct tlobctl_ring *ring, uint32_t cpu, const struct tlobctl_ring_opts *opts)
 {
+	const char *dir = folder();
 	struct tlobctl_ring_cpu *c;
 	char path[512];
 	int fd, r;
 
+	if (!dir)
+		return tlobctl_ring_module_probe();
 	r = opts->bytes ? set_size(dir, cpu, opts->bytes) : 0;
 	if (r)
 		return r;
@@ -141,15 +143,12 @@ static int open_cpu(struct tlobctl_ring *ring, const char *dir, uint32_t cpu,
 static int module_open(struct tlobctl_ring *ring, const struct tlobctl_ring_opts *opts)
 {
 	const char *dir = folder();
-	long cpus = sysconf(_SC_NPROCESSORS_CONF);
 	int r;
 
 	if (!dir)
 		return tlobctl_ring_module_probe();
 	r = set_events(dir, opts);
-	for (long cpu = 0; r == 0 && cpu < cpus; cpu++)
-		r = open_cpu(ring, dir, (uint32_t)cpu, opts);
-	return r;
+	return r ? r : tlobctl_ring_each_cpu(ring, opts, open_cpu);
 }
 
 /* ---- reading ---- */

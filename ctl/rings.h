@@ -77,6 +77,10 @@ extern const struct tlobctl_ring_ops tlobctl_ring_module, tlobctl_ring_kernel;
 int tlobctl_ring_module_probe(void);
 /* One more CPU, which has @fd from here on. */
 struct tlobctl_ring_cpu *tlobctl_ring_add_cpu(struct tlobctl_ring *ring, uint32_t cpu, int fd);
+/* Calls @fn for each CPU that is online, until it fails. */
+int tlobctl_ring_each_cpu(struct tlobctl_ring *ring, const struct tlobctl_ring_opts *opts,
+			  int (*fn)(struct tlobctl_ring *ring, uint32_t cpu,
+				    const struct tlobctl_ring_opts *opts));
 /* One more line for tlobctl_ring_note(). */
 void tlobctl_ring_noted(struct tlobctl_ring *ring, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
