@@ -366,9 +366,9 @@ static void tell(const struct cli_report *r, const struct cli_report_file *f)
 			  "counted from their records, other windows are not known",
 			  f->name, f->cut ? ", and its last line is cut" : "");
 	if (f->bad)
-		cli_error(CLI_OK,
-			  "'%s': %llu lines are no JSON and were left out, the first is %llu",
-			  f->name, (unsigned long long)f->bad, (unsigned long long)f->first_bad);
+		cli_error(CLI_OK, "'%s': %llu line%s no JSON and left out, the first is %llu",
+			  f->name, (unsigned long long)f->bad, f->bad == 1 ? " is" : "s are",
+			  (unsigned long long)f->first_bad);
 }
 
 /*
