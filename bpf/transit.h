@@ -131,27 +131,28 @@ static __noinline bool is_chain(const struct tlob_sight *sight, struct tlob_wind
 	return b && b->stages;
 }
 
-/* One record of the window that @sight is on, and what belongs before it. */
-static __noinline void emit_transit(const struct tlob_sight *sight, struct tlob_slot *slot,
-				    __u32 type)
+/*
+ * @s, or none, which the compiler must know: verifiers before Linux 6.3 take what has been reserved for possibly nothing
+ * wherever it is asked again.
+ */
+static __always_inline void put_transit(const struct tlob_sight *sight, struct tlob_slot *slot,
+					__u32 type, struct tlob_keeper *keeper,
+					struct tlob_stages *s)
 {
-	struct tlob_keeper *keeper = keeper_of(sight->arena);
+	struct tlob_record *r = reserve_transit(sight->arena);
+	struct tlob_window *w;
 	__u32 index = sight->index;
-	struct tlob_stages *s;
-	struct tlob_record *r;
 
-	if (index >= TLOB_MAX_DEPTH || !keeper)
-		return;
-	s = is_chain(sight, &slot->windows[index]) ? reserve_stages() : NULL;
-	r = reserve_transit(sight->arena);
 	if (!r) {
 		if (s)
 			bpf_ringbuf_discard(s, BPF_RB_NO_WAKEUP);
 		return;
 	}
+	barrier_var(index);
+	w = &slot->windows[index % TLOB_MAX_DEPTH];
 	r->type = type;
-	describe_beginner(sight, keeper, &slot->windows[index], r);
-	fill_transit(sight, keeper, &slot->windows[index], r);
+	describe_beginner(sight, keeper, w, r);
+	fill_transit(sight, keeper, w, r);
 	if (type == TLOB_REC_CLOSE && !(sight->flags & TLOB_F_ABANDONED))
 		r->end_tid = (__u32)bpf_get_current_pid_tgid();
 	if (s) {
@@ -159,6 +160,23 @@ static __noinline void emit_transit(const struct tlob_sight *sight, struct tlob_
 		bpf_ringbuf_submit(s, BPF_RB_NO_WAKEUP);
 	}
 	bpf_ringbuf_submit(r, BPF_RB_FORCE_WAKEUP);
+}
+
+/* One record of the window that @sight is on, and what belongs before it. */
+static __noinline void emit_transit(const struct tlob_sight *sight, struct tlob_slot *slot,
+				    __u32 type)
+{
+	struct tlob_keeper *keeper = keeper_of(sight->arena);
+	__u32 index = sight->index;
+	struct tlob_stages *s;
+
+	if (index >= TLOB_MAX_DEPTH || !keeper)
+		return;
+	s = is_chain(sight, &slot->windows[index]) ? reserve_stages() : NULL;
+	if (s)
+		put_transit(sight, slot, type, keeper, s);
+	else
+		put_transit(sight, slot, type, keeper, NULL);
 }
 
 /* The window has been ended by the current thread, late: its closing record; with TLOB_F_AT_STOP both. */
@@ -193,13 +211,50 @@ static __noinline bool has_process(__u32 tgid, bool same_program, __u64 exec)
 	return here;
 }
 
+/* Verifiers before Linux 6.3 have forgotten by then that @index is within bounds. */
+static __always_inline bool take_expired(struct tlob_slot *slot, __u32 index,
+					 struct tlob_window *copy)
+{
+	barrier_var(index);
+	return tlob_window_take(&slot->windows[index % TLOB_MAX_DEPTH], copy->state, TLOB_EXPIRED);
+}
+
+/* @s as for put_transit(). */
+static __always_inline int tell_expiry(struct tlob_sight *sight, struct tlob_slot *slot,
+				       struct tlob_window *copy, struct tlob_keeper *keeper,
+				       struct tlob_stages *s)
+{
+	struct tlob_record *r;
+
+	r = reserve_transit(sight->arena);
+	if (!r) {
+		if (s)
+			bpf_ringbuf_discard(s, BPF_RB_NO_WAKEUP);
+		return take_expired(slot, sight->index, copy);
+	}
+	r->type = TLOB_REC_OVERRUN;
+	describe_beginner(sight, keeper, copy, r);
+	fill_transit(sight, keeper, copy, r);
+	if (s)
+		fill_stages(sight, slot, r, s);
+	if (!take_expired(slot, sight->index, copy)) {
+		if (s)
+			bpf_ringbuf_discard(s, BPF_RB_NO_WAKEUP);
+		bpf_ringbuf_discard(r, BPF_RB_NO_WAKEUP);
+		return 0;
+	}
+	if (s)
+		bpf_ringbuf_submit(s, BPF_RB_NO_WAKEUP);
+	bpf_ringbuf_submit(r, BPF_RB_FORCE_WAKEUP);
+	return 1;
+}
+
 /* As emit_expiry(): the record has its place before the window is taken. 1: it was still open. */
 __noinline int expire_transit(struct tlob_sight *sight, struct tlob_slot *slot,
 			      struct tlob_window *copy)
 {
 	struct tlob_keeper *keeper;
 	struct tlob_stages *s;
-	struct tlob_record *r;
 	__u32 index;
 
 	if (!sight || !slot || !copy)
@@ -213,27 +268,9 @@ __noinline int expire_transit(struct tlob_sight *sight, struct tlob_slot *slot,
 		    !has_process((__u32)(copy->running_ns >> 32), false, 0))
 		return 0;
 	s = is_chain(sight, copy) ? reserve_stages() : NULL;
-	r = reserve_transit(sight->arena);
-	if (!r) {
-		if (s)
-			bpf_ringbuf_discard(s, BPF_RB_NO_WAKEUP);
-		return tlob_window_take(&slot->windows[index], copy->state, TLOB_EXPIRED);
-	}
-	r->type = TLOB_REC_OVERRUN;
-	describe_beginner(sight, keeper, copy, r);
-	fill_transit(sight, keeper, copy, r);
 	if (s)
-		fill_stages(sight, slot, r, s);
-	if (!tlob_window_take(&slot->windows[index], copy->state, TLOB_EXPIRED)) {
-		if (s)
-			bpf_ringbuf_discard(s, BPF_RB_NO_WAKEUP);
-		bpf_ringbuf_discard(r, BPF_RB_NO_WAKEUP);
-		return 0;
-	}
-	if (s)
-		bpf_ringbuf_submit(s, BPF_RB_NO_WAKEUP);
-	bpf_ringbuf_submit(r, BPF_RB_FORCE_WAKEUP);
-	return 1;
+		return tell_expiry(sight, slot, copy, keeper, s);
+	return tell_expiry(sight, slot, copy, keeper, NULL);
 }
 
 #endif
