@@ -1,6 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # In the VM: each test program with the module freshly loaded, and unloaded after it. A line "# program NAME" before each.
 status=0
+leaks=/sys/kernel/debug/kmemleak
+
+# what the kernel has leaked, so far; its first look at an object is only to remember it
+scan_for_leaks()
+{
+	echo scan >$leaks
+	sleep 6
+	echo scan >$leaks
+}
+
+dmesg -c >/dev/null # of the kernel's own start
+[ ! -e $leaks ] || { scan_for_leaks && echo clear >$leaks; }
 for program in ${PROGRAMS:-/t_*}; do
 	name=${program#/}
 	parameters=
@@ -17,5 +29,9 @@ done
 # what has come too late for any case
 if dmesg | grep -E 'BUG:|WARNING:|Oops|Objects remaining|KASAN|refcount_t:|detected!'; then
 	status=92
+fi
+if [ -e $leaks ]; then
+	scan_for_leaks
+	if grep -A 12 unreferenced $leaks; then status=92; else echo "# kmemleak: nothing"; fi
 fi
 exit $status

@@ -313,6 +313,44 @@ static void close_without_stop(void) /* C20 */
 	close(monitor);
 }
 
+/* A start that fails lets go of the descriptor it was given once, not twice. */
+static void failed_start_keeps_the_descriptor(void) /* W4 */
+{
+	struct tlob_record r;
+	int other = rv_open();
+
+	check(rv_start(rv, 10000 * MS, -1, 0) == 0);
+	for (int i = 0; i < 1000; i++)
+		check(rv_start(rv, 10000 * MS, other, 0) == -EEXIST);
+	check(rv_stop(rv) == 0);
+	check(rv_start(rv, 5 * MS, other, 44) == 0);
+	sleep_ns(30 * MS);
+	check(rv_stop(rv) == -EOVERFLOW);
+	check(rv_read(other, &r) && r.tag == 44);
+	close(other);
+}
+
+/* What is due in a soft interrupt waits there, on a real-time kernel, for its thread to get the CPU. */
+static void fires_under_a_real_time_hog(void) /* W8 */
+{
+	struct sched_param fifo = {.sched_priority = 99}, usual = {0};
+	struct tlob_record r;
+	cpu_set_t one, all;
+
+	sched_getaffinity(0, sizeof(all), &all);
+	CPU_ZERO(&one);
+	CPU_SET(0, &one);
+	check(sched_setaffinity(0, sizeof(one), &one) == 0 &&
+	      sched_setscheduler(0, SCHED_FIFO, &fifo) == 0);
+	check(rv_start(rv, 20 * MS, rv, 0) == 0);
+	spin_ns(400 * MS);
+	check(rv_stop(rv) == -EOVERFLOW);
+	check(sched_setscheduler(0, SCHED_OTHER, &usual) == 0 &&
+	      sched_setaffinity(0, sizeof(all), &all) == 0);
+	check(rv_read(rv, &r) && !(r.flags & TLOB_F_AT_STOP) && r.elapsed_ns < 300 * MS,
+	      "noticed after %lu ms", (unsigned long)(r.elapsed_ns / MS));
+}
+
 static void own_descriptor_as_notify_closes(void) /* W6 */
 {
 	unsigned int before = rv_tasks();
@@ -394,8 +432,10 @@ int main(void)
 		T(not_enabled),
 		T(start_stop_ok),
 		T(within_budget),
-		ALSO(over_budget_cpu, "deadline_fires_on_cpu, deadline_fires_running"),
-		ALSO(over_budget_sleep, "deadline_fires_off_cpu, deadline_fires_sleeping"),
+		ALSO(over_budget_cpu,
+		     "over_budget_running, deadline_fires_on_cpu, deadline_fires_running"),
+		ALSO(over_budget_sleep,
+		     "over_budget_sleeping, deadline_fires_off_cpu, deadline_fires_sleeping"),
 		ALSO(over_budget_waiting, "deadline_fires_waiting"),
 		T(double_start),
 		T(start_after_expiry_keeps_the_overrun),
@@ -412,6 +452,8 @@ int main(void)
 		T(overflow_threshold),
 		T(immediate_deadline),
 		T(close_without_stop),
+		T(failed_start_keeps_the_descriptor),
+		T(fires_under_a_real_time_hog),
 		T(own_descriptor_as_notify_closes),
 		T(disabled_meanwhile),
 		T(compat_32_bit),

@@ -224,7 +224,7 @@ static void *drain(void *arg)
 	return NULL;
 }
 
-static void everything_at_once(void)
+static void everything_at_once(void) /* W3 */
 {
 	void *(*const threads[])(void *) = {start_stop, start_stop, open_close, spawn,
 					    toggle,	bind,	    hit,	drain};

@@ -43,7 +43,7 @@ static void *hit(void *arg)
 	return NULL;
 }
 
-static void unload_while_probes_fire(void)
+static void unload_while_probes_fire(void) /* W5 */
 {
 	pthread_t a, b;
 
