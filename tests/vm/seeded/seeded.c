@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * One fault each, by name: for tests/vm/seeded-check, which looks whether a debug kernel complains. A checker that is
  * configured and does not work would otherwise look like a module without faults.
