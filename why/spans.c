@@ -35,18 +35,28 @@ static int by_address(const void *a, const void *b)
 	return x->rank < y->rank ? -1 : x->rank > y->rank;
 }
 
+/* A span's number, counted from 1, tells how many its reach is of: as many as its lowest bit, itself the last of them. */
+static size_t width(size_t number)
+{
+	return number & -number;
+}
+
 void why_spans_sort(struct why_spans *s)
 {
-	uint64_t reach = 0;
-
 	if (s->count)
 		qsort(s->list, s->count, sizeof(*s->list), by_address);
-	for (size_t i = 0; i < s->count; i++) {
-		reach = s->list[i].high > reach ? s->list[i].high : reach;
-		s->list[i].reach = reach;
+	for (size_t number = 1; number <= s->count; number++) {
+		uint64_t reach = s->list[number - 1].high;
+
+		for (size_t before = number - 1; before > number - width(number);
+		     before -= width(before))
+			if (s->list[before - 1].reach > reach)
+				reach = s->list[before - 1].reach;
+		s->list[number - 1].reach = reach;
 	}
 }
 
+/* In a file made to do harm millions of spans may begin before @address and end there too: they are not looked at one by one. */
 const struct why_span *why_spans_find(const struct why_spans *s, uint64_t address)
 {
 	size_t low = 0, high = s->count;
@@ -59,9 +69,13 @@ const struct why_span *why_spans_find(const struct why_spans *s, uint64_t addres
 		else
 			high = middle;
 	}
-	while (low-- > 0 && s->list[low].reach > address)
-		if (s->list[low].high > address)
-			return &s->list[low];
+	while (low) {
+		const struct why_span *last = &s->list[low - 1];
+
+		if (last->high > address)
+			return last;
+		low -= last->reach > address ? 1 : width(low);
+	}
 	return NULL;
 }
 

@@ -8,7 +8,7 @@
 
 struct why_span {
 	uint64_t low, high; /* [low, high) */
-	uint64_t reach; /* how far this one and all before it reach */
+	uint64_t reach; /* how far this one and some before it do: see why_spans_sort() */
 	uint32_t what; /* the caller's */
 	uint32_t rank; /* of those with the same range, the highest is found */
 };
