@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * libdwfl's own search would do, but that asks a debuginfod server if the environment names one, and a
- * command that attaches a probe must not stall for a download nobody asked for.
+ * command that attaches a probe must not stall for a download nobody asked for. It would also wait for a FIFO that
+ * lies where a debug file should, in a root that others have made.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -15,6 +15,7 @@
 #include <zlib.h>
 
 #include "debugfile.h"
+#include "../why/file.h"
 
 #define CHUNK 65536
 
@@ -34,17 +35,17 @@ static bool has_crc(int fd, GElf_Word crc)
 	return n == 0 && sum == crc;
 }
 
-static int try(const char *path, const char *file, GElf_Word crc)
+static int try(const char *root, const char *path, const char *file, GElf_Word crc)
 {
 	struct stat st, own;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	int fd = why_file_open(path);
 
 	if (fd < 0)
 		return -1;
 	/* a link may name its own file */
-	if (!fstat(fd, &st) && S_ISREG(st.st_mode) &&
+	if (!fstat(fd, &st) &&
 	    (stat(file, &own) || st.st_dev != own.st_dev || st.st_ino != own.st_ino) &&
-	    has_crc(fd, crc))
+	    (why_file_is_trusted(fd, root) || why_file_is_modest(fd)) && has_crc(fd, crc))
 		return fd;
 	close(fd);
 	return -1;
@@ -69,7 +70,7 @@ static int find_by_link(const char *root, const char *file, const char *link, GE
 
 		snprintf(path, sizeof(path), "%s%s%.*s%s/%s", root, folders[i].before, folder,
 			 inside, folders[i].behind, link);
-		fd = try(path, file, crc);
+		fd = try(root, path, file, crc);
 		if (fd >= 0) {
 			*found = strdup(path);
 			return fd;
@@ -78,14 +79,45 @@ static int find_by_link(const char *root, const char *file, const char *link, GE
 	return -1;
 }
 
+static int open_by_id(const char *root, const unsigned char *id, int bytes, char **found)
+{
+	char path[2 * PATH_MAX];
+	int fd, n;
+
+	n = snprintf(path, sizeof(path), "%s" TLOBCTL_DEBUG_DIR "/.build-id/%02x/", root, id[0]);
+	for (int i = 1; i < bytes && n < (int)sizeof(path) - 16; i++)
+		n += sprintf(path + n, "%02x", id[i]);
+	if (n >= (int)sizeof(path) - 16)
+		return -1;
+	strcpy(path + n, ".debug");
+	fd = why_file_open(path);
+	if (fd >= 0)
+		*found = strdup(path);
+	return fd;
+}
+
+static int find_by_id(Dwfl_Module *module, const char *root, char **found)
+{
+	const unsigned char *id;
+	GElf_Addr where;
+	int bytes = dwfl_module_build_id(module, &id, &where);
+	int fd = bytes < 2 ? -1 : open_by_id(root, id, bytes, found);
+
+	return fd < 0 && bytes >= 2 && *root ? open_by_id("", id, bytes, found) : fd;
+}
+
 int tlobctl_debugfile_find(Dwfl_Module *module, void **userdata, const char *module_name,
 			   Dwarf_Addr base, const char *file, const char *link, GElf_Word crc,
 			   char **found)
 {
-	int fd = dwfl_build_id_find_debuginfo(module, userdata, module_name, base, file, link, crc,
-					      found);
+	const char *root = *userdata ? *userdata : "";
+	int fd;
 
-	if (fd >= 0 || !file || !link)
+	if (!file) /* what the debug files of several have in common */
+		return dwfl_build_id_find_debuginfo(module, userdata, module_name, base, file, link,
+						    crc, found);
+	fd = find_by_id(module, root, found);
+	if (fd >= 0 || !link)
 		return fd;
-	return find_by_link(*userdata ? *userdata : "", file, link, crc, found);
+	return find_by_link(root, file, link, crc, found);
 }

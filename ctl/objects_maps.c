@@ -3,7 +3,6 @@
 #include "objects_maps.h"
 
 #include <elfutils/libdwelf.h>
-#include <fcntl.h>
 #include <gelf.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -14,6 +13,7 @@
 #include <unistd.h>
 
 #include "now.h"
+#include "../why/file.h"
 
 #define ROOT_FRESH_NS 100000000ULL
 #define NOTES_BYTES 4096
@@ -85,8 +85,8 @@ static size_t id_of_fd(int fd, unsigned char id[WHY_BUILD_ID_BYTES])
 	Elf *elf;
 
 	elf_version(EV_CURRENT);
-	elf = elf_begin(fd, ELF_C_READ_MMAP, NULL);
-	if (elf)
+	elf = elf_begin(fd, ELF_C_READ, NULL); /* mapped, it could be cut short under our hands */
+	if (elf && elf_kind(elf) == ELF_K_ELF && why_file_is_sound(fd, elf))
 		n = dwelf_elf_gnu_build_id(elf, &found);
 	if (n > 0 && n <= WHY_BUILD_ID_BYTES)
 		memcpy(id, found, (size_t)n);
@@ -99,14 +99,12 @@ static size_t id_of_fd(int fd, unsigned char id[WHY_BUILD_ID_BYTES])
 /* Returns its size; 0: none, or the file is not to be had. */
 static size_t id_of_file(const char *path, unsigned char id[WHY_BUILD_ID_BYTES])
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	struct stat st;
-	size_t n = 0;
+	int fd = why_file_open(path);
+	size_t n;
 
 	if (fd < 0)
 		return 0;
-	if (!fstat(fd, &st) && S_ISREG(st.st_mode))
-		n = id_of_fd(fd, id);
+	n = id_of_fd(fd, id);
 	close(fd);
 	return n;
 }

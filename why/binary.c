@@ -2,7 +2,7 @@
 /*
  * See binary.h. A file that another user may change is never mapped: cut short at the wrong moment, it would end the
  * agent with SIGBUS. libelf reads the file itself piecemeal; a debug file, which libdwfl insists on mapping, is copied
- * unless only root can write it.
+ * unless it is trusted. Nor is anything opened that such a file refers to: libdw would wait for ever for a FIFO.
  */
 #include <fcntl.h>
 #include <limits.h>
@@ -20,12 +20,12 @@
 #include <gelf.h>
 
 #include "binary.h"
+#include "file.h"
 #include "../ctl/debugfile.h"
 #include "../ctl/root.h"
 #include "../ctl/symtab.h"
 #include "spans.h"
 
-#define COPY_MAX ((off_t)1 << 30)
 #define VDSO_MAX (1 << 20)
 
 struct segment {
@@ -39,6 +39,7 @@ struct why_binary {
 	Dwfl_Callbacks callbacks;
 	Elf *elf; /* until libdwfl has taken it over */
 	int fd;
+	bool trusted; /* as why_file_is_trusted() says; debug files too */
 	Dwfl *dwfl;
 	Dwfl_Module *module;
 	struct segment *code;
@@ -84,8 +85,10 @@ static bool take(struct why_binary *b, int fd)
 
 	if (fd < 0)
 		return false;
+	b->trusted = why_file_is_trusted(fd, b->object->root);
 	elf = elf_begin(fd, ELF_C_READ, NULL);
-	if (elf && elf_kind(elf) == ELF_K_ELF && is_build(elf, b->object)) {
+	if (elf && elf_kind(elf) == ELF_K_ELF && (b->trusted || why_file_is_sound(fd, elf)) &&
+	    is_build(elf, b->object)) {
 		b->elf = elf;
 		b->fd = fd;
 		return true;
@@ -95,25 +98,13 @@ static bool take(struct why_binary *b, int fd)
 	return false;
 }
 
-static int open_file(const char *path)
-{
-	struct stat st;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-
-	if (fd >= 0 && (fstat(fd, &st) || !S_ISREG(st.st_mode))) {
-		close(fd);
-		fd = -1;
-	}
-	return fd;
-}
-
 int why_binary_descriptor(const struct why_object *object)
 {
 	char *path = NULL;
 	int fd = -1;
 
 	if (object->path[0] == '/' && !tlobctl_root_resolve(object->root, object->path, &path))
-		fd = open_file(path);
+		fd = why_file_open(path);
 	free(path);
 	return fd;
 }
@@ -133,7 +124,7 @@ static int open_debug_file(const struct why_object *o, const char *root)
 	for (size_t i = 1; i < o->build_id_bytes; i++)
 		n += sprintf(path + n, "%02x", o->build_id[i]);
 	strcpy(path + n, ".debug");
-	return open_file(path);
+	return why_file_open(path);
 }
 
 /* The kernel maps the same vdso into this process; the caller checks by build-id that it does. */
@@ -172,37 +163,35 @@ static int give_elf(Dwfl_Module *module, void **userdata, const char *name, Dwar
 	return b->fd;
 }
 
-/* What only root can change may be mapped. */
-static bool is_stable(const struct stat *st)
-{
-	return st->st_uid == 0 && !(st->st_mode & (S_IWGRP | S_IWOTH));
-}
-
 /* Takes @fd over, returns another one or -1. */
-static int copy_of(int fd, off_t bytes)
+static int copy_of(int fd)
 {
-	int copy = bytes > COPY_MAX ? -1 : memfd_create("tlob-debug", MFD_CLOEXEC);
+	bool modest = why_file_is_modest(fd);
+	int copy = modest ? memfd_create("tlob-debug", MFD_CLOEXEC) : -1;
+	struct stat st = {.st_size = 0};
 	off_t at = 0;
 
-	while (copy >= 0 && at < bytes && sendfile(copy, fd, &at, (size_t)(bytes - at)) > 0)
+	if (copy >= 0 && fstat(fd, &st))
+		st.st_size = 0;
+	while (at < st.st_size && sendfile(copy, fd, &at, (size_t)(st.st_size - at)) > 0)
 		;
 	close(fd);
 	return copy;
 }
 
 /* Of the same build as the file itself. Without a build-id it was found by name, and its checksum was right. */
-static bool fits(Dwfl_Module *module, int fd)
+static bool fits(Dwfl_Module *module, int fd, bool trusted)
 {
 	Elf *elf = elf_begin(fd, ELF_C_READ, NULL);
+	bool fit = elf && elf_kind(elf) == ELF_K_ELF && (trusted || why_file_is_sound(fd, elf));
 	const unsigned char *own;
 	const void *id;
 	GElf_Addr where;
-	ssize_t n = elf ? dwelf_elf_gnu_build_id(elf, &id) : 0;
+	ssize_t n = fit ? dwelf_elf_gnu_build_id(elf, &id) : 0;
 	int own_bytes = dwfl_module_build_id(module, &own, &where);
-	bool fit =
-		elf && elf_kind(elf) == ELF_K_ELF &&
-		(n <= 0 || own_bytes <= 0 || same_build_id(id, (size_t)n, own, (size_t)own_bytes));
 
+	if (n > 0 && own_bytes > 0)
+		fit = same_build_id(id, (size_t)n, own, (size_t)own_bytes);
 	elf_end(elf);
 	return fit;
 }
@@ -212,15 +201,19 @@ static int find_debug_file(Dwfl_Module *module, void **userdata, const char *nam
 {
 	struct why_binary *b = *userdata;
 	void *root = (void *)b->object->root;
-	int fd = tlobctl_debugfile_find(module, &root, name, base, file, link, crc, found);
-	struct stat st;
+	bool shared = !file, trusted;
+	int fd = -1;
 
-	if (fd >= 0 && !fstat(fd, &st) && !is_stable(&st))
-		fd = copy_of(fd, st.st_size);
-	if (fd >= 0 && !fits(module, fd)) {
+	if (!shared || b->trusted)
+		fd = tlobctl_debugfile_find(module, &root, name, base, file, link, crc, found);
+	trusted = fd >= 0 && why_file_is_trusted(fd, b->object->root);
+	if (fd >= 0 && !trusted)
+		fd = copy_of(fd);
+	if (fd >= 0 && !fits(module, fd, trusted)) {
 		close(fd);
 		fd = -1;
 	}
+	b->trusted &= fd < 0 || trusted;
 	if (fd < 0) { /* libdwfl opens what is named, whatever is returned */
 		free(*found);
 		*found = NULL;
@@ -467,6 +460,15 @@ static uint64_t *sorted_starts(const struct tlobctl_symtab *t, size_t *count)
 	return starts;
 }
 
+/* What several files have in common may be in one of its own, which libdw opens when it comes to a place that needs it. */
+static bool refers_to_another(Dwarf *dwarf)
+{
+	const char *name;
+	const void *id;
+
+	return dwelf_dwarf_gnu_debugaltlink(dwarf, &name, &id) != 0;
+}
+
 /* Without memory, some names are missing. */
 static void load(struct why_binary *b)
 {
@@ -487,8 +489,8 @@ static void load(struct why_binary *b)
 	why_spans_sort(&b->symbols);
 	add_labels(b);
 	dwarf = dwfl_module_getdwarf(b->module, &b->bias);
-	if (dwarf)
-		b->units = why_units_new(dwarf);
+	if (dwarf && (b->trusted || !refers_to_another(dwarf)))
+		b->units = why_units_new(dwarf, b->trusted);
 }
 
 static void name_by_symbol(const struct why_binary *b, uint64_t address, struct why_place *place)

@@ -2,17 +2,17 @@
 /* See code.h. */
 #include "code.h"
 
-#include <fcntl.h>
 #include <gelf.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <elfutils/libdwelf.h>
+
+#include "file.h"
 
 static void close_file(struct why_file *file)
 {
@@ -60,14 +60,14 @@ static bool is_it(Elf *elf, const struct why_object *object)
 /* What a process has mapped may be anything, and anybody may cut it short: only files are opened, and read, never mapped. */
 static bool open_path(struct why_file *file, const char *path)
 {
-	struct stat st;
-
-	file->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	file->fd = why_file_open(path);
 	if (file->fd < 0)
 		return false;
-	if (!fstat(file->fd, &st) && S_ISREG(st.st_mode))
-		file->elf = elf_begin(file->fd, ELF_C_READ, NULL);
-	if (file->elf && is_it(file->elf, file->object))
+	file->elf = elf_begin(file->fd, ELF_C_READ, NULL);
+	if (file->elf &&
+	    (why_file_is_trusted(file->fd, file->object->root) ||
+	     why_file_is_sound(file->fd, file->elf)) &&
+	    is_it(file->elf, file->object))
 		return true;
 	if (file->elf)
 		elf_end(file->elf);

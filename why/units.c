@@ -74,7 +74,7 @@ static int add_unit(struct why_units *u, const Dwarf_Die *die, const Dwarf_Die *
 	return add_ranges(&u->spans, &unit->die, u->count++);
 }
 
-struct why_units *why_units_new(Dwarf *dwarf)
+struct why_units *why_units_new(Dwarf *dwarf, bool trusted)
 {
 	struct why_units *u = calloc(1, sizeof(*u));
 	Dwarf_CU *cu = NULL;
@@ -86,7 +86,7 @@ struct why_units *why_units_new(Dwarf *dwarf)
 		Dwarf_Die die, split;
 
 		memset(&split, 0, sizeof(split));
-		if (dwarf_get_units(dwarf, cu, &cu, NULL, &kind, &die, &split))
+		if (dwarf_get_units(dwarf, cu, &cu, NULL, &kind, &die, trusted ? &split : NULL))
 			break;
 		if (kind != DW_UT_compile && kind != DW_UT_skeleton)
 			continue;

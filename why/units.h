@@ -18,8 +18,11 @@ struct why_place {
 
 struct why_units;
 
-/* NULL: no debug information, or no memory. */
-struct why_units *why_units_new(Dwarf *dwarf);
+/*
+ * NULL: no debug information, or no memory. @trusted: files may be opened that @dwarf names, where functions are in files
+ * of their own (.dwo); otherwise only lines are known of those.
+ */
+struct why_units *why_units_new(Dwarf *dwarf, bool trusted);
 void why_units_free(struct why_units *u);
 
 /* Innermost first; at most @room. 0: nothing known. The outermost one may be without a name. */

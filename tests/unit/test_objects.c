@@ -6,8 +6,12 @@
 #include "lab.h"
 
 #include <inttypes.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "ctl/objects.h"
+#include "ctl/objects_maps.h"
 #include "ctl/session.h"
 
 static const char library[] = "int %s(int n) { return n + 1; }\n";
@@ -243,12 +247,41 @@ static void test_nothing_there(void **state)
 	tlobctl_close(ctl);
 }
 
+/* A program cuts a file short that it has mapped, while its build-id is read. */
+static void test_cut_short(void **state)
+{
+	struct why_symbolizer *symbolizer;
+	struct tlobctl_files files;
+	struct tlobctl_file file = {.tgid = (uint32_t)getpid()};
+	char path[64];
+	pid_t cutter;
+
+	(void)state;
+	lab_run("cp one.so cut.so");
+	snprintf(path, sizeof(path), "%s/cut.so", lab);
+	file.path = path;
+	assert_int_equal(why_symbolizer_new(&symbolizer), 0);
+	assert_non_null(tlobctl_files_init(&files, symbolizer));
+	cutter = fork();
+	for (struct stat st; !cutter && !stat(path, &st);)
+		if (truncate(path, 64) || truncate(path, 16384))
+			_exit(1);
+	if (!cutter)
+		_exit(0);
+	for (int i = 0; i < 20000; i++)
+		assert_non_null(tlobctl_files_object(&files, &file));
+	kill(cutter, SIGKILL);
+	waitpid(cutter, NULL, 0);
+	tlobctl_files_deinit(&files);
+	why_symbolizer_free(symbolizer);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_after_the_end), cmocka_unit_test(test_older_than_the_session),
 		cmocka_unit_test(test_released),      cmocka_unit_test(test_kernel),
-		cmocka_unit_test(test_nothing_there),
+		cmocka_unit_test(test_nothing_there), cmocka_unit_test(test_cut_short),
 	};
 
 	return cmocka_run_group_tests(tests, build, lab_remove);
