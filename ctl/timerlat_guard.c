@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -13,6 +14,21 @@
 #include "timerlat_guard.h"
 
 #define REMOVE_ATTEMPTS 50 /* the folder is busy until the last who reads there has gone */
+#define LOCK_ATTEMPTS 25
+#define PAUSE_US 20000
+
+int timerlat_guard_lock(struct timerlat_guard *guard, int fd)
+{
+	for (int i = 0; flock(fd, LOCK_EX | LOCK_NB); i++) {
+		if (errno != EWOULDBLOCK)
+			return -errno;
+		if (i == LOCK_ATTEMPTS)
+			return -EBUSY;
+		usleep(PAUSE_US);
+	}
+	guard->lock = fd;
+	return 0;
+}
 
 void timerlat_guard_add(struct timerlat_guard *guard, const char *path, const char *value)
 {
@@ -41,12 +57,14 @@ static void put_back(const struct timerlat_guard *guard)
 	for (int i = 0; *guard->folder && rmdir(guard->folder) && errno == EBUSY; i++) {
 		if (i == REMOVE_ATTEMPTS)
 			break;
-		usleep(20000);
+		usleep(PAUSE_US);
 	}
 }
 
-static void __attribute__((noreturn)) be_guard(const struct timerlat_guard *guard, int fd)
+static void __attribute__((noreturn))
+be_guard(const struct timerlat_guard *guard, const int ends[2])
 {
+	int kept = STDERR_FILENO + 1;
 	sigset_t all;
 	char byte;
 
@@ -55,8 +73,11 @@ static void __attribute__((noreturn)) be_guard(const struct timerlat_guard *guar
 	setsid();
 	prctl(PR_SET_NAME, "tlob-restore");
 	/* whatever else is open would stay open longer than its owner; messages may still go out */
-	dup2(fd, STDIN_FILENO);
-	syscall(SYS_close_range, STDERR_FILENO + 1, ~0U, 0);
+	close(ends[1]);
+	dup2(ends[0], STDIN_FILENO);
+	if (guard->lock >= 0)
+		dup2(guard->lock, kept++);
+	syscall(SYS_close_range, kept, ~0U, 0);
 	close(STDOUT_FILENO);
 	while (read(STDIN_FILENO, &byte, 1) < 0 && errno == EINTR)
 		;
@@ -73,7 +94,7 @@ int timerlat_guard_start(struct timerlat_guard *guard)
 	guard->pid = fork();
 	err = guard->pid < 0 ? -errno : 0;
 	if (!guard->pid)
-		be_guard(guard, ends[0]);
+		be_guard(guard, ends);
 	close(ends[0]);
 	guard->fd = ends[1];
 	if (!err)

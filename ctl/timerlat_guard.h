@@ -20,7 +20,11 @@ struct timerlat_guard {
 	char folder[TIMERLAT_GUARD_PATH]; /* then removed; "" none */
 	pid_t pid;
 	int fd; /* closing it is the sign */
+	int lock; /* -1: none; held until all is put back, so that nobody begins in between */
 };
+
+/* Lock @fd, which whoever changes these settings does; for a moment it waits for one that is just being put back. 0, -EBUSY or a negative errno. */
+int timerlat_guard_lock(struct timerlat_guard *guard, int fd);
 
 /* Remember to write @value to @path. */
 void timerlat_guard_add(struct timerlat_guard *guard, const char *path, const char *value);

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -114,13 +113,15 @@ static int check_unused(const struct backend *b)
 static int take_lock(struct backend *b)
 {
 	char path[PATH_BYTES];
+	int r;
 
 	b->lock = open(path_of(path, b->tracefs, "osnoise/options"), O_RDONLY | O_CLOEXEC);
 	if (b->lock < 0)
 		return tlobctl_fail(-errno, "cannot open %s: %m", path);
-	if (flock(b->lock, LOCK_EX | LOCK_NB))
-		return tlobctl_fail(-EBUSY, "another tlob timerlat measures with it");
-	return 0;
+	r = timerlat_guard_lock(&b->guard, b->lock);
+	if (r == -EBUSY)
+		return tlobctl_fail(r, "another tlob timerlat measures with it");
+	return r ? tlobctl_fail(r, "cannot lock %s: %s", path, strerror(-r)) : 0;
 }
 
 /* ---- the tracer's options */
@@ -285,7 +286,7 @@ static int kernel_open(struct tlobctl_timerlat *t)
 
 	if (!b)
 		return tlobctl_fail(-ENOMEM, "no memory");
-	b->lock = b->guard.fd = -1;
+	b->lock = b->guard.fd = b->guard.lock = -1;
 	t->backend_state = b;
 	r = prepare(b, t);
 	if (!r) {

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -17,8 +16,9 @@
 #include "error.h"
 #include "now.h"
 #include "timerlat.h"
+#include "timerlat_guard.h"
 
-#define PATH_BYTES 128
+#define PATH_BYTES TIMERLAT_GUARD_PATH
 
 /* The second where something else has the first already. */
 static const char *const folders[] = {"/sys/kernel/debug/rv/timerlat",
@@ -34,8 +34,7 @@ struct module {
 	struct last *lasts; /* of each lane */
 	const char *folder;
 	int enable; /* locked as long as this process measures: period and switch are everybody's */
-	bool enabled; /* by this process */
-	char period_before[24];
+	struct timerlat_guard guard;
 };
 
 /* 0 or a negative errno. */
@@ -110,27 +109,45 @@ static int check_period(uint64_t period_ns)
 			    (unsigned long long)period_ns);
 }
 
-static int set_up(struct module *m, uint64_t period_ns)
+/* Who is to put back what set_up() changes. */
+static int start_guard(struct module *m, bool was_enabled, const char *period_before)
 {
-	char text[24];
+	char path[PATH_BYTES];
 	int r;
 
-	if (flock(m->enable, LOCK_EX | LOCK_NB))
+	snprintf(path, sizeof(path), "%s/timerlat_period_us", m->folder);
+	timerlat_guard_add(&m->guard, path, period_before);
+	snprintf(path, sizeof(path), "%s/enable", m->folder);
+	if (!was_enabled)
+		timerlat_guard_add(&m->guard, path, "0");
+	r = timerlat_guard_start(&m->guard);
+	return r ? tlobctl_fail(r, "cannot start the process that puts its settings back: %s",
+				strerror(-r)) :
+		   0;
+}
+
+static int set_up(struct module *m, uint64_t period_ns)
+{
+	char period[24], enabled[24] = "", text[24];
+	int r = timerlat_guard_lock(&m->guard, m->enable);
+
+	if (r == -EBUSY)
 		return tlobctl_fail(
-			-EBUSY,
+			r,
 			"another tlob timerlat measures with it; wait for its end, or use another backend");
-	r = read_text(m, "timerlat_period_us", m->period_before, sizeof(m->period_before));
+	if (r)
+		return tlobctl_fail(r, "cannot lock %s/enable: %s", m->folder, strerror(-r));
+	r = read_text(m, "timerlat_period_us", period, sizeof(period));
 	if (!r)
-		r = read_text(m, "enable", text, sizeof(text));
+		r = read_text(m, "enable", enabled, sizeof(enabled));
 	if (r)
 		return tlobctl_fail(r, "cannot read the files in %s: %s", m->folder, strerror(-r));
-	m->enabled = strcmp(text, "0") == 0;
+	r = start_guard(m, strcmp(enabled, "0"), period);
 	snprintf(text, sizeof(text), "%llu", (unsigned long long)period_ns / 1000);
-	r = write_text(m, "timerlat_period_us", text);
-	if (!r && m->enabled)
+	if (!r)
+		r = write_text(m, "timerlat_period_us", text);
+	if (!r && !strcmp(enabled, "0"))
 		r = write_text(m, "enable", "1");
-	if (r)
-		m->enabled = false;
 	return r;
 }
 
@@ -144,10 +161,7 @@ static void module_close(struct tlobctl_timerlat *t)
 			close(t->lanes[i]->fd);
 		t->lanes[i]->fd = -1;
 	}
-	if (m->enabled)
-		write_text(m, "enable", "0");
-	if (m->period_before[0])
-		write_text(m, "timerlat_period_us", m->period_before);
+	timerlat_guard_end(&m->guard);
 	if (m->enable >= 0)
 		close(m->enable);
 	free(m->lasts);
@@ -163,7 +177,7 @@ static int module_open(struct tlobctl_timerlat *t)
 
 	if (!m)
 		return tlobctl_fail(-ENOMEM, "no memory");
-	m->enable = -1;
+	m->enable = m->guard.fd = m->guard.lock = -1;
 	t->backend_state = m;
 	m->lasts = aligned_alloc(_Alignof(struct last), t->nlanes * sizeof(*m->lasts));
 	r = m->lasts ? find_folder(m) : tlobctl_fail(-ENOMEM, "no memory");
