@@ -25,6 +25,7 @@
  */
 #define REST_MS 10
 #define LOOK_MS 50
+#define SIGNAL_EVENTS 64 /* so many are taken between two looks at signals */
 
 struct ring_settings {
 	struct tlobctl_ring_opts opts;
@@ -165,6 +166,7 @@ struct session {
 	struct ring_count count;
 	uint64_t end_ns; /* 0: Ctrl-C is the end */
 	bool stop;
+	unsigned int taken;
 	/* --output: of each CPU */
 	struct ring_file {
 		int fd;
@@ -184,25 +186,50 @@ static void print_event(struct session *s, const struct tlobctl_ring_event *even
 	       cli_printable(clean, sizeof(clean), text, 0));
 }
 
+/* 0, or the exit status to leave with at once. */
+static int next_signal(struct session *s)
+{
+	switch (cli_signals_next(&s->signals, 0)) {
+	case CLI_SIGNAL_STOP:
+		s->stop = true;
+		return 0;
+	case CLI_SIGNAL_QUIT:
+		return CLI_SIGNALLED + SIGINT;
+	default:
+		return 0;
+	}
+}
+
+/* Printing makes events, too: there may be no end of taking them but this. @status is set, or left alone. */
+static bool is_enough(struct session *s, int *status)
+{
+	bool stopped = s->stop;
+
+	if (++s->taken % SIGNAL_EVENTS == 0)
+		*status = next_signal(s);
+	return *status || s->stop != stopped ||
+	       (s->end_ns && cli_now_ns() >= s->end_ns + CLI_NS_PER_S);
+}
+
 /* All that is there. 0 or an exit status. */
 static int take_events(struct session *s)
 {
 	struct tlobctl_ring_event event;
-	int r;
+	int status = 0, r;
 
 	while ((r = tlobctl_ring_next(s->ring, &event)) > 0) {
 		if (!s->settings->count)
 			print_event(s, &event);
 		else if (ring_count_add(&s->count, &event))
 			return cli_error(CLI_ERROR, "out of memory");
-		if (s->end_ns && cli_now_ns() >= s->end_ns + CLI_NS_PER_S)
-			break; /* printing makes events, too: there may be no end */
+		if (is_enough(s, &status))
+			break;
 	}
 	if (r < 0)
 		return cli_error(CLI_ERROR, "%s", tlobctl_error());
 	if (fflush(stdout) || ferror(stdout))
 		return cli_error(CLI_ERROR, "cannot write to standard output: %m");
-	return 0;
+	return status;
 }
 
 static struct ring_file *file_of(struct session *s, uint32_t cpu)
@@ -244,7 +271,7 @@ static bool write_at(int fd, const void *data, size_t bytes, uint64_t at)
 static int copy_parts(struct session *s)
 {
 	struct tlobctl_ring_part part;
-	int r;
+	int status = 0, r;
 
 	while ((r = tlobctl_ring_next_part(s->ring, &part)) > 0) {
 		struct ring_file *f = file_of(s, part.cpu);
@@ -260,10 +287,10 @@ static int copy_parts(struct session *s)
 		    ftruncate(f->fd, (off_t)(at + part.page_bytes)))
 			return cli_error(CLI_ERROR, "cannot write '%s.cpu%u': %m",
 					 s->settings->output, part.cpu);
-		if (s->end_ns && cli_now_ns() >= s->end_ns + CLI_NS_PER_S)
+		if (is_enough(s, &status))
 			break;
 	}
-	return r < 0 ? cli_error(CLI_ERROR, "%s", tlobctl_error()) : 0;
+	return r < 0 ? cli_error(CLI_ERROR, "%s", tlobctl_error()) : status;
 }
 
 static int take(struct session *s)
@@ -298,15 +325,7 @@ static int wait_for_events(struct session *s, bool streaming)
 		return cli_error(CLI_ERROR, "cannot wait: %m");
 	if (n <= 0 || !fds[0].revents)
 		return 0;
-	switch (cli_signals_next(&s->signals, 0)) {
-	case CLI_SIGNAL_STOP:
-		s->stop = true;
-		return 0;
-	case CLI_SIGNAL_QUIT:
-		return CLI_SIGNALLED + SIGINT;
-	default:
-		return 0;
-	}
+	return next_signal(s);
 }
 
 /* 0, or the exit status to leave with at once. */
@@ -351,7 +370,7 @@ static int finish(struct session *s)
 
 	tlobctl_ring_counts(s->ring, -1, &all);
 	if (s->settings->count && ring_count_print(&s->count, s->ring))
-		return cli_error(CLI_ERROR, "out of memory");
+		return CLI_ERROR;
 	if (!s->settings->quiet) {
 		fflush(stdout);
 		fprintf(stderr, "tlob ring: %llu events, %llu lost\n", (unsigned long long)all.read,

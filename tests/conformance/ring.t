@@ -9,7 +9,7 @@ tracing=/sys/kernel/tracing
 [[ $(id -u) == 0 ]] || skip_all "needs root"
 mount | grep -q " on $tracing type tracefs" || skip_all "there is no tracefs at $tracing"
 [[ -d $tracing/events/syscalls/sys_enter_getppid ]] || skip_all "this kernel does not trace system calls"
-plan 34
+plan 37
 
 # ring OPTION...: text in $out, messages in $err, its status in $status
 ring() {
@@ -136,6 +136,10 @@ kill -INT $pid
 wait $pid
 is "follows: Ctrl-C ends it well" 0 $?
 has "follows: and it says how many" " lost" "$(cat "$TMP/err")"
+# on a terminal each line is an event again: more come than can be printed
+timeout -k 5 60 script -qec "timeout -s INT -k 5 2 $tlob ring -s kernel -f -e sched -e syscalls" /dev/null </dev/null |
+	tail -n 1 >"$TMP/endless"
+has "follows: Ctrl-C ends it also if there is no end of events" " events, " "$(cat "$TMP/endless")"
 is "everybody's settings are as they were" "$before" "$(settings)"
 
 # ---- killed
@@ -171,6 +175,9 @@ fi
 rmdir "$instance"
 
 # ---- what it refuses
+"$tlob" ring -s kernel -d 10ms --count >/dev/full 2>"$TMP/err"
+is "counts onto a full disk: status" 1 $?
+has "counts onto a full disk: says so" "the output is incomplete: No space left on device" "$(cat "$TMP/err")"
 ring -s kernel -e nosuch
 is "unknown event" "1 tlob ring: this kernel has no event 'nosuch'" "$status ${err%%;*}"
 ring -s kernle
