@@ -34,9 +34,7 @@ static int print_added(const struct cli_standing *added)
 		 "Watched from now on, until tlob rm. Overruns go to the trace event "
 		 "rv_tlob:tlob_budget_exceeded and to the monitor's reactor.",
 		 0);
-	fflush(term.out);
-	cli_terminal_deinit(&term);
-	return CLI_OK;
+	return cli_terminal_deinit(&term) ? CLI_ERROR : CLI_OK;
 }
 
 static int add(const struct add_settings *settings, char **regions)

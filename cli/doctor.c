@@ -215,7 +215,8 @@ static int report(const struct doctor_settings *settings, const struct checks *c
 		if (cli_terminal_init(&term, STDOUT_FILENO, settings->color))
 			return cli_error(CLI_ERROR, "cannot write to standard output: %m");
 		print_checks(&term, c);
-		cli_terminal_deinit(&term);
+		if (cli_terminal_deinit(&term))
+			return CLI_ERROR;
 	}
 	return count_usable(c) ? CLI_OK : CLI_ERROR;
 }

@@ -76,9 +76,7 @@ static int print_regions(const struct cli_standing *s, enum cli_color color)
 	else if (!enabled)
 		cli_wrap(&term,
 			 "They are not watched: the monitor was disabled; tlob add enables it.", 0);
-	fflush(term.out);
-	cli_terminal_deinit(&term);
-	return CLI_OK;
+	return cli_terminal_deinit(&term) ? CLI_ERROR : CLI_OK;
 }
 
 static int ls_main(const struct cli_command *self, int argc, char **argv)

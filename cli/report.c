@@ -201,9 +201,8 @@ static int output(struct cli_report *r, const struct report_settings *s)
 	if (cli_terminal_init(&term, STDOUT_FILENO, s->color))
 		return cli_error(CLI_ERROR, "cannot write to standard output: %m");
 	status = cli_report_print(r, &s->view, &term);
-	if (ferror(term.out) && !status)
-		status = cli_error(CLI_ERROR, "cannot write to standard output: %m");
-	cli_terminal_deinit(&term);
+	if (cli_terminal_deinit(&term) && !status)
+		status = CLI_ERROR;
 	return status;
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli.h"
 #include "ring_count.h"
 #include "table.h"
 
@@ -66,8 +67,10 @@ int ring_count_print(const struct ring_count *c, struct tlobctl_ring *ring)
 	struct cli_table table;
 	int r = 0;
 
-	if (cli_terminal_init(&term, STDOUT_FILENO, CLI_COLOR_NEVER))
+	if (cli_terminal_init(&term, STDOUT_FILENO, CLI_COLOR_NEVER)) {
+		cli_error(CLI_ERROR, "cannot write to standard output: %m");
 		return -1;
+	}
 	qsort(c->rows, c->nrows, sizeof(*c->rows), compare);
 	cli_table_init(&table, columns, sizeof(columns) / sizeof(*columns));
 	for (size_t i = 0; r == 0 && i < c->nrows; i++) {
@@ -85,9 +88,10 @@ int ring_count_print(const struct ring_count *c, struct tlobctl_ring *ring)
 	}
 	if (r == 0)
 		cli_table_print(&table, &term);
+	else
+		cli_error(CLI_ERROR, "out of memory");
 	cli_table_deinit(&table);
-	cli_terminal_deinit(&term);
-	return r;
+	return cli_terminal_deinit(&term) || r ? -1 : 0;
 }
 
 void ring_count_deinit(struct ring_count *c)

@@ -19,7 +19,7 @@ struct ring_count {
 
 /* 0, or -1: no memory. */
 int ring_count_add(struct ring_count *c, const struct tlobctl_ring_event *event);
-/* On standard output, with what was lost. */
+/* On standard output, with what was lost. 0, or -1, which has been said. */
 int ring_count_print(const struct ring_count *c, struct tlobctl_ring *ring);
 void ring_count_deinit(struct ring_count *c);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* See terminal.h. */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,11 +39,23 @@ int cli_terminal_init(struct cli_terminal *t, int fd, enum cli_color color)
 	return 0;
 }
 
-void cli_terminal_deinit(struct cli_terminal *t)
+/* Why writing failed a while ago: asked again with a line's end, as errno of then is lost. */
+static int write_error(FILE *out)
 {
-	if (t->out)
-		fclose(t->out);
+	return write(fileno(out), "\n", 1) < 0 ? errno : EIO;
+}
+
+int cli_terminal_deinit(struct cli_terminal *t)
+{
+	int err = t->out && (fflush(t->out) || ferror(t->out)) ? write_error(t->out) : 0;
+
+	if (t->out && fclose(t->out) && !err)
+		err = errno;
 	t->out = NULL;
+	if (!err || err == EPIPE)
+		return 0;
+	cli_error(CLI_ERROR, "the output is incomplete: %s", strerror(err));
+	return -1;
 }
 
 size_t cli_terminal_width(const struct cli_terminal *t)

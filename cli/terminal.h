@@ -29,7 +29,8 @@ struct cli_terminal {
 
 /* On a copy of @fd. Returns 0 or -1 with errno. */
 int cli_terminal_init(struct cli_terminal *t, int fd, enum cli_color color);
-void cli_terminal_deinit(struct cli_terminal *t);
+/* 0, or -1: what was written did not all arrive, which has been said. Who has stopped reading knows that himself. */
+int cli_terminal_deinit(struct cli_terminal *t);
 /* Now: a window may be resized meanwhile. */
 size_t cli_terminal_width(const struct cli_terminal *t);
 /* Escape sequence that switches to @style, "" without colours. */

@@ -44,7 +44,8 @@ static int init(struct session *s)
 	return 0;
 }
 
-static void deinit(struct session *s)
+/* The exit status, if that so far is @status. */
+static int deinit(struct session *s, int status)
 {
 	timerlat_load_stop(&s->load);
 	tlobctl_timerlat_close(s->t);
@@ -52,7 +53,7 @@ static void deinit(struct session *s)
 	if (s->signals.fd >= 0)
 		cli_signals_deinit(&s->signals);
 	cli_json_close(&s->json);
-	cli_terminal_deinit(&s->term);
+	return cli_terminal_deinit(&s->term) && !status ? CLI_ERROR : status;
 }
 
 static void announce(struct session *s)
@@ -234,7 +235,7 @@ static int timerlat_main(const struct cli_command *self, int argc, char **argv)
 		status = init(&s);
 		if (!status)
 			status = measure(&s);
-		deinit(&s);
+		status = deinit(&s, status);
 	}
 	timerlat_settings_deinit(&settings);
 	return status;

@@ -3,7 +3,7 @@
 # tlob timerlat: what it prints and writes, what it refuses, and what it finds. Figures are for tests/bench.
 # shellcheck source-path=SCRIPTDIR source=../tap.sh
 . "$(dirname "$0")/../tap.sh"
-plan 64
+plan 66
 tlob=$BUILD/tlob
 json=$TMP/json
 
@@ -194,6 +194,10 @@ is "a CPU that is not there: status" 1 $status
 has "a CPU that is not there: which may be used" "cannot measure on CPU 8000: this process may use CPUs $first" "$err"
 timerlat -p 50us
 has "too short a period" "is too short: the shortest is 100 us" "$err"
+
+"$tlob" timerlat -b plain -c "$first" -d 100ms >/dev/full 2>"$TMP/err"
+is "results onto a full disk: status" 1 $?
+has "results onto a full disk: says so" "the output is incomplete: No space left on device" "$(cat "$TMP/err")"
 
 # ---- without privilege
 if [[ $(id -u) == 0 ]] && command -v setpriv >/dev/null; then
