@@ -79,8 +79,9 @@ void pring_view_wake(struct pring_view *view)
 /* Sleep until told to look again after @seen. */
 static int wait_after(struct pring_view *view, u64 seen)
 {
-	schedule_delayed_work(&view->tick, TICK);
-	return wait_event_interruptible(view->wait, READ_ONCE(view->woken) != seen);
+	/* each time it looks: a tick that came before it waited here was the last */
+	return wait_event_interruptible(view->wait, (schedule_delayed_work(&view->tick, TICK),
+						     READ_ONCE(view->woken) != seen));
 }
 
 static __poll_t view_poll(struct file *file, poll_table *wait)
