@@ -3,6 +3,7 @@
 #include <linux/gfp.h>
 #include <linux/mm.h>
 #include <linux/rcupdate.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include "ring.h"
@@ -21,12 +22,16 @@ void pring_buffer_free(struct pring_buffer *buffer)
 	kfree(buffer);
 }
 
-/* Zeroed before anybody sees it. One allocation even of several pages, which are mapped one by one. */
+/*
+ * Zeroed before anybody sees it. One allocation even of several pages, which are mapped one by one. Where there is not enough
+ * it fails: a size that somebody has asked for is no reason to kill others.
+ */
 static void *page_new(int cpu, u32 order)
 {
-	struct page *page = alloc_pages_node(
-		cpu_to_node(cpu), GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_COMP | __GFP_NOWARN,
-		order);
+	struct page *page = alloc_pages_node(cpu_to_node(cpu),
+					     GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_ZERO |
+						     __GFP_COMP | __GFP_NOWARN,
+					     order);
 
 	return page ? page_address(page) : NULL;
 }
@@ -60,7 +65,7 @@ struct pring_buffer *pring_buffer_new(int cpu, const struct pring_config *config
 		goto fail;
 	for (i = 0; i <= config->slots; i++) {
 		buffer->pages[i] = page_new(cpu, config->order);
-		if (!buffer->pages[i])
+		if (!buffer->pages[i] || fatal_signal_pending(current))
 			goto fail;
 		cond_resched();
 	}

@@ -457,6 +457,38 @@ static void bad_configurations_are_refused(void)
 	check(write_file(PAGE_RING_DIR "events", "switch sneeze") == -EINVAL, " ");
 }
 
+/* Whom the kernel would kill first, if it had to. */
+static void be_a_victim(void)
+{
+	size_t bytes = 16u << 20;
+	char *memory = malloc(bytes);
+
+	write_file("/proc/self/oom_score_adj", "1000");
+	if (memory)
+		memset(memory, 1, bytes);
+	for (;;)
+		pause();
+}
+
+/* A size that the machine has not: that is said, and nobody is killed for it. */
+static void more_than_there_is_fails(void)
+{
+	struct pagering r = pagering_open(0, SMALL, "mark");
+	pid_t victim = fork();
+	char text[64];
+
+	if (victim == 0)
+		be_a_victim();
+	sleep_ns(200 * MS);
+	check(write_file(pagering_path(0, "config"), "pages=32768 order=3") == -ENOMEM, " ");
+	check(waitpid(victim, NULL, WNOHANG) == 0, "another process was killed");
+	check(strstr(read_file(pagering_path(0, "config"), text, sizeof(text)), "pages=4 order=0"),
+	      "%s", text);
+	kill(victim, SIGKILL);
+	waitpid(victim, NULL, 0);
+	close(r.fd);
+}
+
 static uint64_t written_in(const char *stats, const char *name)
 {
 	const char *at = strstr(stats, name);
@@ -531,6 +563,7 @@ int main(void)
 		T(poll_tells),
 		ALSO(mapped_is_not_resized_or_swapped, "H8"),
 		T(bad_configurations_are_refused),
+		T(more_than_there_is_fails),
 		ALSO(overwrites_the_oldest_and_counts, "H9, H10"),
 		T(drops_the_newest_and_counts),
 	};
