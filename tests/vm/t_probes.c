@@ -113,7 +113,11 @@ static void bind_errors(void)
 	stops[0] = 0x7fffffff0000;
 	args = good;
 	check(bind_args(fd, &args) == -EINVAL, "stop beyond the end");
+	stops[0] = 1ULL << 63;
+	check(bind_args(fd, &args) == -EINVAL, "negative stop");
 	stops[0] = at_stop;
+	args = good, args.start = 1ULL << 63;
+	check(bind_args(fd, &args) == -EINVAL, "negative start");
 	args = good, args.file = -1;
 	check(ioctl(fd, TLOB_IOCTL_BIND, &args) && errno == EBADF, "no file");
 	args.file = null;

@@ -40,11 +40,19 @@ static struct tlob_binding *probes_find(struct tlob_probes *p, u32 id)
 
 /* ---- bind ---- */
 
+/* Of a file; the kernel's uprobes take a negative one for small. */
+static bool is_offset(u64 offset)
+{
+	return offset <= LLONG_MAX;
+}
+
 static int check_args(const struct tlob_bind_args *args)
 {
 	bool exits = args->flags & TLOB_BIND_EXITS;
 
 	if (args->flags & ~(TLOB_BIND_EXITS | TLOB_BIND_SELF))
+		return -EINVAL;
+	if (!is_offset(args->start))
 		return -EINVAL;
 	if (exits ? !args->nstops || args->nstops > TLOB_BIND_MAX_STOPS : args->nstops > 1)
 		return -EINVAL;
@@ -119,6 +127,7 @@ long tlob_probes_bind(struct tlob_probes *p, struct rvc_ring *ring,
 	struct path path;
 	u64 *stops;
 	long ret;
+	u32 i;
 
 	if (copy_from_user(&args, uargs, sizeof(args)))
 		return -EFAULT;
@@ -128,7 +137,11 @@ long tlob_probes_bind(struct tlob_probes *p, struct rvc_ring *ring,
 	stops = vmemdup_user(u64_to_user_ptr(args.stops), array_size(args.nstops, sizeof(*stops)));
 	if (IS_ERR(stops))
 		return PTR_ERR(stops);
-	ret = path_of(args.file, &path);
+	for (i = 0; ret == 0 && i < args.nstops; i++)
+		if (!is_offset(stops[i]))
+			ret = -EINVAL;
+	if (ret == 0)
+		ret = path_of(args.file, &path);
 	if (ret)
 		goto free;
 	ret = rvc_ring_store(ring);
