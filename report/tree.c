@@ -14,6 +14,7 @@
 struct report_tree {
 	struct report_node root;
 	void *names; /* tsearch(3) */
+	void *index; /* of nodes, likewise: one may have ten thousands of children */
 	size_t nodes;
 	uint64_t value[2], left_out[2];
 };
@@ -38,10 +39,16 @@ static void free_nodes(struct report_node *n)
 	}
 }
 
+static void keep_node(void *node)
+{
+	(void)node; /* is its parent's child too */
+}
+
 void report_tree_free(struct report_tree *t)
 {
 	if (!t)
 		return;
+	tdestroy(t->index, keep_node);
 	free_nodes(t->root.child);
 	tdestroy(t->names, free);
 	free(t);
@@ -66,23 +73,35 @@ static const char *intern(struct report_tree *t, const char *text)
 	return NULL;
 }
 
-/* The child of that name and kind; it comes first, where it is looked for next. NULL: no room. */
+static int by_identity(const void *a, const void *b)
+{
+	const struct report_node *x = a, *y = b;
+
+	if (x->parent != y->parent)
+		return x->parent < y->parent ? -1 : 1;
+	if (x->name != y->name)
+		return x->name < y->name ? -1 : 1;
+	return (int)x->kind - (int)y->kind;
+}
+
+/* The child of that name and kind. NULL: no room. */
 static struct report_node *child_of(struct report_tree *t, struct report_node *parent,
 				    const char *label, enum report_kind kind)
 {
-	struct report_node **link = &parent->child, *n;
-	const char *name = intern(t, label);
+	struct report_node key = {.parent = parent, .name = intern(t, label), .kind = kind};
+	struct report_node **found = tfind(&key, &t->index, by_identity), *n;
 
-	while ((n = *link) && (n->name != name || n->kind != kind))
-		link = &n->next;
-	if (n)
-		*link = n->next;
-	else if (name && t->nodes < MAX_NODES && (n = calloc(1, sizeof(*n))))
-		t->nodes++;
-	else
+	if (found)
+		return *found;
+	n = key.name && t->nodes < MAX_NODES ? malloc(sizeof(*n)) : NULL;
+	if (!n)
 		return NULL;
-	n->name = name;
-	n->kind = kind;
+	*n = key;
+	if (!tsearch(n, &t->index, by_identity)) {
+		free(n);
+		return NULL;
+	}
+	t->nodes++;
 	n->next = parent->child;
 	parent->child = n;
 	return n;

@@ -24,6 +24,7 @@ struct report_node {
 	uint64_t self[2], total[2]; /* total: with its children, after report_tree_sum() */
 	uint64_t widest; /* room for the larger of its two values and for all its children; after report_tree_sum() */
 	struct report_node *child, *next;
+	const struct report_node *parent;
 };
 
 struct report_tree;

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -252,12 +253,37 @@ static void drawing(void **state)
 	report_tree_free(t);
 }
 
+/* One place after the other of code without symbols: not one is compared with all. */
+static void many_children(void **state)
+{
+	const size_t many = 100000;
+	struct tlobctl_frame frame = {
+		.function = "", .object = "/lib/x.so", .build_id = "", .file = ""};
+	struct tlobctl_stack stack = {.frames = &frame, .nframes = 1};
+	struct report_tree *t = report_tree_new();
+	size_t n = 0;
+
+	(void)state;
+	alarm(20);
+	for (int twice = 0; twice < 2; twice++)
+		for (frame.offset = 0; frame.offset < many; frame.offset++)
+			report_tree_add(t, "r", &stack, 0, 1);
+	alarm(0);
+	assert_int_equal(report_tree_left_out(t, 0), 0);
+	for (const struct report_node *c = report_tree_sum(t)->child->child; c; c = c->next) {
+		assert_int_equal(c->self[0], 2);
+		n++;
+	}
+	assert_int_equal(n, many);
+	report_tree_free(t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(folding),   cmocka_unit_test(odd_names),
 		cmocka_unit_test(recursion), cmocka_unit_test(difference),
-		cmocka_unit_test(drawing),
+		cmocka_unit_test(drawing),   cmocka_unit_test(many_children),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
