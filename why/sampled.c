@@ -22,12 +22,13 @@ struct window {
 	struct why_sampled_window w;
 	uint64_t over_ns; /* it was by then; 0: may be open */
 	bool late;
-	bool gone; /* ended with its thread */
+	bool gone; /* ended with its thread, or it may have been late: not a good one */
 };
 
 struct why_sampled_thread {
 	uint32_t tid; /* 0: no thread */
 	size_t nwindows, nsamples, room;
+	uint64_t forgotten_ns; /* of windows that began by then some were dropped for want of room */
 	struct window *windows; /* MAX_WINDOWS */
 	struct sample *samples; /* in order of time */
 };
@@ -136,10 +137,15 @@ static struct window *window_of(struct why_sampled_thread *t, const struct why_s
 		if (found->w.window == w->window && found->w.client == w->client)
 			return found;
 	}
-	if (t->nwindows == MAX_WINDOWS) /* only somebody who scribbles over windows has so many */
+	if (t->nwindows ==
+	    MAX_WINDOWS) { /* thousands of late ones in a second, or scribbled over */
+		if (t->windows[0].w.start_ns > t->forgotten_ns)
+			t->forgotten_ns = t->windows[0].w.start_ns;
 		drop_window(t, 0);
+	}
 	found = &t->windows[t->nwindows++];
-	*found = (struct window){.w = *w};
+	/* its record may have been here already: samples come later */
+	*found = (struct window){.w = *w, .gone = w->start_ns <= t->forgotten_ns};
 	return found;
 }
 

@@ -106,6 +106,21 @@ static void test_not_wanted(void **state)
 	assert_int_equal(sampled.nsamples, 1);
 }
 
+/* Records come before samples: so many are late meanwhile that the first of them is not known any more. */
+static void test_late_in_a_storm(void **state)
+{
+	(void)state;
+	for (uint64_t i = 0; i < 200; i++) {
+		struct why_sampled_window w = window(10 + i, 1000 + 200 * i);
+
+		why_sampled_late(&sampled, ME, &w, w.start_ns + 150);
+	}
+	sample(1050, 1, window(10, 1000));
+	sample(1000 + 200 * 200, 2, window(300, 1000 + 200 * 200 - 10));
+	sample(1000 + 200 * 201, 3, window(301, 1000 + 200 * 201 - 10));
+	settle(S, "good 300: 2");
+}
+
 static void test_good_by_its_deadline(void **state)
 {
 	(void)state;
@@ -321,6 +336,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(good),
 		T(not_wanted),
+		T(late_in_a_storm),
 		T(good_by_its_deadline),
 		T(late),
 		T(record_before_samples),
