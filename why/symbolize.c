@@ -23,6 +23,7 @@
 #define MAX_HELD 64 /* descriptors of files that can only be reached through a process */
 #define MAX_FRAMES 32 /* of one place */
 #define MAX_NAME 4096 /* bytes */
+#define MAX_OBJECT_BYTES (64u << 20) /* paths included: a program can map new files all day */
 
 struct object {
 	struct why_object shown;
@@ -45,7 +46,7 @@ struct place {
 struct why_symbolizer {
 	void *strings, *objects, *places; /* trees of tsearch(3) */
 	struct object *list;
-	size_t nplaces, nbinaries, nheld;
+	size_t nplaces, nbinaries, nheld, object_bytes;
 	uint64_t turn;
 	struct why_kallsyms *kernel;
 };
@@ -96,7 +97,12 @@ void why_symbolizer_free(struct why_symbolizer *s)
 
 const char *why_symbolizer_note(const struct why_symbolizer *s)
 {
-	return why_kallsyms_note(s->kernel);
+	const char *note = why_kallsyms_note(s->kernel);
+
+	if (!*note && s->object_bytes >= MAX_OBJECT_BYTES)
+		note = "Programs have mapped too many different files: code of later ones has no names. "
+		       "Start tlob again for those.";
+	return note;
 }
 
 uint64_t why_symbolizer_kernel_start(struct why_symbolizer *s)
@@ -231,9 +237,10 @@ const struct why_object *why_object_of(struct why_symbolizer *s, const char *pat
 		retry(s, *found, root);
 		return &(*found)->shown;
 	}
-	o = malloc(sizeof(*o));
+	o = s->object_bytes < MAX_OBJECT_BYTES ? malloc(sizeof(*o)) : NULL;
 	if (!o)
 		return NULL;
+	s->object_bytes += sizeof(*o) + strlen(path) + strlen(root);
 	*o = key;
 	o->held = -1;
 	o->shown.path = strdup(path);

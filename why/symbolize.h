@@ -30,7 +30,7 @@ const char *why_symbolizer_note(const struct why_symbolizer *s);
 /* The address that offsets in "[kernel]" are counted from: _stext. 0: the kernel does not tell, its frames get no names. */
 uint64_t why_symbolizer_kernel_start(struct why_symbolizer *s);
 
-/* The one object of that path and build-id, made if it is new. NULL: no memory. */
+/* The one object of that path and build-id, made if it is new. NULL: no memory, or there are too many. */
 const struct why_object *why_object_of(struct why_symbolizer *s, const char *path, const char *root,
 				       const unsigned char *build_id, size_t build_id_bytes);
 

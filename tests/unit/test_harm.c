@@ -151,6 +151,28 @@ static void sparse(void **state)
 	why_symbolizer_free(a.symbolizer);
 }
 
+/* As many files as a program likes, with long names. */
+static void no_end_of_files(void **state)
+{
+	struct why_symbolizer *s = NULL;
+	const struct why_object *first;
+	char path[4000], again[4000];
+	size_t n = 0;
+
+	(void)state;
+	assert_int_equal(why_symbolizer_new(&s), 0);
+	snprintf(again, sizeof(again), "/%03980zu", n);
+	first = why_object_of(s, again, "", NULL, 0);
+	assert_non_null(first);
+	do
+		snprintf(path, sizeof(path), "/%03980zu", ++n);
+	while (n < 100000 && why_object_of(s, path, "", NULL, 0));
+	assert_in_range(n, 1000, 50000);
+	assert_string_not_equal(why_symbolizer_note(s), "");
+	assert_ptr_equal(why_object_of(s, again, "", NULL, 0), first);
+	why_symbolizer_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -158,6 +180,7 @@ int main(void)
 		cmocka_unit_test(fifo_of_functions),
 		cmocka_unit_test(fifo_of_debug_information),
 		cmocka_unit_test(sparse),
+		cmocka_unit_test(no_end_of_files),
 	};
 
 	return cmocka_run_group_tests(tests, make_lab, lab_remove);
