@@ -129,6 +129,7 @@ void tlob_binding_free_all(struct list_head *bindings)
 		list_del(&b->list);
 		path_put(&b->path);
 		tlob_tally_free(b->tally);
+		put_pid(b->process);
 		kvfree(b);
 	}
 }

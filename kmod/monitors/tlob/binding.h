@@ -37,7 +37,7 @@ struct tlob_binding {
 	u32 id;
 	bool framed; /* starts whose frame is gone, or which come twice in one, are abandoned */
 	bool self; /* only hits of @process; else @filter decides */
-	struct pid *process; /* only compared */
+	struct pid *process; /* held, so that no other one gets its address; NULL: none */
 	const struct tlob_filter *filter; /* the owner's; NULL: all */
 	struct rvc_ring *ring; /* gets the records; the owner's; NULL: nobody's */
 	struct tlob_tally *tally; /* NULL: nothing is counted */

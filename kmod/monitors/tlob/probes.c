@@ -105,7 +105,7 @@ static int bind(struct tlob_probes *p, struct rvc_ring *ring, const struct tlob_
 	b->tag = args->tag;
 	b->id = args->id;
 	b->self = args->flags & TLOB_BIND_SELF;
-	b->process = task_tgid(current);
+	b->process = get_pid(task_tgid(current));
 	b->filter = p->filter;
 	b->ring = ring;
 	b->tally = tlob_tally_new();
