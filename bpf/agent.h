@@ -6,6 +6,7 @@
 #include <linux/errno.h>
 
 #include "probe.h"
+#include "shared_kick.h"
 
 #define CLOCK_MONOTONIC 1
 
@@ -58,6 +59,7 @@ static __always_inline int open_arena(struct tlob_bpf_agent *call, struct tlob_k
 	keeper->client = call->client;
 	keeper->tgid = 0;
 	keeper->transit = call->transit;
+	keeper->shared = 0;
 	tlob_store(&keeper->cookie, call->cookie);
 	return 0;
 }
@@ -68,6 +70,8 @@ static __always_inline int close_arena(struct tlob_bpf_agent *call, struct tlob_
 	tlob_store(&keeper->cookie, 0);
 	if (call->arena < TLOB_BPF_ARENAS)
 		tlob_add(&arena_generation[call->arena], 1);
+	if (keeper->shared)
+		purge_shared();
 	if (kernel_timers)
 		bpf_timer_cancel(&alarm->timer);
 	return 0;

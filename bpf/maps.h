@@ -48,7 +48,7 @@ struct tlob_keeper {
 	__u32 client;
 	__u32 tgid; /* of the first thread that registered: all others must be of the same process */
 	__u32 transit; /* its slots belong to no thread, see transit.h */
-	__u32 reserved;
+	__u32 shared; /* how many of its windows any process may end, see shared_kick.h */
 	__u64 exec; /* transit: which program that process was, see kernel_exec_of() */
 };
 

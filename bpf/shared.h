@@ -20,6 +20,8 @@
 #define TLOB_BPF_TRANSIT_PIECES 16 /* of arena 0, after those of threads: for passages */
 #define TLOB_BPF_PASSAGES (TLOB_BPF_TRANSIT_PIECES * TLOB_BPF_SLOTS_PER_ARENA * TLOB_MAX_DEPTH)
 
+#define TLOB_BPF_SHARED_EACH 128 /* windows in one arena that other processes may end */
+
 #define TLOB_BPF_BINDINGS 4096
 #define TLOB_BPF_MAX_SHARDS 16
 #define TLOB_BPF_WANTS 8
@@ -94,6 +96,15 @@ struct tlob_bpf_note {
 	__u32 client;
 	__u32 region;
 	__u32 probe;
+};
+
+/* A window has been ended by a client, not always the one that began it and has it in its statistics. */
+struct tlob_bpf_ended {
+	__u32 client; /* began it */
+	__u32 region;
+	__u32 over;
+	__u32 reserved;
+	__u64 elapsed_ns;
 };
 
 /* Where programs may have no timers: what they ask of the agent. */

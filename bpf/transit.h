@@ -57,7 +57,7 @@ static __noinline void fill_transit(const struct tlob_sight *sight, struct tlob_
 	r->region = tlob_load(&w->region);
 	r->client = keeper->client;
 	r->cpu = 0;
-	r->state = 0;
+	r->end_tgid = 0;
 	r->end_tid = 0;
 	r->time_ns = sight->now;
 	r->start_ns = sight->now - elapsed;
@@ -70,6 +70,14 @@ static __noinline void fill_transit(const struct tlob_sight *sight, struct tlob_
 	r->tag = tlob_load(&w->tag);
 	r->window = tlob_transit_window(tlob_load(&w->state), sight->arena % TLOB_BPF_ARENAS,
 					sight->slot, sight->index);
+}
+
+static __always_inline void describe_ender(struct tlob_record *r)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+
+	r->end_tid = (__u32)id;
+	r->end_tgid = id >> 32;
 }
 
 /* Room for one, or it is counted as lost. */
@@ -154,7 +162,7 @@ static __always_inline void put_transit(const struct tlob_sight *sight, struct t
 	describe_beginner(sight, keeper, w, r);
 	fill_transit(sight, keeper, w, r);
 	if (type == TLOB_REC_CLOSE && !(sight->flags & TLOB_F_ABANDONED))
-		r->end_tid = (__u32)bpf_get_current_pid_tgid();
+		describe_ender(r);
 	if (s) {
 		fill_stages(sight, slot, r, s);
 		bpf_ringbuf_submit(s, BPF_RB_NO_WAKEUP);

@@ -5,29 +5,7 @@
 
 #include <linux/errno.h>
 
-#include "life.h"
-
-/* Without timers of our own nothing fails when the agent has gone, but what it was asked for does not happen. */
-static __always_inline bool is_overdue(struct tlob_arena_head *head)
-{
-	__u64 next = tlob_load(&head->next_wake_ns), now = bpf_ktime_get_ns();
-
-	return !kernel_timers && next < now && now - next > TLOB_STALL_NS;
-}
-
-/* A window in @arena ends at @deadline_ns; a positive errno. */
-static __always_inline int arm_arena(__u32 arena, __u64 deadline_ns)
-{
-	struct tlob_arena_head *head = head_of(arena);
-	long err;
-
-	if (!head)
-		return ENOENT;
-	if (is_overdue(head))
-		return ETIMEDOUT;
-	err = wake_at(arena, deadline_ns);
-	return err < 0 ? (int)-err : 0;
-}
+#include "shared_kick.h"
 
 /* Is the arena the calling process's? ESRCH: of another one, as in the child of a vfork. */
 static __always_inline int check_transit(const struct tlob_kick *kick, struct tlob_keeper *keeper)
@@ -68,6 +46,8 @@ static __always_inline int kick_transit(const struct tlob_kick *kick)
 	struct tlob_keeper *keeper;
 	int err;
 
+	if (kick->op == TLOB_KICK_END)
+		return end_shared(kick);
 	if (kick->arena == 0 || kick->arena >= TLOB_BPF_ARENAS)
 		return EINVAL;
 	keeper = keeper_of(kick->arena);
@@ -77,6 +57,8 @@ static __always_inline int kick_transit(const struct tlob_kick *kick)
 	if (err)
 		return err;
 	switch (kick->op) {
+	case TLOB_KICK_BEGIN:
+		return begin_shared(kick, keeper);
 	case TLOB_KICK_TRANSIT_ARM:
 		return arm_arena(kick->arena, kick->deadline_ns);
 	case TLOB_KICK_TRANSIT_CLOSE:

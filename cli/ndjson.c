@@ -246,6 +246,14 @@ static bool has_room(struct cli_json *j)
 	return true;
 }
 
+/* Who ended a window of no thread; which process, only engine bpf knows. */
+static void put_ender(struct cli_json *j, const struct tlob_record *r)
+{
+	if (r->end_tgid)
+		cli_json_number(j, "end_pid", r->end_tgid);
+	cli_json_number(j, "end_tid", r->end_tid);
+}
+
 /* What only a window of one thread has. */
 static void put_split(struct cli_json *j, const struct tlob_record *r)
 {
@@ -284,7 +292,7 @@ void cli_ndjson_event(struct cli_json *j, const struct tlobctl_event *event)
 	if (!(r->flags & TLOB_F_TRANSIT))
 		put_split(j, r);
 	else if (r->type == TLOB_REC_CLOSE)
-		cli_json_number(j, "end_tid", r->end_tid);
+		put_ender(j, r);
 	if (event->nstages)
 		cli_chain_json(j, event);
 	put_flags(j, r);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "error.h"
+#include "ledger.h"
 #include "now.h"
 #include "objects.h"
 #include "tlob.skel.h"
@@ -34,6 +35,15 @@ static void take_note(struct tlobctl *ctl, const struct tlob_bpf_note *note)
 		tlobctl_bpf_passages_leave(ctl, note->client);
 }
 
+static void take_ended(struct tlobctl *ctl, const struct tlob_bpf_ended *ended)
+{
+	struct tlobctl_client *client = tlobctl_agent_client(ctl, ended->client);
+
+	if (client && client->ledger)
+		tlobctl_ledger_ended(client->ledger, ended->region, ended->elapsed_ns, ended->over);
+	tlobctl_bpf_of(ctl)->passed++;
+}
+
 static bool is_turn_over(struct tlobctl_bpf *bpf)
 {
 	if (++bpf->turn >= bpf->turn_records)
@@ -49,6 +59,8 @@ static int on_record(void *arg, void *data, size_t size)
 
 	if (size == sizeof(struct tlob_bpf_note))
 		take_note(ctl, data);
+	if (size == sizeof(struct tlob_bpf_ended))
+		take_ended(ctl, data);
 	if (size == sizeof(record)) {
 		memcpy(&record, data, sizeof(record));
 		tlobctl_deliver(ctl, &record);

@@ -126,6 +126,30 @@ void tlobctl_ledger_hist(int fd, uint32_t index, struct tlob_hist *into)
 	}
 }
 
+#define MAX_TRIES 8 /* the program may write there at the same time, and as often as it likes */
+
+void tlobctl_ledger_ended(struct tlob_ledger *ledger, uint32_t index, uint64_t elapsed_ns,
+			  bool over)
+{
+	struct tlob_hist *hist;
+	uint64_t max;
+
+	if (index >= TLOB_MAX_REGIONS)
+		return;
+	hist = (struct tlob_hist *)((char *)ledger + TLOB_LEDGER_HIST(index, TLOB_HIST_SHARDS - 1));
+	max = tlob_load(&hist->max_ns);
+	for (int i = 0; i < MAX_TRIES && elapsed_ns > max; i++) {
+		uint64_t was = tlob_cmpxchg(&hist->max_ns, max, elapsed_ns);
+
+		if (was == max)
+			break;
+		max = was;
+	}
+	tlob_add(&hist->count[tlob_hist_index(elapsed_ns)], 1);
+	if (over)
+		tlob_add(&ledger->regions[index].overruns, 1);
+}
+
 bool tlobctl_ledger_pop(struct tlob_ledger *ledger, struct tlob_record *record)
 {
 	return tlob_ring_pop(ring_of(ledger), cells_of(ledger), TLOB_LEDGER_RING_CAPACITY, record);

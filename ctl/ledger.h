@@ -32,6 +32,9 @@ bool tlobctl_ledger_region(struct tlob_ledger *ledger, uint32_t index,
 			   struct tlobctl_ledger_region *out);
 /* Adds all shards of region @index in file @fd to @into. Not from the mapping: there, looking at a hole fills it. */
 void tlobctl_ledger_hist(int fd, uint32_t index, struct tlob_hist *into);
+/* A window that began there has been ended by another process: count it as the program does. */
+void tlobctl_ledger_ended(struct tlob_ledger *ledger, uint32_t index, uint64_t elapsed_ns,
+			  bool over);
 /* The oldest record of the ring; false if there is none. */
 bool tlobctl_ledger_pop(struct tlob_ledger *ledger, struct tlob_record *record);
 /* Once the program is dead: pass over a record it did not finish. False if there is none. */

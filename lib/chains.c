@@ -25,10 +25,10 @@ static struct tlob_lock declaring;
 
 static int check(const struct tlob_region *chain, struct tlob_region *const *regions, size_t n)
 {
-	if (!chain || !regions || n < 2 || n > TLOB_MAX_STAGES)
+	if (!chain || chain->internal_shared || !regions || n < 2 || n > TLOB_MAX_STAGES)
 		return -EINVAL;
 	for (size_t i = 0; i < n; i++) {
-		if (!regions[i] || regions[i] == chain)
+		if (!regions[i] || regions[i] == chain || regions[i]->internal_shared)
 			return -EINVAL;
 		for (size_t k = 0; k < i; k++)
 			if (regions[k] == regions[i])

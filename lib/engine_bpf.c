@@ -189,6 +189,26 @@ static int report_transit(const struct tlob_transit_ending *end)
 	return finish_transit(end, TLOB_KICK_TRANSIT_REPORT);
 }
 
+/* ---- of no process */
+
+static int begin_shared(struct tlob_home *home, const struct tlob_place *p, __u64 name, __u64 tag)
+{
+	struct tlob_kick k = {.op = TLOB_KICK_BEGIN,
+			      .slot = p->number,
+			      .window = p->index,
+			      .now_ns = name,
+			      .deadline_ns = tag};
+
+	return call_transit(home, &k, p->arena);
+}
+
+static int end_shared(struct tlob_home *home, __u64 name, __u64 tag)
+{
+	struct tlob_kick k = {.op = TLOB_KICK_END, .now_ns = name, .deadline_ns = tag};
+
+	return call(home, &k);
+}
+
 const struct tlob_engine tlob_engine_bpf = {
 	.name = "bpf",
 	.clocked = true,
@@ -200,4 +220,6 @@ const struct tlob_engine tlob_engine_bpf = {
 	.transit_arm = arm_transit,
 	.transit_close = close_transit,
 	.transit_report = report_transit,
+	.shared_begin = begin_shared,
+	.shared_end = end_shared,
 };

@@ -8,6 +8,9 @@
 
 #include "connect.h"
 #include "engine.h"
+#include "now.h"
+
+#define FIRST_WAIT_NS (20 * TLOB_NS_PER_MS) /* for the first arena, in all */
 
 static int place(struct tlob_home *home, union tlob_arena_entry *entries,
 		 const struct tlob_msg_arena *msg)
@@ -64,6 +67,20 @@ int tlob_pool_grow(struct tlob_home *home, __u32 seen, __u64 wait_ns)
 		return -EOPNOTSUPP;
 	return home->engine->clocked ? tlob_arena_await_transit(home, seen, wait_ns) :
 				       grow_own(home);
+}
+
+int tlob_pool_first(struct tlob_home *home)
+{
+	__u64 now = tlob_now(), until = now + FIRST_WAIT_NS, was;
+	int r;
+
+	if (tlob_pool_at(&home->pool, 0))
+		return 0;
+	was = tlob_cmpxchg(&home->pool_until_ns, (__u64)0, until);
+	if (was)
+		until = was;
+	r = tlob_pool_grow(home, 0, now < until ? until - now : 0);
+	return !r || r == -EOPNOTSUPP ? r : -ENOSPC;
 }
 
 void tlob_pool_free(struct tlob_home *home)

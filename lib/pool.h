@@ -13,6 +13,8 @@
  * be there. 0 or negative errno. Signal-safe.
  */
 int tlob_pool_grow(struct tlob_home *home, __u32 seen, __u64 wait_ns);
+/* The first one is there, or comes in time. 0, -EOPNOTSUPP or -ENOSPC. Signal-safe. */
+int tlob_pool_first(struct tlob_home *home);
 /* An arena that has come, behind @fd, which stays the caller's. 0 or negative errno. */
 int tlob_pool_add(struct tlob_home *home, int fd, const struct tlob_msg_arena *msg);
 /* Only before anybody else has seen it. */

@@ -17,9 +17,8 @@
 #include "process.h"
 #include "record.h"
 #include "region.h"
+#include "shared.h"
 #include "thread.h"
-
-#define FIRST_WAIT_NS (20 * TLOB_NS_PER_MS) /* for the first arena, in all */
 
 static int begin_slowly(struct tlob_region *region, uint64_t tag);
 static void begin_stage(struct tlob_seat *seat, struct tlob_region *region, uint64_t tag);
@@ -154,18 +153,6 @@ tlob_hot int begin_window(struct tlob_seat *seat, struct tlob_region *region, ui
 	return r;
 }
 
-static int first_arena(struct tlob_home *home)
-{
-	__u64 now = tlob_now(), until = now + FIRST_WAIT_NS;
-	__u64 was = tlob_cmpxchg(&home->pool_until_ns, (__u64)0, until);
-	int r;
-
-	if (was)
-		until = was;
-	r = tlob_pool_grow(home, 0, now < until ? until - now : 0);
-	return !r || r == -EOPNOTSUPP ? r : -ENOSPC;
-}
-
 /* First use, of the process, thread, region or pool; or another home than last time. */
 static tlob_cold int begin_slowly(struct tlob_region *region, uint64_t tag)
 {
@@ -183,8 +170,8 @@ static tlob_cold int begin_slowly(struct tlob_region *region, uint64_t tag)
 			r = tlob_region_enter(home, region);
 		if (home && r)
 			tlob_add(&home->ledger->unmeasured, 1);
-		if (!r && !tlob_pool_at(&home->pool, 0))
-			r = first_arena(home);
+		if (!r)
+			r = tlob_pool_first(home);
 		if (!r) {
 			seat = tlob_thread_sit(home);
 			r = seat ? 0 : -ENOSPC;
@@ -202,6 +189,8 @@ int tlob_begin(struct tlob_region *region, uint64_t tag)
 	struct tlob_seat *seat = tlob_seat;
 	__u32 epoch = tlob_load(&tlob_live->epoch);
 
+	if (tlob_unlikely(region->internal_shared))
+		return tlob_shared_begin(region, tag);
 	if (tlob_unlikely(seat->epoch != epoch || tlob_load(&region->internal_epoch) != epoch ||
 			  !tlob_load(&seat->home->pool.entries[0])))
 		return begin_slowly(region, tag);
@@ -330,6 +319,8 @@ int tlob_end(struct tlob_region *region, uint64_t tag)
 	__u32 epoch = tlob_load(&tlob_live->epoch);
 	int r = -ESRCH;
 
+	if (tlob_unlikely(region->internal_shared))
+		return tlob_shared_end(region, tag);
 	if (tlob_likely(home && home->epoch == epoch && tlob_load(&region->internal_epoch) &&
 			tlob_pool_at(&home->pool, 0)))
 		r = end_window(home, tlob_load(&region->internal_id), tag, 1);

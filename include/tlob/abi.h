@@ -178,7 +178,10 @@ struct tlob_record {
 	__u32 tgid; /* as the engine sees them: initial pid namespace for bpf and kernel */
 	__u32 tid;
 	__u32 cpu;
-	__u32 state; /* enum tlob_state at time_ns */
+	union {
+		__u32 state; /* enum tlob_state at time_ns */
+		__u32 end_tgid; /* TLOB_F_TRANSIT, closing record: the process of @end_tid, from engine bpf */
+	};
 	union {
 		__u32 switches;
 		__u32 end_tid; /* TLOB_F_TRANSIT, closing record: the thread that ended it */
@@ -328,6 +331,13 @@ enum tlob_kick_op {
 	TLOB_KICK_TRANSIT_ARM = 6,
 	TLOB_KICK_TRANSIT_CLOSE = 7,
 	TLOB_KICK_TRANSIT_REPORT = 8,
+	/*
+	 * Windows that any client may end, by @now_ns, a hash of the region's name, and @deadline_ns, the tag.
+	 * BEGIN: windows[@window] as TRANSIT_..., filled in and not armed; EEXIST, ENOSPC. END: ESRCH: there is none;
+	 * EOVERFLOW, ECANCELED.
+	 */
+	TLOB_KICK_BEGIN = 9,
+	TLOB_KICK_END = 10,
 };
 
 struct tlob_kick {

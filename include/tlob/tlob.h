@@ -46,11 +46,18 @@ struct tlob_region {
 	uint32_t internal_interval_ns;
 	uint64_t internal_budget_ns;
 	uint32_t internal_chain;
-	uint32_t internal_reserved;
+	uint32_t internal_shared;
 };
 
 #define TLOB_REGION(var, name, budget_ns) \
 	static struct tlob_region var = {(name), (budget_ns), __FILE__, __LINE__, 0, 0, 0, 0, 0, 0}
+
+/*
+ * The same for a region that several processes have: what one of them begins any of them may end, see
+ * tlob_begin(). They agree by the name alone.
+ */
+#define TLOB_SHARED_REGION(var, name, budget_ns) \
+	static struct tlob_region var = {(name), (budget_ns), __FILE__, __LINE__, 0, 0, 0, 0, 0, 1}
 
 /* A window, as returned by tlob_start(). TLOB_NO_WINDOW: nothing is measured; it may be stopped. */
 typedef uint64_t tlob_window_t;
@@ -101,6 +108,11 @@ int tlob_stop(tlob_window_t window);
  * 0. -EEXIST: it is open already. -ENOSPC: no room (counted as refused). -ECANCELED: nothing is
  * measured. -EOPNOTSUPP: engine kernel has no such windows. errno is set when the result is
  * negative, and left alone when it is 0.
+ *
+ * Of a TLOB_SHARED_REGION() any thread of any process under the same agent may end it, if it has a
+ * shared region of that name; the window is in the books of the process that began it, and abandoned
+ * when that goes. One system call each; at least 128 open in a process. -EOPNOTSUPP unless measured
+ * by an agent with engine bpf: nothing else sees both processes.
  */
 int tlob_begin(struct tlob_region *region, uint64_t tag);
 
@@ -115,8 +127,8 @@ int tlob_end(struct tlob_region *region, uint64_t tag);
  * tlob_begin() and tlob_end(). Its window begins and ends with those of the first and the last, so
  * it is not begun itself; its records tell how long the tag was in each region and how long it
  * waited before each. tlob_end() of the last region also says whether the chain was over. For the
- * life of the process; before the first window of any of them. 0. -EINVAL: too few or too many, or
- * one of them twice. -EBUSY: one of them is in a chain already. -ENOSPC: there are 32 chains.
+ * life of the process; before the first window of any of them. 0. -EINVAL: too few or too many, one
+ * of them twice, or a shared one. -EBUSY: one of them is in a chain already. -ENOSPC: there are 32 chains.
  */
 int tlob_chain(struct tlob_region *chain, struct tlob_region *const *regions, size_t n);
 
