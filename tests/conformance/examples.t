@@ -106,6 +106,21 @@ sub handover {
 	is $summary->{windows}, 40, 'handover: a row for the chain';
 }
 
+# Request 20 lies in a pipe for 30 ms; the process that gets it is the one that ends it.
+sub relay {
+	my ($engine) = @_;
+	my ($events, $out, $status) = observe($engine, "$examples/relay");
+	is $status, 0, 'relay: runs';
+	if ($engine ne 'bpf') {
+		like $out, qr/^0 requests were late, 40 not measured$/m, "relay: not with engine $engine";
+		return;
+	}
+	like $out, qr/^[1-9]\d* requests were late, 0 not measured$/m, 'relay: is told by tlob_end()';
+	my ($close) = grep { $_->{tag} == 20 } @{$events->{close}};
+	ok $close && $close->{end_pid} && $close->{end_pid} != $close->{pid}, 'relay: another process ended it';
+	is $events->{summary}[0]{windows}, 40, 'relay: all are counted';
+}
+
 for my $engine (qw(bpf user)) {
 	subtest "engine $engine" => sub {
 		my $why = qx($tlob doctor --usable $engine 2>&1);
@@ -113,6 +128,7 @@ for my $engine (qw(bpf user)) {
 		pipeline($engine);
 		small_ones($engine);
 		handover($engine);
+		relay($engine);
 	};
 }
 
