@@ -10,15 +10,25 @@ KMOD_MODELS := $(B)/gen/tlob_model.h $(B)/gen/wwnr_model.h
 $(B)/gen/wwnr_model.h: model/wwnr.dot $(B)/gen/model-gen
 	$(B)/gen/model-gen -p wwnr $< > $@.tmp && mv $@.tmp $@
 
+# In a tree of links, as scripts/vm/build does: objects in kmod/ itself would be taken for sources by the next build for another kernel.
+# Headers that bring vmlinux make a module's BTF if they find pahole, and fail if they do not; the module needs none.
+KMOD_OUT := $(abspath $(B))/kmod/host
+KMOD_MAKE = $(MAKE) -C $(KDIR) M=$(KMOD_OUT) TLOB_TOP=$(CURDIR) TLOB_GEN=$(abspath $(B)/gen) \
+	$(if $(shell command -v pahole),,CONFIG_DEBUG_INFO_BTF_MODULES=)
+
 .PHONY: kmod kmod-install kmod-models dkms check-vm
 kmod-models: $(KMOD_MODELS)
 
 kmod: $(KMOD_MODELS)
 	@test -e $(KDIR)/Makefile || { echo "make kmod: no kernel headers at $(KDIR); install linux-headers-$(shell uname -r), or give KDIR=" >&2; exit 1; }
-	$(MAKE) -C $(KDIR) M=$(CURDIR)/kmod TLOB_TOP=$(CURDIR) TLOB_GEN=$(abspath $(B)/gen) modules
+	@mkdir -p $(KMOD_OUT)
+	@find $(KMOD_OUT) -xtype l -delete
+	@cp -rsf $(CURDIR)/kmod/. $(KMOD_OUT)/
+	+$(KMOD_MAKE) modules
+	@echo "kmod: $(KMOD_OUT)/tlob.ko"
 
 kmod-install: kmod
-	$(MAKE) -C $(KDIR) M=$(CURDIR)/kmod modules_install
+	$(KMOD_MAKE) modules_install
 
 # self-contained: the generated tables come along, so that the machine that builds needs no generator
 DKMS := $(B)/dkms/usr/src/tlob-$(VERSION)
