@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -161,6 +162,56 @@ static void not_for_everybody(void)
 	}
 	check(waitpid(pid, &status, 0) == pid && status == 0, "status %d", status);
 	close(fd);
+}
+
+/* As unshare -r: all capabilities, in a user namespace that anybody may make. */
+static void become_namespace_root(void)
+{
+	if (setuid(1000) != 0 || prctl(PR_SET_DUMPABLE, 1) != 0 || unshare(CLONE_NEWUSER) != 0 ||
+	    write_file("/proc/self/setgroups", "deny") != 0 ||
+	    write_file("/proc/self/uid_map", "0 1000 1") != 0 || getuid() != 0)
+		_exit(9);
+}
+
+static void become_nobody(void)
+{
+	if (setgid(1000) != 0 || setuid(1000) != 0)
+		_exit(9);
+}
+
+/* Opens the device itself. Returns 0, or which of the checks failed. */
+static int as_somebody(void)
+{
+	int fd = open("/dev/rv", O_RDWR | O_CLOEXEC);
+
+	if (fd < 0)
+		return 1;
+	if (rv_start(fd, 10000 * MS, -1, 0) != 0 || rv_stop(fd) != 0)
+		return 2;
+	if (bind_pair(fd, 1, MS) != -EPERM)
+		return 3;
+	if (filter(fd, 0, 0, 0) != -EPERM || unbind_id(fd, 1) != -EPERM)
+		return 4;
+	if (ioctl(fd, TLOB_IOCTL_HOLD) == 0 || errno != EPERM)
+		return 5;
+	/* root of a namespace is nobody to the control files either */
+	return write_file(TLOB_DIR "enable", "0") == -EACCES ? 0 : 6;
+}
+
+static void windows_without_privilege(void)
+{
+	void (*const become[])(void) = {become_nobody, become_namespace_root};
+	int status;
+	pid_t pid;
+
+	for (int i = 0; i < 2; i++) {
+		pid = fork();
+		if (pid == 0) {
+			become[i]();
+			_exit(as_somebody());
+		}
+		check(waitpid(pid, &status, 0) == pid && status == 0, "%d: status %x", i, status);
+	}
 }
 
 /* ---- windows ---- */
@@ -615,6 +666,7 @@ int main(void)
 	static const struct tap_test tests[] = {
 		T(bind_errors),
 		T(not_for_everybody),
+		T(windows_without_privilege),
 		T(records_come),
 		T(tallies),
 		T(lost_stops),
