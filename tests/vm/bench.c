@@ -8,6 +8,7 @@
 #include <x86intrin.h>
 
 #include "arena.h"
+#include "bench_origin.h"
 #include "bench_pagering.h"
 #include "uprobe.h"
 
@@ -89,26 +90,32 @@ static void print(const char *name, uint64_t ticks, uint64_t base)
 	printf("%-44s %8lu %8.2f\n", name, ticks, base ? (double)ticks / base : 0);
 }
 
+static int window_begin(void)
+{
+	return rv_start(fd, TLOB_BUDGET_MAX_NS, -1, 0);
+}
+
+static int (*begin)(void) = window_begin; /* have the calling thread monitored */
+
 static void *hold(void *arg)
 {
-	check(rv_start(fd, TLOB_BUDGET_MAX_NS, -1, 0) == 0);
+	check(begin() == 0);
 	pthread_barrier_wait(arg);
 	for (;;)
 		pause();
 	return NULL;
 }
 
-/* Until @n threads have a window open. */
+/* Have @n more threads monitored, asleep. */
 static void hold_windows(unsigned int n)
 {
-	static unsigned int have;
 	pthread_barrier_t barrier;
 	pthread_attr_t attr;
 	pthread_t thread;
 
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, 32768);
-	for (; have < n; have++) {
+	while (n-- > 0) {
 		pthread_barrier_init(&barrier, NULL, 2);
 		if (pthread_create(&thread, &attr, hold, &barrier) != 0)
 			return;
@@ -116,13 +123,35 @@ static void hold_windows(unsigned int n)
 	}
 }
 
-static void with_monitored(unsigned int n, uint64_t base)
+static void with_monitored(unsigned int more, uint64_t base)
 {
 	char name[64];
 
-	hold_windows(n);
+	hold_windows(more);
 	snprintf(name, sizeof(name), "two switches, %u tasks monitored", rv_tasks());
 	print(name, median(switch_and_back), base);
+}
+
+/* The rows of with_monitored(), of the model. */
+static void with_origin(const char *what, const char *parameters, uint64_t base)
+{
+	static const unsigned int more[] = {0, 1, ORIGIN_MOST - 2, 1};
+	char name[64];
+
+	origin_load(parameters);
+	begin = origin_add;
+	for (int i = 0; i < 4; i++) {
+		if (i == 3)
+			check(origin_add() == 0);
+		else
+			hold_windows(more[i]);
+		snprintf(name, sizeof(name), "%s, %u tasks%s", what, origin_tasks(),
+			 i == 3 ? ", one switches" : "");
+		print(name, median(switch_and_back), base);
+	}
+	check(origin_tasks() == ORIGIN_MOST && origin_add() == -ENOSPC, "%u", origin_tasks());
+	begin = window_begin;
+	origin_unload();
 }
 
 /* Nobody reads: the oldest are overwritten. */
@@ -170,12 +199,16 @@ int main(void)
 	base = median(switch_and_back);
 	print("two switches, monitor disabled", base, base);
 	with_ring_open(base);
+	with_origin("origin's way", "", base);
+	with_origin("one global lock", "global=1", base);
 	tlob_set_enabled(true);
 	with_monitored(0, base);
-	with_monitored(1000, base);
-	with_monitored(10000, base);
-	check(rv_start(fd, TLOB_BUDGET_MAX_NS, -1, 0) == 0);
-	with_monitored(10000, base);
+	with_monitored(1, base);
+	with_monitored(63, base);
+	with_monitored(936, base);
+	with_monitored(9000, base);
+	check(window_begin() == 0);
+	with_monitored(0, base);
 	fflush(stdout);
 	return 0;
 }
