@@ -140,7 +140,7 @@ static const struct cli_option option_source = {
 static const struct cli_option option_event = {
 	'e', "event", "EVENT",
 	"record this; may be given several times. Module: switch,\n"
-	"wake, record, mark. Kernel: SYSTEM:EVENT, or a SYSTEM",
+	"wake, record, mark, migrate. Kernel: SYSTEM:EVENT, or a SYSTEM",
 	set_event};
 static const struct cli_option option_follow = {
 	'f', "follow", NULL, "print events as they come, until Ctrl-C", set_follow};

@@ -87,13 +87,14 @@ static void announce_why(const struct cli_session *s)
 	tlobctl_why_stats(s->ctl, &stat);
 	if (stat.mode >= asked)
 		return;
-	if (strcmp(engine, "bpf")) {
+	if (!strcmp(engine, "kernel") && asked && !stat.mode) {
+		snprintf(text, sizeof(text), "No causes: %s.", stat.note);
+	} else if (strcmp(engine, "bpf")) {
 		if (asked == TLOBCTL_WHY_CULPRIT)
 			return;
-		snprintf(
-			text, sizeof(text),
-			"No %s: engine %s does not look into what a thread does; they need engine bpf.",
-			words[asked], engine);
+		snprintf(text, sizeof(text),
+			 "No %s: engine %s does not have them; they need engine bpf.", words[asked],
+			 engine);
 	} else if (stat.mode == TLOBCTL_WHY_NONE) {
 		snprintf(
 			text, sizeof(text),

@@ -186,7 +186,7 @@ const struct cli_option cli_option_hgrm = {
 const struct cli_option cli_option_why = {
 	0, "why", "WHAT",
 	"culprit (default): who made it late; stacks: and\nwhere its code was; samples: and what took its\n"
-	"CPU time. All with engine bpf; none: do not ask",
+	"CPU time. With engine bpf, culprit with kernel too;\nnone: do not ask",
 	set_why};
 const struct cli_option cli_option_history = {
 	0, "history", "MIB",

@@ -48,7 +48,7 @@ _tlob_value() {
 	case $2:$1 in
 	*:--load) _tlob_words all cpu timer fork memory io rt ;;
 	ring:-s | ring:--source) _tlob_words auto module kernel ;;
-	ring:-e | ring:--event) _tlob_words switch wake record mark sched:sched_switch sched:sched_waking ;;
+	ring:-e | ring:--event) _tlob_words switch wake record mark migrate sched:sched_switch sched:sched_waking ;;
 	ring:-o | ring:--output) _tlob_files -f ;;
 	ring:--size) _tlob_words 64 1024 8192 ;;
 	timerlat:--why) _tlob_words culprit stacks none ;;

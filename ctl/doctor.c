@@ -149,6 +149,25 @@ static void check_no_stacks(struct answer *a)
 	a->remedy = "use engine bpf";
 }
 
+static void check_kernel_causes(struct answer *a)
+{
+	const struct tlobctl_opts opts = {
+		.size = sizeof(opts), .engine = TLOBCTL_ENGINE_KERNEL, .why = TLOBCTL_WHY_CULPRIT};
+	struct tlobctl_why_stat stat;
+	struct tlobctl *ctl;
+
+	a->remedy = "run as root, with the module loaded and debugfs mounted";
+	if (tlobctl_open(&opts, &ctl)) {
+		snprintf(a->found, sizeof(a->found), "no session");
+		return;
+	}
+	tlobctl_why_stats(ctl, &stat);
+	a->ok = stat.mode != TLOBCTL_WHY_NONE;
+	snprintf(a->found, sizeof(a->found), "%s",
+		 a->ok ? "from a switch history; stacks take engine bpf" : stat.note);
+	tlobctl_close(ctl);
+}
+
 static void check_module(struct answer *a)
 {
 	a->ok = !access("/dev/rv", R_OK | W_OK);
@@ -215,7 +234,7 @@ static const struct row {
 	{"bpf", "stacks", check_stacks, false},
 	{"kernel", "module", check_module, true},
 	{"kernel", "monitor", check_monitor, true},
-	{"kernel", "causes", check_no_stacks, false},
+	{"kernel", "causes", check_kernel_causes, false},
 	{"user", "engine", check_user, true},
 	{"user", "schedstat", check_schedstat, false},
 	{"user", "real-time priority", check_fifo, false},

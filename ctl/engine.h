@@ -53,6 +53,9 @@ struct tlobctl_engine_ops {
 	 */
 	void (*look)(struct tlobctl *ctl, const struct tlob_record *record);
 
+	/* Bring ctl->why.history up to now. False: it cannot be. NULL: it always is. */
+	bool (*refresh)(struct tlobctl *ctl);
+
 	/* Records that found the ring full. NULL: the programs know. */
 	uint64_t (*dropped)(const struct tlobctl *ctl);
 

@@ -145,6 +145,7 @@ static void kernel_close(struct tlobctl *ctl)
 		free(g);
 	}
 	bury(k);
+	tlobctl_kernel_history_close(k);
 	free(k);
 	ctl->engine_state = NULL;
 }
@@ -182,10 +183,11 @@ static int kernel_open(struct tlobctl *ctl)
 	}
 	if (r)
 		kernel_close(ctl);
-	else
-		ctl->programs.foreign =
-			false; /* records have process numbers as this process sees them */
-	return r;
+	if (r)
+		return r;
+	ctl->programs.foreign = false; /* records have process numbers as this process sees them */
+	tlobctl_kernel_history_open(ctl);
+	return 0;
 }
 
 /* ---- records */
@@ -313,6 +315,7 @@ const struct tlobctl_engine_ops tlobctl_engine_kernel = {
 	.prepare = kernel_prepare,
 	.leave = kernel_leave,
 	.dropped = kernel_dropped,
+	.refresh = tlobctl_kernel_refresh,
 	.attach = tlobctl_kernel_attach,
 	.detach = tlobctl_kernel_detach,
 	.tally = tlobctl_kernel_tally,

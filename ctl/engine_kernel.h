@@ -17,12 +17,14 @@ struct tlobctl_rv {
 };
 
 struct tlobctl_guest;
+struct tlobctl_kernel_history;
 
 struct tlobctl_kernel {
 	struct tlobctl_source source; /* records of probes; added with the first one */
 	struct tlobctl_rv rv; /* keeps the monitor enabled, has the probes */
 	bool has_probes;
 	uint64_t dropped; /* by rings that have gone */
+	struct tlobctl_kernel_history *history; /* NULL: none */
 	struct tlobctl_guest *guests;
 	struct tlobctl_guest
 		*gone; /* an event of theirs may still be on its way; freed at the next poll */
@@ -40,6 +42,11 @@ void tlobctl_rv_close(struct tlobctl_rv *rv);
 int tlobctl_rv_missing(int err, const char *else_do);
 /* The ready() of the probes' source. */
 void tlobctl_kernel_ready(struct tlobctl *ctl, struct tlobctl_source *self);
+
+/* engine_kernel_history.c. If it cannot be had, ctl->why.missing says why. */
+void tlobctl_kernel_history_open(struct tlobctl *ctl);
+void tlobctl_kernel_history_close(struct tlobctl_kernel *kernel);
+bool tlobctl_kernel_refresh(struct tlobctl *ctl);
 
 int tlobctl_kernel_attach(struct tlobctl *ctl, struct tlobctl_binding **bindings, size_t n);
 void tlobctl_kernel_detach(struct tlobctl *ctl, struct tlobctl_binding *binding);

@@ -19,7 +19,7 @@
 static const char *const folders[] = {"/sys/kernel/debug/rv/ring",
 				      "/sys/kernel/debug/rv_tlob/ring"};
 
-static const char *folder(void)
+const char *tlobctl_ring_module_folder(void)
 {
 	for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++)
 		if (access(folders[i], F_OK) == 0)
@@ -29,7 +29,7 @@ static const char *folder(void)
 
 int tlobctl_ring_module_probe(void)
 {
-	if (folder())
+	if (tlobctl_ring_module_folder())
 		return 0;
 	if (errno == EACCES)
 		return tlobctl_fail(-EACCES, "%s cannot be looked at: %s; run as root", folders[0],
@@ -61,7 +61,7 @@ static int set_events(const char *dir, const struct tlobctl_ring_opts *opts)
 	if (r == -EINVAL)
 		return tlobctl_fail(
 			r,
-			"the module's rings have no such events: '%s'; there are switch, wake, record and mark",
+			"the module's rings have no such events: '%s'; there are switch, wake, record, mark and migrate",
 			text);
 	return r ? tlobctl_fail(r, "cannot write '%s' to %s/events: %s", text, dir, strerror(-r)) :
 		   0;
@@ -115,7 +115,7 @@ static int map(struct tlobctl_ring *ring, struct tlobctl_ring_cpu *c)
 
 static int open_cpu(struct tlobctl_ring *ring, uint32_t cpu, const struct tlobctl_ring_opts *opts)
 {
-	const char *dir = folder();
+	const char *dir = tlobctl_ring_module_folder();
 	struct tlobctl_ring_cpu *c;
 	char path[512];
 	int fd, r;
@@ -142,7 +142,7 @@ static int open_cpu(struct tlobctl_ring *ring, uint32_t cpu, const struct tlobct
 
 static int module_open(struct tlobctl_ring *ring, const struct tlobctl_ring_opts *opts)
 {
-	const char *dir = folder();
+	const char *dir = tlobctl_ring_module_folder();
 	int r;
 
 	if (!dir)
@@ -196,7 +196,8 @@ static int module_fetch(struct tlobctl_ring *ring, struct tlobctl_ring_cpu *c)
 	return r;
 }
 
-static const char *const names[TLOB_PAGE_TYPES] = {"padding", "switch", "wake", "record", "mark"};
+static const char *const names[TLOB_PAGE_TYPES] = {"padding", "switch", "wake",
+						   "record",  "mark",	"migrate"};
 
 static bool module_next(struct tlobctl_ring *ring, struct tlobctl_ring_cpu *c)
 {
@@ -246,6 +247,7 @@ static int module_text(struct tlobctl_ring *ring, const struct tlobctl_ring_even
 	const struct tlob_page_switch *s = event->data;
 	const struct tlob_page_wake *w = event->data;
 	const struct tlob_record *r = event->data;
+	const struct tlob_page_migrate *m = event->data;
 
 	(void)ring;
 	if (!strcmp(event->name, "switch") && event->bytes >= sizeof(*s) && s->prev_tid)
@@ -265,6 +267,8 @@ static int module_text(struct tlobctl_ring *ring, const struct tlobctl_ring_even
 			(unsigned long long)r->elapsed_ns, (unsigned long long)r->budget_ns,
 			(unsigned long long)r->running_ns, (unsigned long long)r->waiting_ns,
 			(unsigned long long)r->sleeping_ns, (unsigned long long)r->tag);
+	else if (!strcmp(event->name, "migrate") && event->bytes >= sizeof(*m))
+		snprintf(buf, bytes, "%u to cpu%u", m->tid, m->cpu);
 	else if (!strcmp(event->name, "mark"))
 		snprintf(buf, bytes, "%.*s", (int)strcspn(event->data, "\n"), /* it ends with NUL */
 			 (const char *)event->data);

@@ -75,6 +75,8 @@ extern const struct tlobctl_ring_ops tlobctl_ring_module, tlobctl_ring_kernel;
 
 /* Is the module's there? 0, or a negative errno with tlobctl_error(). */
 int tlobctl_ring_module_probe(void);
+/* Of its control files; NULL with errno: it is not there. */
+const char *tlobctl_ring_module_folder(void);
 /* One more CPU, which has @fd from here on. */
 struct tlobctl_ring_cpu *tlobctl_ring_add_cpu(struct tlobctl_ring *ring, uint32_t cpu, int fd);
 /* Calls @fn for each CPU that is online, until it fails. */

@@ -2,6 +2,8 @@
 /* See why.h. */
 #include "why.h"
 
+#include <errno.h>
+
 #include "../why/symbolize.h"
 #include "now.h"
 #include "objects.h"
@@ -44,8 +46,9 @@ static bool may_spend(struct tlobctl_why_state *w, const struct tlob_record *rec
 	return w->spent_ns < SPEND_NS / share && w->done < MAX_PER_SECOND / share;
 }
 
-static int look(struct tlobctl_why_state *w, const struct tlob_record *record)
+static int look(struct tlobctl *ctl, const struct tlob_record *record)
 {
+	struct tlobctl_why_state *w = &ctl->why;
 	struct why_window window = {.tid = record->tid,
 				    .start_ns = record->start_ns,
 				    .end_ns = record->time_ns,
@@ -55,7 +58,10 @@ static int look(struct tlobctl_why_state *w, const struct tlob_record *record)
 			  record->elapsed_ns > BEFORE_MAX_NS ? BEFORE_MAX_NS :
 							       record->elapsed_ns;
 	uint64_t from = window.start_ns > before ? window.start_ns - before : 0;
-	int r = why_history_read(&w->history, from, window.end_ns, MAX_ENTRIES, &w->stream);
+	int r = ctl->engine->refresh && !ctl->engine->refresh(ctl) ? -ENODATA : 0;
+
+	if (!r)
+		r = why_history_read(&w->history, from, window.end_ns, MAX_ENTRIES, &w->stream);
 
 	return r ? r : why_culprits(&w->stream, &window, &w->answer);
 }
@@ -77,7 +83,7 @@ const struct tlobctl_why *tlobctl_why_of(struct tlobctl *ctl, const struct tlob_
 	}
 	since = tlobctl_cpu_ns();
 	tlobctl_stacks_look(ctl, record);
-	r = look(w, record);
+	r = look(ctl, record);
 	if (!r) {
 		tlobctl_why_names(ctl, &w->answer);
 		naming = tlobctl_stacks_of(ctl, record, &w->answer.why);
@@ -111,7 +117,7 @@ void tlobctl_why_stats(const struct tlobctl *ctl, struct tlobctl_why_stat *out)
 
 	*out = ctl->why.stat;
 	out->mode = mode_of(ctl);
-	out->note = symbolizer ? why_symbolizer_note(symbolizer) : "";
+	out->note = symbolizer ? why_symbolizer_note(symbolizer) : ctl->why.missing;
 	out->history_bytes = ctl->why.history.bytes;
 	out->agent_cpu_ns = tlobctl_clock_ns(CLOCK_PROCESS_CPUTIME_ID) - ctl->why.begun_cpu_ns;
 }

@@ -26,6 +26,7 @@ struct tlobctl_why_names {
 
 struct tlobctl_why_state {
 	struct why_history history; /* the engine's; no lines: none */
+	char missing[512]; /* why there is none, though it was asked for; "" */
 	struct why_stream stream;
 	struct why_answer answer;
 	struct tlobctl_why_names names;

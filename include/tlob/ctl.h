@@ -288,7 +288,7 @@ struct tlobctl_why_stat {
 	uint64_t cpu_ns; /* of this process, for analyses */
 	uint64_t agent_cpu_ns; /* of this process, for everything since the session was opened */
 	const char *
-		note; /* which functions have no names, and what to do; valid until tlobctl_close(); "" */
+		note; /* which functions have no names, and what to do; or why there is no history; valid until tlobctl_close(); "" */
 };
 void tlobctl_why_stats(const struct tlobctl *ctl, struct tlobctl_why_stat *out);
 
@@ -518,7 +518,7 @@ struct tlobctl_ring_opts {
 	size_t size; /* of this struct */
 	enum tlobctl_ring_source source;
 	/*
-	 * Module: switch wake record mark; NULL: what is set. Kernel: SYSTEM:EVENT, SYSTEM or an EVENT of any system;
+	 * Module: switch wake record mark migrate; NULL: what is set. Kernel: SYSTEM:EVENT, SYSTEM or an EVENT of any system;
 	 * NULL: sched:sched_switch and sched:sched_waking.
 	 */
 	const char *const *events;

@@ -47,6 +47,7 @@ enum tlob_page_event_type {
 	TLOB_PAGE_RECORD =
 		3, /* struct tlob_record: an overrun, or its closing record; pids are the initial namespace's */
 	TLOB_PAGE_MARK = 4, /* text that was written to the mark file; NUL-terminated */
+	TLOB_PAGE_MIGRATE = 5, /* struct tlob_page_migrate */
 	TLOB_PAGE_TYPES,
 };
 
@@ -58,18 +59,41 @@ struct tlob_page_switch {
 	__u16 prev_state; /* what prev_tid left for, as in the kernel: 0 runnable, 1 sleeps, 2 sleeps without signals ... */
 	__s16 priority; /* of tid, the kernel's: below 0 deadline, below 100 real-time */
 	char comm[TLOB_COMM_BYTES]; /* of tid */
+	__u64 cgroup; /* of tid: id (version 2), 0 unknown */
+	__u16 syscall; /* that prev_tid sleeps in */
+	__u16 flags; /* TLOB_PAGE_SWITCH_... */
+	__u32 reserved;
 };
-TLOB_ASSERT(sizeof(struct tlob_page_switch) == 32, "switch event");
+TLOB_ASSERT(sizeof(struct tlob_page_switch) == 48, "switch event");
+
+#define TLOB_PAGE_NO_SYSCALL 0xffff /* none, or of a 32-bit program, whose numbers are others */
+
+#define TLOB_PAGE_SWITCH_KTHREAD (1u << 0) /* tid is a thread of the kernel */
+#define TLOB_PAGE_SWITCH_IOWAIT (1u << 1) /* prev_tid sleeps until a disk is done */
+#define TLOB_PAGE_SWITCH_THROTTLED \
+	(1u << 2) /* prev_tid's control group has used up its CPU time; told from Linux 6.18 on */
 
 #define TLOB_PAGE_WAKE_INTERRUPT (1u << 0) /* not waker_tid itself, but an interrupt of its CPU */
+#define TLOB_PAGE_WAKE_SOFT \
+	(1u << 1) /* and that a soft one, in the middle of waker_tid's @syscall */
+#define TLOB_PAGE_WAKE_NEW (1u << 2) /* tid is new: waker_tid started it */
 
 struct tlob_page_wake {
 	__u32 waker_tid; /* who had this CPU */
 	__u32 tid; /* who was woken */
 	__u32 flags;
-	__u32 reserved;
+	__u16 syscall; /* of soft interrupts; else none */
+	__u16 reserved;
 };
 TLOB_ASSERT(sizeof(struct tlob_page_wake) == 16, "wake event");
+
+/* tid goes to the queue of another CPU. */
+struct tlob_page_migrate {
+	__u32 tid;
+	__u16 cpu;
+	__u16 reserved;
+};
+TLOB_ASSERT(sizeof(struct tlob_page_migrate) == 8, "migration event");
 
 #define TLOB_PAGE_META_VERSION 1
 

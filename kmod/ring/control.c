@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The files of the page ring in debugfs:
- *	rv/ring/events                     which events are written: switch wake record mark
+ *	rv/ring/events                     which events are written: switch wake record mark migrate
  *	rv/ring/mark                       what is written here becomes an event
  *	rv/ring/per_cpu/cpuN/raw           the ring
  *	rv/ring/per_cpu/cpuN/snapshot_raw  the one it was last swapped with

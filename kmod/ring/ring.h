@@ -22,7 +22,7 @@
 struct dentry;
 struct tlob_record;
 
-#define PRING_DEFAULT_PAGES 64u /* slots: of 4 KiB, 5,000 switches */
+#define PRING_DEFAULT_PAGES 64u /* slots: of 4 KiB, 4,000 switches */
 #define PRING_MAX_ORDER 6u
 
 struct pring_config {

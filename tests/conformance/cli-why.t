@@ -74,9 +74,9 @@ late spin '' --why=culprit
 lacks "only if asked for" "  cases_cpu.c:"
 
 late spin '' --why=stacks --engine=user
-has "engine user cannot, and says so" "No stacks: engine user does not look into" "$err"
+has "engine user cannot, and says so" "No stacks: engine user does not have them" "$err"
 late spin '' --engine=user
-lacks "but only if asked for" "does not look into"
+lacks "but only if asked for" "does not have them"
 
 # ---- without
 late mutex 'sleeping' --why=none

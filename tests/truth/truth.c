@@ -299,17 +299,35 @@ static void check_storm(struct conf *c)
 	tap_ok(cpu < wall / 5, "storm: the agent takes less than 20 %% of one CPU");
 }
 
+/* TLOB_TRUTH_CASES: names of those that shall run, without the storm; not set: all. */
+static bool is_wanted(const char *name)
+{
+	const char *wanted = getenv("TLOB_TRUTH_CASES");
+	size_t n = strlen(name);
+
+	for (const char *at = wanted; at && *at; at += strcspn(at, " "), at += *at == ' ')
+		if (!strncmp(at, name, n) && (!at[n] || at[n] == ' '))
+			return true;
+	return !wanted;
+}
+
+static int count_wanted(void)
+{
+	int n = is_wanted("storm") ? 2 : 0;
+
+	for (size_t g = 0; g < GROUPS; g++)
+		for (const struct truth_case *t = groups[g]; t->name; t++)
+			n += is_wanted(t->name);
+	return n;
+}
+
 int conf_main(struct conf *c)
 {
 	const char *path = getenv("TLOB_TRUTH_TABLE");
 	FILE *table = path ? fopen(path, "we") : NULL;
 	struct verdict v = {0};
-	int n = 2;
 
-	for (size_t g = 0; g < GROUPS; g++)
-		for (const struct truth_case *t = groups[g]; t->name; t++)
-			n++;
-	tap_plan(n);
+	tap_plan(count_wanted());
 	c->why = TLOBCTL_WHY_STACKS;
 	c->hook = judge;
 	c->hook_arg = &v;
@@ -319,9 +337,11 @@ int conf_main(struct conf *c)
 			"| case | what happens | tlob says | right |\n| --- | --- | --- | --- |\n");
 	for (size_t g = 0; g < GROUPS; g++)
 		for (const struct truth_case *t = groups[g]; t->name; t++)
-			check_case(c, t, &v, table);
+			if (is_wanted(t->name))
+				check_case(c, t, &v, table);
 	c->hook = NULL;
-	check_storm(c);
+	if (is_wanted("storm"))
+		check_storm(c);
 	conf_close(c);
 	if (table)
 		fclose(table);

@@ -147,7 +147,7 @@ static void history_of_switches(void)
 				in += s->tgid == (uint32_t)me && s->priority == 120 &&
 				      strncmp(s->comm, "t_pagering", 10) == 0;
 			if (e->type == TLOB_PAGE_WAKE && w->tid == (uint32_t)me)
-				woken += w->flags == TLOB_PAGE_WAKE_INTERRUPT;
+				woken += (w->flags & TLOB_PAGE_WAKE_INTERRUPT) != 0;
 		}
 	}
 	check(out >= 19, "%d", out);
