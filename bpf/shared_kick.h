@@ -60,12 +60,23 @@ struct {
 
 __u64 shared_serial;
 
+/* Verifiers before Linux 6.3 forget the bounds of an index that was on the stack; so it is bounded where it is used. */
+static __always_inline struct tlob_window *window_of(struct tlob_slot *slot, __u32 index)
+{
+	barrier_var(index);
+	return &slot->windows[index % TLOB_MAX_DEPTH];
+}
+
+static __always_inline __u32 generation_of(__u32 arena)
+{
+	barrier_var(arena);
+	return tlob_load_acquire(&arena_generation[arena % TLOB_BPF_ARENAS]);
+}
+
 static __always_inline bool is_of_today(const struct tlob_shared *ref)
 {
-	__u32 arena = ref->arena;
-
-	return arena && arena < TLOB_BPF_ARENAS &&
-	       tlob_load_acquire(&arena_generation[arena]) == ref->generation;
+	return ref->arena && ref->arena < TLOB_BPF_ARENAS &&
+	       generation_of(ref->arena) == ref->generation;
 }
 
 /* The window of @ref and its slot, if the arena is still that process's. */
@@ -107,7 +118,7 @@ static __noinline bool drop_stale(const struct tlob_shared_key *key)
 	index = ref.index;
 	slot = shared_slot(&ref);
 	if (slot && index < TLOB_MAX_DEPTH)
-		word = tlob_load_acquire(&slot->windows[index].state);
+		word = tlob_load_acquire(&window_of(slot, index)->state);
 	if (TLOB_WINDOW_STATE(word) != TLOB_IDLE && TLOB_WINDOW_GEN(word) == ref.gen)
 		return false;
 	if (!claim_shared(found, &ref))
@@ -156,7 +167,7 @@ static __always_inline int begin_shared(const struct tlob_kick *kick, struct tlo
 	__u64 deadline;
 	long err;
 
-	ref.generation = arena_generation[ref.arena & (TLOB_BPF_ARENAS - 1)];
+	ref.generation = generation_of(ref.arena);
 	slot = shared_slot(&ref);
 	if (!slot || !head || index >= TLOB_MAX_DEPTH)
 		return EINVAL;
@@ -166,7 +177,7 @@ static __always_inline int begin_shared(const struct tlob_kick *kick, struct tlo
 		__sync_fetch_and_sub(&keeper->shared, 1);
 		return ENOSPC;
 	}
-	w = &slot->windows[index];
+	w = window_of(slot, index);
 	deadline = tlob_load(&w->deadline_ns);
 	tlob_store(&w->deadline_ns, TLOB_NEVER);
 	ref.gen = tlob_window_arm(w);
@@ -215,7 +226,7 @@ static __noinline int close_shared(struct tlob_sight *sight, struct tlob_slot *s
 
 	if (index >= TLOB_MAX_DEPTH || !keeper)
 		return ESRCH;
-	w = &slot->windows[index];
+	w = window_of(slot, index);
 	start = tlob_load(&w->start_ns);
 	deadline = tlob_load(&w->deadline_ns);
 	if (was == TLOB_CANCELLED)
@@ -240,7 +251,7 @@ static __noinline __u32 win_shared(struct tlob_slot *slot, const struct tlob_sha
 
 	if (index >= TLOB_MAX_DEPTH)
 		return TLOB_IDLE;
-	w = &slot->windows[index];
+	w = window_of(slot, index);
 	for (int i = 0; i < 3; i++) { /* it may expire or be cancelled in between */
 		__u64 word = tlob_load_acquire(&w->state);
 
@@ -259,6 +270,8 @@ static __always_inline void give_back(struct tlob_slot *slot, __u32 index)
 
 	if (index >= TLOB_MAX_DEPTH)
 		return;
+	barrier_var(index);
+	index %= TLOB_MAX_DEPTH;
 	tlob_store(&transit->key[index], 0);
 	__sync_fetch_and_and(&transit->used, ~(1U << index));
 }
