@@ -12,6 +12,7 @@ struct tlobctl_perf_ring {
 	struct perf_event_mmap_page *head;
 	unsigned char *data;
 	size_t bytes; /* of the data, power of two */
+	struct perf_event_header *record; /* aligned copy of the one that is being read */
 };
 
 /* @attr on @cpu for all threads there. Returns 0 or a negative errno; -ENODEV: that CPU is offline. */
