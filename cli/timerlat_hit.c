@@ -104,8 +104,11 @@ static void print_stack(const struct tlobctl_timerlat_hit *hit, const struct cli
 			who ? who : "a program");
 		return;
 	}
-	if (!hit->stack.nframes)
+	if (!hit->stack.nframes) {
+		if (hit->found && who) /* the module knows that much */
+			fprintf(term->out, "A timer interrupted %s in the kernel.\n", who);
 		return;
+	}
 	fprintf(term->out, "A timer interrupted %s in the kernel:\n", who ? who : "a thread");
 	for (size_t i = 0; i < hit->stack.nframes && i < SHOWN; i++) {
 		const struct tlobctl_frame *f = &hit->stack.frames[i];
