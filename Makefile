@@ -108,7 +108,7 @@ demo:
 	@$(MAKE) --no-print-directory $(PARALLEL) all >$(B)/build.log 2>&1 || { tail -n 20 $(B)/build.log >&2; exit 1; }
 	@scripts/demo $(B)
 lint:
-	@scripts/setup --need lint
+	@scripts/setup --need lint --need check # it compiles the tests, too
 	@scripts/lint
 clean:
 	rm -rf build
