@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* tlob report: what files of --json say, added up. */
-#include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "nearest.h"
 #include "options.h"
 #include "report_flame.h"
 #include "report_print.h"
+#include "values.h"
 
 enum why {
 	WHY_IF_THERE,
@@ -50,12 +50,9 @@ static int set_region(void *settings, const char *value)
 
 static int set_top(void *settings, const char *value)
 {
-	char *end;
 	unsigned long n;
 
-	errno = 0;
-	n = strtoul(value, &end, 10);
-	if (errno || end == value || *end || !n || *value == '-')
+	if (cli_value_number(value, 1, ULONG_MAX, &n))
 		return cli_usage("--top is a number from 1 on, not '%s'", value);
 	((struct report_settings *)settings)->view.top = n;
 	return 0;
@@ -68,19 +65,13 @@ static int set_sort(void *settings, const char *value)
 					    [CLI_REPORT_BY_MAX] = "max",
 					    [CLI_REPORT_BY_P99] = "p99",
 					    [CLI_REPORT_BY_NAME] = "name"};
-	struct cli_nearest near;
+	size_t order;
+	int status =
+		cli_value_choice("order", value, words, sizeof(words) / sizeof(*words), &order);
 
-	cli_nearest_init(&near, value);
-	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
-		cli_nearest_offer(&near, words[i]);
-		if (strcmp(words[i], value))
-			continue;
-		((struct report_settings *)settings)->order = (enum cli_report_order)i;
-		return 0;
-	}
-	if (near.word)
-		return cli_usage("cannot sort by '%s'; did you mean %s?", value, near.word);
-	return cli_usage("--sort is overruns, windows, max, p99 or name, not '%s'", value);
+	if (!status)
+		((struct report_settings *)settings)->order = (enum cli_report_order)order;
+	return status;
 }
 
 static int set_folded(void *settings, const char *value)

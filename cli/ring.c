@@ -10,12 +10,11 @@
 
 #include <tlob/ctl.h>
 
-#include "nearest.h"
 #include "options.h"
-#include "parse.h"
 #include "ring_count.h"
 #include "signals.h"
 #include "text.h"
+#include "values.h"
 #include "when.h"
 
 #define MOMENT_NS CLI_NS_PER_S /* that is recorded if nobody says for how long */
@@ -39,21 +38,18 @@ struct ring_settings {
 
 static int set_source(void *settings, const char *value)
 {
-	static const char *const names[] = {"auto", "module", "kernel"};
-	struct cli_nearest near;
+	static const char *const names[] = {
+		[TLOBCTL_RING_AUTO] = "auto",
+		[TLOBCTL_RING_MODULE] = "module",
+		[TLOBCTL_RING_KERNEL] = "kernel",
+	};
+	size_t source;
+	int status =
+		cli_value_choice("source", value, names, sizeof(names) / sizeof(*names), &source);
 
-	cli_nearest_init(&near, value);
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-		if (!strcmp(value, names[i])) {
-			((struct ring_settings *)settings)->opts.source =
-				(enum tlobctl_ring_source)i;
-			return 0;
-		}
-		cli_nearest_offer(&near, names[i]);
-	}
-	if (near.word)
-		return cli_usage("unknown source '%s'; did you mean %s?", value, near.word);
-	return cli_usage("unknown source '%s'; there are auto, module and kernel", value);
+	if (!status)
+		((struct ring_settings *)settings)->opts.source = (enum tlobctl_ring_source)source;
+	return status;
 }
 
 static int set_event(void *settings, const char *value)
@@ -93,25 +89,15 @@ static int set_output(void *settings, const char *value)
 
 static int set_duration(void *settings, const char *value)
 {
-	struct tlob_parse_error err;
-	uint64_t ns;
-
-	if (tlob_duration_parse(value, &ns, &err))
-		return cli_usage("--duration '%s': %s", value, err.why);
-	if (!ns)
-		return cli_usage("--duration '%s' is no time at all", value);
-	((struct ring_settings *)settings)->duration_ns = ns;
-	return 0;
+	return cli_value_duration("duration", value,
+				  &((struct ring_settings *)settings)->duration_ns);
 }
 
 static int set_size(void *settings, const char *value)
 {
-	char *end;
 	unsigned long kib;
 
-	errno = 0;
-	kib = strtoul(value, &end, 10);
-	if (errno || end == value || *end || kib < 8 || kib > 131072 || *value == '-')
+	if (cli_value_number(value, 8, 131072, &kib))
 		return cli_usage("--size is a size in KiB, from 8 to 131072, not '%s'", value);
 	((struct ring_settings *)settings)->opts.bytes = (uint64_t)kib << 10;
 	return 0;

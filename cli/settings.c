@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* See settings.h. */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "nearest.h"
 #include "settings.h"
+#include "values.h"
 
-#define HISTORY_MAX_MIB 4096
 #define SAMPLE_HZ_MIN 10 /* as in tlobctl_open() */
 #define SAMPLE_HZ_MAX 20000
 #define GOOD_SHARE_MAX 1000000000
@@ -39,29 +37,15 @@ static int set_chain(void *settings, const char *value)
 
 static int set_engine(void *settings, const char *value)
 {
-	static const struct {
-		const char *name;
-		enum tlobctl_engine engine;
-	} engines[] = {
-		{"auto", TLOBCTL_ENGINE_AUTO},
-		{"bpf", TLOBCTL_ENGINE_BPF},
-		{"kernel", TLOBCTL_ENGINE_KERNEL},
-		{"user", TLOBCTL_ENGINE_USER},
-	};
-	struct cli_settings *s = settings;
-	struct cli_nearest near;
+	static const char *const names[] = {"auto", "bpf", "kernel", "user"};
+	static const enum tlobctl_engine engines[] = {TLOBCTL_ENGINE_AUTO, TLOBCTL_ENGINE_BPF,
+						      TLOBCTL_ENGINE_KERNEL, TLOBCTL_ENGINE_USER};
+	size_t i;
+	int status = cli_value_choice("engine", value, names, sizeof(names) / sizeof(*names), &i);
 
-	cli_nearest_init(&near, value);
-	for (size_t i = 0; i < sizeof(engines) / sizeof(*engines); i++) {
-		cli_nearest_offer(&near, engines[i].name);
-		if (strcmp(engines[i].name, value))
-			continue;
-		s->engine = engines[i].engine;
-		return 0;
-	}
-	if (near.word)
-		return cli_usage("unknown engine '%s'; did you mean %s?", value, near.word);
-	return cli_usage("unknown engine '%s'; there are auto, bpf, kernel and user", value);
+	if (!status)
+		((struct cli_settings *)settings)->engine = engines[i];
+	return status;
 }
 
 static int set_json(void *settings, const char *value)
@@ -94,39 +78,16 @@ static int set_why(void *settings, const char *value)
 	return cli_usage("--why is none, culprit, stacks or samples, not '%s'", value);
 }
 
-static bool is_number(const char *value, unsigned long *number)
-{
-	char *end;
-
-	errno = 0;
-	*number = strtoul(value, &end, 10);
-	return !errno && end != value && !*end && *value >= '0' && *value <= '9';
-}
-
-int cli_history_parse(const char *value, uint64_t *bytes)
-{
-	char *end;
-	unsigned long mib;
-
-	errno = 0;
-	mib = strtoul(value, &end, 10);
-	if (errno || end == value || *end || !mib || mib > HISTORY_MAX_MIB || *value == '-')
-		return cli_usage("--history is a size in MiB, from 1 to %d, not '%s'",
-				 HISTORY_MAX_MIB, value);
-	*bytes = (uint64_t)mib << 20;
-	return 0;
-}
-
 static int set_history(void *settings, const char *value)
 {
-	return cli_history_parse(value, &((struct cli_settings *)settings)->history_bytes);
+	return cli_value_history(value, &((struct cli_settings *)settings)->history_bytes);
 }
 
 static int set_sample_rate(void *settings, const char *value)
 {
 	unsigned long hz;
 
-	if (!is_number(value, &hz) || hz < SAMPLE_HZ_MIN || hz > SAMPLE_HZ_MAX)
+	if (cli_value_number(value, SAMPLE_HZ_MIN, SAMPLE_HZ_MAX, &hz))
 		return cli_usage("--sample-rate is a number per second, from %d to %d, not '%s'",
 				 SAMPLE_HZ_MIN, SAMPLE_HZ_MAX, value);
 	((struct cli_settings *)settings)->sample_hz = (uint32_t)hz;
@@ -137,7 +98,7 @@ static int set_good_share(void *settings, const char *value)
 {
 	unsigned long share;
 
-	if (!is_number(value, &share) || share > GOOD_SHARE_MAX)
+	if (cli_value_number(value, 0, GOOD_SHARE_MAX, &share))
 		return cli_usage(
 			"--good-share is a number: one in so many good windows, 0 for none, not '%s'",
 			value);

@@ -37,8 +37,6 @@ extern const struct cli_option cli_option_region, cli_option_chain, cli_option_e
 	cli_option_sample_rate, cli_option_good_share, cli_option_fail, cli_option_quiet,
 	cli_option_color;
 
-/* The value of --history. 0 or an exit status having said why. */
-int cli_history_parse(const char *value, uint64_t *bytes);
 void cli_settings_deinit(struct cli_settings *s);
 
 #endif

@@ -5,21 +5,8 @@
 #include <string.h>
 
 #include "cpulist.h"
-#include "nearest.h"
-#include "parse.h"
-#include "settings.h"
 #include "timerlat.h"
-
-static int set_time(const char *option, const char *value, uint64_t *ns)
-{
-	struct tlob_parse_error err;
-
-	if (tlob_duration_parse(value, ns, &err))
-		return cli_usage("--%s '%s': %s", option, value, err.why);
-	if (!*ns)
-		return cli_usage("--%s '%s' is no time at all", option, value);
-	return 0;
-}
+#include "values.h"
 
 static int set_cpus(void *settings, const char *value)
 {
@@ -44,23 +31,26 @@ static int set_cpus(void *settings, const char *value)
 
 static int set_period(void *settings, const char *value)
 {
-	return set_time("period", value, &((struct timerlat_settings *)settings)->opts.period_ns);
+	return cli_value_duration("period", value,
+				  &((struct timerlat_settings *)settings)->opts.period_ns);
 }
 
 static int set_duration(void *settings, const char *value)
 {
-	return set_time("duration", value, &((struct timerlat_settings *)settings)->duration_ns);
+	return cli_value_duration("duration", value,
+				  &((struct timerlat_settings *)settings)->duration_ns);
 }
 
 static int set_total(void *settings, const char *value)
 {
-	return set_time("total", value,
-			&((struct timerlat_settings *)settings)->opts.stop_total_ns);
+	return cli_value_duration("total", value,
+				  &((struct timerlat_settings *)settings)->opts.stop_total_ns);
 }
 
 static int set_irq(void *settings, const char *value)
 {
-	return set_time("irq", value, &((struct timerlat_settings *)settings)->opts.stop_irq_ns);
+	return cli_value_duration("irq", value,
+				  &((struct timerlat_settings *)settings)->opts.stop_irq_ns);
 }
 
 static int set_priority(void *settings, const char *value)
@@ -104,21 +94,13 @@ static int set_backend(void *settings, const char *value)
 		[TLOBCTL_TIMERLAT_MODULE] = "module", [TLOBCTL_TIMERLAT_BPF] = "bpf",
 		[TLOBCTL_TIMERLAT_PLAIN] = "plain",
 	};
-	struct timerlat_settings *s = settings;
-	struct cli_nearest near;
+	size_t backend;
+	int status = cli_value_choice("backend", value, names, TLOBCTL_TIMERLAT_BACKENDS, &backend);
 
-	cli_nearest_init(&near, value);
-	for (int i = 0; i < TLOBCTL_TIMERLAT_BACKENDS; i++) {
-		cli_nearest_offer(&near, names[i]);
-		if (strcmp(names[i], value))
-			continue;
-		s->opts.backend = (enum tlobctl_timerlat_backend)i;
-		return 0;
-	}
-	if (near.word)
-		return cli_usage("unknown backend '%s'; did you mean %s?", value, near.word);
-	return cli_usage("unknown backend '%s'; there are auto, kernel, module, bpf and plain",
-			 value);
+	if (!status)
+		((struct timerlat_settings *)settings)->opts.backend =
+			(enum tlobctl_timerlat_backend)backend;
+	return status;
 }
 
 static int set_top(void *settings, const char *value)
@@ -164,7 +146,7 @@ static int set_why(void *settings, const char *value)
 
 static int set_history(void *settings, const char *value)
 {
-	return cli_history_parse(value,
+	return cli_value_history(value,
 				 &((struct timerlat_settings *)settings)->opts.history_bytes);
 }
 

@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "cgroup.h"
-#include "parse.h"
 #include "session.h"
+#include "values.h"
 #include "when.h"
 
 #define AGENT_FOLDER "/run/tlob"
@@ -18,12 +18,9 @@
 
 static int set_pid(void *settings, const char *value)
 {
-	char *end;
-	long pid;
+	unsigned long pid;
 
-	errno = 0;
-	pid = strtol(value, &end, 10);
-	if (errno || *end || end == value || pid <= 0 || pid > INT_MAX)
+	if (cli_value_number(value, 1, INT_MAX, &pid))
 		return cli_usage("--pid is the number of a process, not '%s'", value);
 	((struct cli_settings *)settings)->pid = (pid_t)pid;
 	return 0;
@@ -37,15 +34,8 @@ static int set_cgroup(void *settings, const char *value)
 
 static int set_duration(void *settings, const char *value)
 {
-	struct tlob_parse_error err;
-	uint64_t ns;
-
-	if (tlob_duration_parse(value, &ns, &err))
-		return cli_usage("--duration '%s': %s", value, err.why);
-	if (!ns)
-		return cli_usage("--duration '%s' is no time at all", value);
-	((struct cli_settings *)settings)->duration_ns = ns;
-	return 0;
+	return cli_value_duration("duration", value,
+				  &((struct cli_settings *)settings)->duration_ns);
 }
 
 static const struct cli_option option_pid = {'p', "pid", "PID", "probes fire for this process only",

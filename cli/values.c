@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* See values.h. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+#include "nearest.h"
+#include "parse.h"
+#include "values.h"
+
+#define HISTORY_MAX_MIB 4096
+#define CHOICES_BYTES 128 /* room for all names of one option in a sentence */
+
+int cli_value_duration(const char *option, const char *value, uint64_t *ns)
+{
+	struct tlob_parse_error err;
+	uint64_t found;
+
+	if (tlob_duration_parse(value, &found, &err))
+		return cli_usage("--%s '%s': %s", option, value, err.why);
+	if (!found)
+		return cli_usage("--%s '%s' is no time at all", option, value);
+	*ns = found;
+	return 0;
+}
+
+int cli_value_choice(const char *what, const char *value, const char *const *names, size_t nnames,
+		     size_t *index)
+{
+	char list[CHOICES_BYTES] = "";
+	struct cli_nearest near;
+
+	cli_nearest_init(&near, value);
+	for (size_t i = 0; i < nnames; i++) {
+		size_t n = strlen(list);
+
+		if (!strcmp(names[i], value)) {
+			*index = i;
+			return 0;
+		}
+		cli_nearest_offer(&near, names[i]);
+		snprintf(list + n, sizeof(list) - n, "%s%s",
+			 !i		 ? "" :
+			 i + 1 == nnames ? " and " :
+					   ", ",
+			 names[i]);
+	}
+	if (near.word)
+		return cli_usage("unknown %s '%s'; did you mean %s?", what, value, near.word);
+	return cli_usage("unknown %s '%s'; there are %s", what, value, list);
+}
+
+int cli_value_number(const char *value, unsigned long least, unsigned long most,
+		     unsigned long *number)
+{
+	unsigned long n;
+	char *end;
+
+	errno = 0;
+	n = strtoul(value, &end, 10);
+	if (errno || *end || *value < '0' || *value > '9' || n < least || n > most)
+		return -1;
+	*number = n;
+	return 0;
+}
+
+int cli_value_history(const char *value, uint64_t *bytes)
+{
+	unsigned long mib;
+
+	if (cli_value_number(value, 1, HISTORY_MAX_MIB, &mib))
+		return cli_usage("--history is a size in MiB, from 1 to %d, not '%s'",
+				 HISTORY_MAX_MIB, value);
+	*bytes = (uint64_t)mib << 20;
+	return 0;
+}
