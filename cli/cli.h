@@ -28,6 +28,7 @@ struct cli_command {
 	const char *summary; /* one line, for the list of commands */
 	const char *about; /* paragraphs above the options */
 	const struct cli_option *const *options; /* ends with NULL */
+	bool alone; /* takes no operands */
 	bool mixed; /* options may follow operands; else what follows is a program's own */
 	int (*main)(const struct cli_command *self, int argc,
 		    char **argv); /* returns the exit status */

@@ -226,12 +226,9 @@ static int doctor_main(const struct cli_command *self, int argc, char **argv)
 	struct doctor_settings settings = {0};
 	struct checks checks = {0};
 	int status;
-	int first = cli_options_parse(self, argc, argv, &settings, &status);
 
-	if (first < 0)
+	if (cli_options_parse(self, argc, argv, &settings, &status) < 0)
 		return status;
-	if (first < argc)
-		return cli_usage("unexpected '%s'", argv[first]);
 	if (tlobctl_doctor(keep, &checks) < 0)
 		status = cli_error(CLI_ERROR, "cannot examine this machine: %s", tlobctl_error());
 	else if (settings.usable)
@@ -250,5 +247,6 @@ const struct cli_command cli_doctor = {
 		 "missing. Exits with 0 if at least one engine is usable, else with 1.",
 	.options = (const struct cli_option *const[]){&option_json, &option_usable, &option_color,
 						      &cli_option_help, NULL},
+	.alone = true,
 	.main = doctor_main,
 };

@@ -84,12 +84,9 @@ static int ls_main(const struct cli_command *self, int argc, char **argv)
 	struct ls_settings settings = {0};
 	struct cli_standing standing = {0};
 	int status;
-	int first = cli_options_parse(self, argc, argv, &settings, &status);
 
-	if (first < 0)
+	if (cli_options_parse(self, argc, argv, &settings, &status) < 0)
 		return status;
-	if (first < argc)
-		return cli_usage("unexpected '%s'", argv[first]);
 	if (tlobctl_standing_list(cli_standing_take, &standing) < 0)
 		status = cli_error(CLI_ERROR, "%s", tlobctl_error());
 	else if (settings.json)
@@ -108,5 +105,6 @@ const struct cli_command cli_ls = {
 		 "processes, and says whether it does. Needs root, and the module loaded.",
 	.options = (const struct cli_option *const[]){&option_json, &option_color, &cli_option_help,
 						      NULL},
+	.alone = true,
 	.main = ls_main,
 };

@@ -103,6 +103,10 @@ int cli_options_parse(const struct cli_command *command, int argc, char **argv, 
 		if (*status)
 			return -1;
 	}
+	if (command->alone && optind < argc) {
+		*status = cli_usage("unexpected '%s'", argv[optind]);
+		return -1;
+	}
 	return optind;
 }
 

@@ -390,9 +390,7 @@ static int ring_main(const struct cli_command *self, int argc, char **argv)
 	int status;
 	int first = cli_options_parse(self, argc, argv, &settings, &status);
 
-	if (first >= 0 && first < argc)
-		status = cli_usage("unexpected '%s'", argv[first]);
-	else if (first >= 0 && settings.output && (settings.follow || settings.count))
+	if (first >= 0 && settings.output && (settings.follow || settings.count))
 		status = cli_usage(
 			"--output copies pages; it goes with neither --follow nor --count");
 	else if (first >= 0 && settings.follow && settings.count)
@@ -426,5 +424,6 @@ const struct cli_command cli_ring = {
 						      &option_count, &option_output,
 						      &option_duration, &option_size, &option_copy,
 						      &option_quiet, &cli_option_help, NULL},
+	.alone = true,
 	.main = ring_main,
 };

@@ -226,11 +226,8 @@ static int timerlat_main(const struct cli_command *self, int argc, char **argv)
 		.opts = {.size = sizeof(settings.opts), .why = TLOBCTL_WHY_CULPRIT}};
 	struct session s = {.settings = &settings, .signals.fd = -1};
 	int status;
-	int first = cli_options_parse(self, argc, argv, &settings, &status);
 
-	if (first >= 0 && first < argc) {
-		status = cli_usage("unexpected '%s'", argv[first]);
-	} else if (first >= 0) {
+	if (cli_options_parse(self, argc, argv, &settings, &status) >= 0) {
 		s.load = settings.load;
 		status = init(&s);
 		if (!status)
@@ -249,5 +246,6 @@ const struct cli_command cli_timerlat = {
 		 "latency that no program on this machine can do without. Until Ctrl-C, or for a\n"
 		 "time; then prints the distribution of it, in parts where a backend tells them.",
 	.options = timerlat_options,
+	.alone = true,
 	.main = timerlat_main,
 };

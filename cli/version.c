@@ -7,12 +7,9 @@
 static int version_main(const struct cli_command *self, int argc, char **argv)
 {
 	int status;
-	int first = cli_options_parse(self, argc, argv, NULL, &status);
 
-	if (first < 0)
+	if (cli_options_parse(self, argc, argv, NULL, &status) < 0)
 		return status;
-	if (first < argc)
-		return cli_usage("unexpected '%s'", argv[first]);
 	puts("tlob " TLOB_VERSION);
 	return CLI_OK;
 }
@@ -23,5 +20,6 @@ const struct cli_command cli_version = {
 	.summary = "show the version",
 	.about = "Shows the version of tlob.",
 	.options = (const struct cli_option *const[]){&cli_option_help, NULL},
+	.alone = true,
 	.main = version_main,
 };
