@@ -24,18 +24,6 @@ static size_t shown_regions(const struct cli_report *r, const struct cli_report_
 
 /* ---- as a session says it */
 
-static void add_total(struct tlobctl_stat *total, const struct tlobctl_stat *stat)
-{
-	total->windows += stat->windows;
-	total->overruns += stat->overruns;
-	total->records += stat->records;
-	total->lost += stat->lost;
-	total->refused += stat->refused;
-	total->abandoned += stat->abandoned;
-	total->cancelled += stat->cancelled;
-	total->cost_ns += stat->cost_ns;
-}
-
 static void fill_row(struct cli_summary_row *row, const struct cli_report_region *g)
 {
 	row->stat = g->stat;
@@ -78,7 +66,7 @@ static int print_summary(const struct cli_report *r, const struct cli_report_vie
 		return cli_error(CLI_ERROR, "out of memory for the report");
 	}
 	for (size_t i = 0; i < r->nregions; i++)
-		add_total(&s.total, &r->regions[i]->stat);
+		cli_summary_add(&s.total, &r->regions[i]->stat);
 	for (size_t i = 0; i < n; i++) {
 		fill_row(&s.rows[s.nrows++], r->regions[i]);
 		if (view->why)

@@ -31,7 +31,7 @@ struct collection {
 	const char *hgrm;
 };
 
-static void add_total(struct tlobctl_stat *total, const struct tlobctl_stat *stat)
+void cli_summary_add(struct tlobctl_stat *total, const struct tlobctl_stat *stat)
 {
 	total->windows += stat->windows;
 	total->overruns += stat->overruns;
@@ -66,7 +66,7 @@ static int collect_row(const struct tlobctl_stat *stat, void *arg)
 	row->stat.program = strdup(stat->program ? stat->program : "");
 	if (!row->stat.region || !row->stat.program)
 		return no_memory();
-	add_total(&s->total, stat);
+	cli_summary_add(&s->total, stat);
 	if (!stat->hist || !stat->windows)
 		return 0;
 	for (size_t i = 0; i < CLI_PERCENTILES; i++)

@@ -41,6 +41,8 @@ struct cli_summary {
 
 /* One overrun record was handed out. */
 void cli_summary_event(struct cli_summary *s, const struct tlobctl_event *event);
+/* What @stat counts is added to @total. */
+void cli_summary_add(struct tlobctl_stat *total, const struct tlobctl_stat *stat);
 /*
  * Take the statistics of the session. @hgrm: folder for distributions, or NULL. Returns 0 or a
  * negative errno, having said why.
