@@ -7,11 +7,7 @@
 
 static int fail(const char *text, struct tlob_parse_error *err, const char *at, const char *why)
 {
-	if (err) {
-		err->at = (size_t)(at - text);
-		err->why = why;
-	}
-	return -EINVAL;
+	return tlob_parse_fail(err, -EINVAL, text, at, why);
 }
 
 static int take_name(const char *text, struct tlob_parse_error *err, const char *from,
@@ -74,12 +70,9 @@ int tlob_chain_parse(const char *text, struct tlob_chain_spec *spec, struct tlob
 			ret = fail(text, err, text, "the chain needs a name of its own");
 	if (ret)
 		return ret;
-	ret = tlob_budget_parse(at + 1, &found.budget_ns, err);
-	if (ret) {
-		if (err)
-			err->at += (size_t)(at + 1 - text);
+	ret = tlob_budget_parse_at(text, at + 1, &found.budget_ns, err);
+	if (ret)
 		return ret;
-	}
 	*spec = found;
 	return 0;
 }

@@ -6,16 +6,6 @@
 #include "cpulist.h"
 #include "text.h"
 
-static int fail(struct tlob_parse_error *err, int code, const char *text, const char *at,
-		const char *why)
-{
-	if (err) {
-		err->at = (size_t)(at - text);
-		err->why = why;
-	}
-	return code;
-}
-
 /* Digits at *@at, which is moved behind them; UINT32_MAX: there are none, or too many. */
 static uint32_t number(const char **at)
 {
@@ -37,19 +27,21 @@ static int add_range(const char *text, const char **at, uint64_t *set, struct tl
 	uint32_t first = number(at), last = first;
 
 	if (first == UINT32_MAX)
-		return fail(err, -EINVAL, text, begin, "the number of a CPU was expected");
+		return tlob_parse_fail(err, -EINVAL, text, begin,
+				       "the number of a CPU was expected");
 	if (**at == '-') {
 		(*at)++;
 		last = number(at);
 		if (last == UINT32_MAX)
-			return fail(err, -EINVAL, text, *at,
-				    "the last CPU of a range was expected");
+			return tlob_parse_fail(err, -EINVAL, text, *at,
+					       "the last CPU of a range was expected");
 	}
 	if (first >= TLOB_CPULIST_MAX || last >= TLOB_CPULIST_MAX)
-		return fail(err, -ERANGE, text, begin, "there is no CPU of so large a number");
+		return tlob_parse_fail(err, -ERANGE, text, begin,
+				       "there is no CPU of so large a number");
 	if (last < first)
-		return fail(err, -EINVAL, text, begin,
-			    "a range goes from the lower to the higher number");
+		return tlob_parse_fail(err, -EINVAL, text, begin,
+				       "a range goes from the lower to the higher number");
 	for (; first <= last; first++)
 		set[first / 64] |= 1ULL << first % 64;
 	return 0;
@@ -69,13 +61,14 @@ int tlob_cpulist_parse(const char *text, uint32_t *cpus, size_t room, struct tlo
 		if (!*at)
 			break;
 		if (*at != ',')
-			return fail(err, -EINVAL, text, at,
-				    "a list is numbers and ranges with commas between them");
+			return tlob_parse_fail(
+				err, -EINVAL, text, at,
+				"a list is numbers and ranges with commas between them");
 	}
 	for (uint32_t i = 0; i < TLOB_CPULIST_MAX; i++)
 		count += set[i / 64] >> i % 64 & 1;
 	if (count > room)
-		return fail(err, -E2BIG, text, text, "these are more CPUs than fit");
+		return tlob_parse_fail(err, -E2BIG, text, text, "these are more CPUs than fit");
 	for (uint32_t i = 0; i < TLOB_CPULIST_MAX; i++)
 		if (set[i / 64] >> i % 64 & 1)
 			cpus[n++] = i;

@@ -14,16 +14,6 @@ static const struct {
 	{"ms", 1000000},     {"s", 1000000000}, {"m", 60000000000},  {"h", 3600000000000},
 };
 
-static int fail(struct tlob_parse_error *err, int code, const char *text, const char *at,
-		const char *why)
-{
-	if (err) {
-		err->at = (size_t)(at - text);
-		err->why = why;
-	}
-	return code;
-}
-
 static bool is_digit(char c)
 {
 	return c >= '0' && c <= '9';
@@ -88,25 +78,29 @@ int tlob_duration_parse(const char *text, uint64_t *ns, struct tlob_parse_error 
 	uint64_t scale, value = 0;
 
 	if (end == text)
-		return fail(err, -EINVAL, text, text,
-			    "a duration starts with a digit: 500us, 5ms, 1s");
+		return tlob_parse_fail(err, -EINVAL, text, text,
+				       "a duration starts with a digit: 500us, 5ms, 1s");
 	if (*end == '.') {
 		decimals = end + 1;
 		unit = skip_digits(decimals);
 		if (unit == decimals)
-			return fail(err, -EINVAL, text, unit, "a digit is needed behind the point");
+			return tlob_parse_fail(err, -EINVAL, text, unit,
+					       "a digit is needed behind the point");
 	}
 	if (*unit == '\0')
-		return fail(err, -EINVAL, text, unit, "a duration needs a unit: 500us, 5ms, 1s");
+		return tlob_parse_fail(err, -EINVAL, text, unit,
+				       "a duration needs a unit: 500us, 5ms, 1s");
 	scale = unit_ns(unit);
 	if (!scale)
-		return fail(err, -EINVAL, text, unit,
-			    "the unit must be one of ns, us, ms, s, m, h, and end the duration");
+		return tlob_parse_fail(
+			err, -EINVAL, text, unit,
+			"the unit must be one of ns, us, ms, s, m, h, and end the duration");
 	if (!add_decimals(decimals, unit, scale, &value))
-		return fail(err, -EINVAL, text, decimals, "there is nothing finer than 1ns");
+		return tlob_parse_fail(err, -EINVAL, text, decimals,
+				       "there is nothing finer than 1ns");
 	if (!add_digits(text, end, scale, &value))
-		return fail(err, -ERANGE, text, text,
-			    "the duration is too long to count in nanoseconds");
+		return tlob_parse_fail(err, -ERANGE, text, text,
+				       "the duration is too long to count in nanoseconds");
 	*ns = value;
 	return 0;
 }
@@ -121,7 +115,18 @@ int tlob_budget_parse(const char *text, uint64_t *ns, struct tlob_parse_error *e
 	if (ret && ret != -ERANGE)
 		return ret;
 	if (ret || value < TLOB_BUDGET_MIN_NS || value > TLOB_BUDGET_MAX_NS)
-		return fail(err, -ERANGE, text, text, "a budget lies between 1us and 1h");
+		return tlob_parse_fail(err, -ERANGE, text, text,
+				       "a budget lies between 1us and 1h");
 	*ns = value;
 	return 0;
+}
+
+int tlob_budget_parse_at(const char *text, const char *at, uint64_t *ns,
+			 struct tlob_parse_error *err)
+{
+	int ret = tlob_budget_parse(at, ns, err);
+
+	if (ret && err)
+		err->at += (size_t)(at - text);
+	return ret;
 }

@@ -23,11 +23,25 @@ struct tlob_parse_error {
 	const char *why; /* static sentence fragment: what was expected there */
 };
 
+/* For parsers: it went wrong in @text at @at. Returns @code. */
+static inline int tlob_parse_fail(struct tlob_parse_error *err, int code, const char *text,
+				  const char *at, const char *why)
+{
+	if (err) {
+		err->at = (size_t)(at - text);
+		err->why = why;
+	}
+	return code;
+}
+
 /* "1.5ms": digits, decimals if wanted, one of ns us ms s m h right behind. Exact: no rounding. */
 int tlob_duration_parse(const char *text, uint64_t *ns, struct tlob_parse_error *err);
 
 /* The same, within TLOB_BUDGET_MIN_NS .. TLOB_BUDGET_MAX_NS. */
 int tlob_budget_parse(const char *text, uint64_t *ns, struct tlob_parse_error *err);
+/* The same for the budget at the end of @text, which begins at @at. */
+int tlob_budget_parse_at(const char *text, const char *at, uint64_t *ns,
+			 struct tlob_parse_error *err);
 
 struct tlob_point {
 	char symbol[TLOB_SYMBOL_BYTES]; /* "": @offset is one in the file */

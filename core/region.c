@@ -21,11 +21,7 @@ struct parser {
 
 static int fail(const struct parser *p, int code, const char *at, const char *why)
 {
-	if (p->err) {
-		p->err->at = (size_t)(at - p->text);
-		p->err->why = why;
-	}
-	return code;
+	return tlob_parse_fail(p->err, code, p->text, at, why);
 }
 
 static const char *find(struct span s, char c)
@@ -338,12 +334,9 @@ int tlob_region_parse(const char *text, struct tlob_region_spec *spec, struct tl
 	ret = parse_head(&p, (struct span){text, at}, &found);
 	if (ret)
 		return ret;
-	ret = tlob_budget_parse(at + 1, &found.budget_ns, err);
-	if (ret) {
-		if (err)
-			err->at += (size_t)(at + 1 - text);
+	ret = tlob_budget_parse_at(text, at + 1, &found.budget_ns, err);
+	if (ret)
 		return ret;
-	}
 	*spec = found;
 	return 0;
 }
