@@ -8,24 +8,11 @@
 #include "engine_bpf.h"
 #include "error.h"
 #include "history_entry.h"
+#include "history_size.h"
 #include "tlob.skel.h"
 
 #define ENTRIES_PER_CPU \
 	131072u /* two seconds of a CPU with 30,000 switches and as many wake-ups a second */
-#define ENTRIES_MIN 1024u
-#define TOTAL_BYTES (256ULL << 20)
-
-static uint32_t entries_per_cpu(uint64_t bytes, uint32_t cpus)
-{
-	uint64_t most = (bytes ? bytes : TOTAL_BYTES) / sizeof(union tlob_history_line) / cpus;
-	uint32_t entries = ENTRIES_MIN;
-
-	if (!bytes && most > ENTRIES_PER_CPU)
-		most = ENTRIES_PER_CPU;
-	while (entries * 2ULL <= most && entries < 1u << 24)
-		entries *= 2;
-	return entries;
-}
 
 /* Where in each CPU's own data variable @name stands; -1: nobody says. */
 static int64_t per_cpu_offset(const struct btf *btf, const char *name)
@@ -72,7 +59,8 @@ void tlobctl_bpf_history_configure(const struct tlobctl *ctl, struct tlobctl_bpf
 		return;
 	s->rodata->kernel_count_distance = count_distance();
 	s->rodata->history_cpus = (uint32_t)cpus;
-	s->rodata->history_capacity = entries_per_cpu(ctl->opts.history_bytes, (uint32_t)cpus);
+	s->rodata->history_capacity =
+		tlobctl_history_entries(ctl->opts.history_bytes, (uint32_t)cpus, ENTRIES_PER_CPU);
 	bpf_map__set_max_entries(s->maps.history,
 				 s->rodata->history_cpus * (1 + s->rodata->history_capacity));
 }

@@ -21,12 +21,11 @@
 #include "engine_kernel.h"
 #include "error.h"
 #include "history_entry.h"
+#include "history_size.h"
 #include "now.h"
 #include "rings.h"
 
 #define ENTRIES_PER_CPU 32768u
-#define ENTRIES_MIN 1024u
-#define TOTAL_BYTES (256ULL << 20)
 #define RING_MOST_BYTES (8ULL << 20) /* of a CPU, in the kernel */
 #define EVENT_BYTES 32u /* of the smallest that are frequent, the wake-ups */
 #define FIRST_PID_NAMESPACE 0xeffffffcu /* the kernel's PROC_PID_INIT_INO */
@@ -235,18 +234,6 @@ bool tlobctl_kernel_refresh(struct tlobctl *ctl)
 
 /* ---- opening ---- */
 
-static uint32_t entries_per_cpu(uint64_t bytes, uint32_t cpus)
-{
-	uint64_t most = (bytes ? bytes : TOTAL_BYTES) / sizeof(union tlob_history_line) / cpus;
-	uint32_t entries = ENTRIES_MIN;
-
-	if (!bytes && most > ENTRIES_PER_CPU)
-		most = ENTRIES_PER_CPU;
-	while (entries * 2ULL <= most && entries < 1u << 24)
-		entries *= 2;
-	return entries;
-}
-
 static uint32_t count_cpus(void)
 {
 	long n = sysconf(_SC_NPROCESSORS_CONF);
@@ -332,7 +319,7 @@ static int make(struct tlobctl *ctl, struct tlobctl_kernel_history *k)
 	int r = check_namespace();
 
 	k->cpus = count_cpus();
-	k->capacity = entries_per_cpu(ctl->opts.history_bytes, k->cpus);
+	k->capacity = tlobctl_history_entries(ctl->opts.history_bytes, k->cpus, ENTRIES_PER_CPU);
 	if (!r)
 		r = open_rings(k);
 	if (!r)
