@@ -66,6 +66,8 @@ static inline struct tlobctl_bpf *tlobctl_bpf_of(const struct tlobctl *ctl)
 
 /* Load all programs and attach those that are always on. */
 int tlobctl_bpf_load(struct tlobctl *ctl, struct tlobctl_bpf *bpf);
+/* 0, or a negative errno with tlobctl_error(). Programs that are not loaded are left out. */
+int tlobctl_bpf_attach_if_loaded(struct bpf_program *program, struct bpf_link **link);
 /* One of the agent's own calls into its program. */
 int tlobctl_bpf_call(struct tlobctl_bpf *bpf, struct tlob_bpf_agent *call);
 /* Why the load failed with @err and what to do, in tlobctl_error(). Returns @err. */

@@ -146,36 +146,43 @@ static void configure(const struct tlobctl *ctl, struct tlobctl_bpf *bpf,
 	tlobctl_bpf_stacks_configure(ctl, bpf, features);
 }
 
-static int attach_one(struct bpf_program *program, struct bpf_link **link)
+int tlobctl_bpf_attach_if_loaded(struct bpf_program *program, struct bpf_link **link)
 {
 	if (!bpf_program__autoload(program))
 		return 0;
 	*link = bpf_program__attach(program);
-	return *link ? 0 : -errno;
+	return *link ? 0 :
+		       tlobctl_fail(-errno, "cannot attach program %s of engine bpf: %m",
+				    bpf_program__name(program));
 }
 
 static int attach_standing(struct tlob *s)
 {
-	int r = attach_one(s->progs.sched_process_exit, &s->links.sched_process_exit);
+	int r = tlobctl_bpf_attach_if_loaded(s->progs.sched_process_exit,
+					     &s->links.sched_process_exit);
 
 	if (!r)
-		r = attach_one(s->progs.sched_process_exec, &s->links.sched_process_exec);
+		r = tlobctl_bpf_attach_if_loaded(s->progs.sched_process_exec,
+						 &s->links.sched_process_exec);
 	if (!r)
-		r = attach_one(s->progs.softirq_raise, &s->links.softirq_raise);
+		r = tlobctl_bpf_attach_if_loaded(s->progs.softirq_raise, &s->links.softirq_raise);
 	if (!r)
-		r = attach_one(s->progs.local_timer_entry, &s->links.local_timer_entry);
+		r = tlobctl_bpf_attach_if_loaded(s->progs.local_timer_entry,
+						 &s->links.local_timer_entry);
 	if (!r)
-		r = attach_one(s->progs.sched_wakeup, &s->links.sched_wakeup);
+		r = tlobctl_bpf_attach_if_loaded(s->progs.sched_wakeup, &s->links.sched_wakeup);
 	if (!r)
-		r = attach_one(s->progs.history_waking, &s->links.history_waking);
+		r = tlobctl_bpf_attach_if_loaded(s->progs.history_waking, &s->links.history_waking);
 	if (!r)
-		r = attach_one(s->progs.history_wakeup_new, &s->links.history_wakeup_new);
+		r = tlobctl_bpf_attach_if_loaded(s->progs.history_wakeup_new,
+						 &s->links.history_wakeup_new);
 	if (!r)
-		r = attach_one(s->progs.history_migrate, &s->links.history_migrate);
+		r = tlobctl_bpf_attach_if_loaded(s->progs.history_migrate,
+						 &s->links.history_migrate);
 	if (!r)
-		r = attach_one(s->progs.irq_work_entry, &s->links.irq_work_entry);
+		r = tlobctl_bpf_attach_if_loaded(s->progs.irq_work_entry, &s->links.irq_work_entry);
 	if (!r)
-		r = attach_one(s->progs.sched_switch, &s->links.sched_switch);
+		r = tlobctl_bpf_attach_if_loaded(s->progs.sched_switch, &s->links.sched_switch);
 	return r;
 }
 

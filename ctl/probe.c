@@ -83,16 +83,6 @@ static int open_pieces(struct tlobctl_bpf *bpf)
 	return 0;
 }
 
-static int attach_if_loaded(struct bpf_program *program, struct bpf_link **link)
-{
-	if (!bpf_program__autoload(program))
-		return 0;
-	*link = bpf_program__attach(program);
-	return *link ? 0 :
-		       tlobctl_fail(-errno, "cannot attach program %s of engine bpf: %m",
-				    bpf_program__name(program));
-}
-
 static int open_probes(struct tlobctl_bpf *bpf)
 {
 	struct tlob *s = bpf->skel;
@@ -110,11 +100,12 @@ static int open_probes(struct tlobctl_bpf *bpf)
 		r = open_pieces(bpf);
 	}
 	if (!r)
-		r = attach_if_loaded(s->progs.irq_work_exit, &s->links.irq_work_exit);
+		r = tlobctl_bpf_attach_if_loaded(s->progs.irq_work_exit, &s->links.irq_work_exit);
 	if (!r)
-		r = attach_if_loaded(s->progs.local_timer_exit, &s->links.local_timer_exit);
+		r = tlobctl_bpf_attach_if_loaded(s->progs.local_timer_exit,
+						 &s->links.local_timer_exit);
 	if (!r)
-		r = attach_if_loaded(s->progs.softirq_exit, &s->links.softirq_exit);
+		r = tlobctl_bpf_attach_if_loaded(s->progs.softirq_exit, &s->links.softirq_exit);
 	if (r)
 		tlobctl_bpf_arena_free(&bpf->arenas[0], bpf->pieces);
 	else
@@ -335,9 +326,9 @@ static int attach_exits(struct tlob *s)
 	int r = 0;
 
 	if (!s->links.passage_exit)
-		r = attach_if_loaded(s->progs.passage_exit, &s->links.passage_exit);
+		r = tlobctl_bpf_attach_if_loaded(s->progs.passage_exit, &s->links.passage_exit);
 	if (!r && !s->links.passage_exec)
-		r = attach_if_loaded(s->progs.passage_exec, &s->links.passage_exec);
+		r = tlobctl_bpf_attach_if_loaded(s->progs.passage_exec, &s->links.passage_exec);
 	return r;
 }
 
