@@ -14,14 +14,18 @@
 #include "error.h"
 #include "rings.h"
 
-struct tlobctl_ring_cpu *tlobctl_ring_add_cpu(struct tlobctl_ring *ring, uint32_t cpu, int fd)
+int tlobctl_ring_open_cpu(struct tlobctl_ring *ring, uint32_t cpu, const char *path,
+			  struct tlobctl_ring_cpu **out)
 {
-	struct tlobctl_ring_cpu *cpus = reallocarray(ring->cpus, ring->ncpus + 1, sizeof(*cpus));
-	struct tlobctl_ring_cpu *c;
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	struct tlobctl_ring_cpu *cpus, *c;
 
+	if (fd < 0)
+		return tlobctl_fail(-errno, "cannot open %s: %s", path, strerror(errno));
+	cpus = reallocarray(ring->cpus, ring->ncpus + 1, sizeof(*cpus));
 	if (!cpus) {
 		close(fd);
-		return NULL;
+		return tlobctl_fail(-ENOMEM, "out of memory");
 	}
 	ring->cpus = cpus;
 	c = &cpus[ring->ncpus++];
@@ -29,7 +33,8 @@ struct tlobctl_ring_cpu *tlobctl_ring_add_cpu(struct tlobctl_ring *ring, uint32_
 	c->cpu = cpu;
 	c->fd = fd;
 	c->id = UINT32_MAX;
-	return c;
+	*out = c;
+	return 0;
 }
 
 #define ONLINE "/sys/devices/system/cpu/online"

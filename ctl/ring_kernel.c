@@ -157,15 +157,12 @@ static int open_cpu(struct tlobctl_ring *ring, uint32_t cpu, const struct tlobct
 {
 	struct tlobctl_ring_cpu *c;
 	char path[512];
-	int fd;
+	int r;
 
 	snprintf(path, sizeof(path), "%s/per_cpu/cpu%u/trace_pipe_raw", ring->instance, cpu);
-	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	if (fd < 0)
-		return tlobctl_fail(-errno, "cannot open %s: %s", path, strerror(errno));
-	c = tlobctl_ring_add_cpu(ring, cpu, fd);
-	if (!c)
-		return tlobctl_fail(-ENOMEM, "out of memory");
+	r = tlobctl_ring_open_cpu(ring, cpu, path, &c);
+	if (r)
+		return r;
 	ring->head_bytes = HEAD_BYTES;
 	ring->page_bytes = (uint32_t)sysconf(_SC_PAGESIZE);
 	c->kbuffer = kbuffer_alloc(sizeof(long) == 8 ? KBUFFER_LSIZE_8 : KBUFFER_LSIZE_4,

@@ -118,7 +118,7 @@ static int open_cpu(struct tlobctl_ring *ring, uint32_t cpu, const struct tlobct
 	const char *dir = tlobctl_ring_module_folder();
 	struct tlobctl_ring_cpu *c;
 	char path[512];
-	int fd, r;
+	int r;
 
 	if (!dir)
 		return tlobctl_ring_module_probe();
@@ -126,12 +126,9 @@ static int open_cpu(struct tlobctl_ring *ring, uint32_t cpu, const struct tlobct
 	if (r)
 		return r;
 	snprintf(path, sizeof(path), "%s/per_cpu/cpu%u/raw", dir, cpu);
-	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	if (fd < 0)
-		return tlobctl_fail(-errno, "cannot open %s: %s", path, strerror(errno));
-	c = tlobctl_ring_add_cpu(ring, cpu, fd);
-	if (!c)
-		return tlobctl_fail(-ENOMEM, "out of memory");
+	r = tlobctl_ring_open_cpu(ring, cpu, path, &c);
+	if (r)
+		return r;
 	ring->head_bytes = sizeof(struct tlob_page_head);
 	if (!opts->copy && map(ring, c) == 0)
 		return 0;

@@ -77,8 +77,9 @@ extern const struct tlobctl_ring_ops tlobctl_ring_module, tlobctl_ring_kernel;
 int tlobctl_ring_module_probe(void);
 /* Of its control files; NULL with errno: it is not there. */
 const char *tlobctl_ring_module_folder(void);
-/* One more CPU, which has @fd from here on. */
-struct tlobctl_ring_cpu *tlobctl_ring_add_cpu(struct tlobctl_ring *ring, uint32_t cpu, int fd);
+/* One more CPU, whose ring is the file @path. */
+int tlobctl_ring_open_cpu(struct tlobctl_ring *ring, uint32_t cpu, const char *path,
+			  struct tlobctl_ring_cpu **out);
 /* Calls @fn for each CPU that is online, until it fails. */
 int tlobctl_ring_each_cpu(struct tlobctl_ring *ring, const struct tlobctl_ring_opts *opts,
 			  int (*fn)(struct tlobctl_ring *ring, uint32_t cpu,
