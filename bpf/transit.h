@@ -6,6 +6,7 @@
 #ifndef TLOB_BPF_TRANSIT_H
 #define TLOB_BPF_TRANSIT_H
 
+#include "chain.h"
 #include "emit.h"
 #include "transit_table.h"
 
@@ -101,16 +102,7 @@ static __noinline void fill_stages(const struct tlob_sight *sight, struct tlob_s
 	__u32 index = sight->index + 1;
 	struct tlob_chain_log *log;
 
-	__builtin_memset(s, 0, sizeof(*s));
-	s->type = TLOB_REC_STAGES;
-	s->flags = of->flags;
-	s->region = of->region;
-	s->client = of->client;
-	s->tgid = of->tgid;
-	s->time_ns = of->time_ns;
-	s->start_ns = of->start_ns;
-	s->tag = of->tag;
-	s->window = of->window;
+	tlob_stages_init(s, of);
 	if (index >= TLOB_MAX_DEPTH)
 		return;
 	log = (struct tlob_chain_log *)&slot->windows[index];

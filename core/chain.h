@@ -20,6 +20,21 @@ tlob_inline __u32 tlob_mark_of(__u64 ns)
 	return shift << TLOB_MARK_BITS | (__u32)(ns >> shift & ((1ULL << TLOB_MARK_BITS) - 1));
 }
 
+/* All of what tells the stages in record @of but the marks. */
+tlob_inline void tlob_stages_init(struct tlob_stages *s, const struct tlob_record *of)
+{
+	__builtin_memset(s, 0, sizeof(*s));
+	s->type = TLOB_REC_STAGES;
+	s->flags = of->flags;
+	s->region = of->region;
+	s->client = of->client;
+	s->tgid = of->tgid;
+	s->time_ns = of->time_ns;
+	s->start_ns = of->start_ns;
+	s->tag = of->tag;
+	s->window = of->window;
+}
+
 /* Of a mark that is not 0. */
 tlob_inline __u64 tlob_mark_ns(__u32 mark)
 {

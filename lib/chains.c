@@ -148,16 +148,7 @@ void tlob_log_mark(const struct tlob_place *p, __u32 n, __u64 now_ns)
 void tlob_log_stages(const struct tlob_place *p, const struct tlob_record *r,
 		     struct tlob_stages *out)
 {
-	memset(out, 0, sizeof(*out));
-	out->type = TLOB_REC_STAGES;
-	out->flags = r->flags;
-	out->region = r->region;
-	out->client = r->client;
-	out->tgid = r->tgid;
-	out->time_ns = r->time_ns;
-	out->start_ns = r->start_ns;
-	out->tag = r->tag;
-	out->window = r->window;
+	tlob_stages_init(out, r);
 	for (__u32 i = 0; i < 2 * TLOB_MAX_STAGES; i++)
 		out->mark[i] = tlob_load(&log_of(p)->mark[i]);
 }
