@@ -285,38 +285,6 @@ static void check_stopped(struct conf *c)
 	tap_ok(conf_count(c, TLOB_REC_OVERRUN, "open-ended") == 1, "SIGSTOP: one record");
 }
 
-/* Hosts a session in a process of its own, to be killed. */
-static pid_t agent_process(struct conf *c, const char *socket)
-{
-	int ready[2];
-	char byte;
-	pid_t pid;
-
-	if (pipe(ready))
-		exit(95);
-	pid = fork();
-	if (!pid) {
-		struct tlobctl_opts opts = {.size = sizeof(opts), .socket = socket};
-		struct tlobctl *ctl;
-
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		opts.engine = conf_engine(c);
-		if (tlobctl_open(&opts, &ctl) < 0) {
-			fprintf(stderr, "%s\n", tlobctl_error());
-			_exit(1);
-		}
-		if (write(ready[1], "r", 1) != 1)
-			_exit(1);
-		for (;;)
-			tlobctl_poll(ctl, 100, NULL, NULL);
-	}
-	close(ready[1]);
-	if (read(ready[0], &byte, 1) != 1)
-		tap_give_up("the agent process did not start");
-	close(ready[0]);
-	return pid;
-}
-
 static bool is_inside(struct conf *c)
 {
 	return conf_truth(c, 11) != NULL;
@@ -328,7 +296,7 @@ static void check_widow(struct conf *c)
 
 	conf_reset(c);
 	snprintf(c->socket, sizeof(c->socket), "@tlob-widow-%d", getpid());
-	agent = agent_process(c, c->socket);
+	agent = conf_agent(c);
 	CONF_SPAWN(c, "widow");
 	conf_pump(c, 10000, is_inside);
 	kill(agent, SIGKILL);

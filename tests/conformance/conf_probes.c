@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
-#include <stdarg.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
@@ -31,21 +30,6 @@ static void open_for(struct conf *c, pid_t pid)
 		tap_give_up("%s", tlobctl_error());
 }
 
-static int add(struct conf *c, const char *fmt, ...)
-{
-	char spec[PATH_MAX + 256];
-	va_list ap;
-	int n;
-
-	va_start(ap, fmt);
-	vsnprintf(spec, sizeof(spec), fmt, ap);
-	va_end(ap);
-	n = tlobctl_add(c->ctl, spec, NULL, NULL);
-	if (n < 0)
-		tap_note("%s: %s", spec, tlobctl_error());
-	return n;
-}
-
 static void run_probee(struct conf *c, const char *mode, const char *count, const char *ms)
 {
 	conf_reset(c);
@@ -63,7 +47,7 @@ static void check_simple(struct conf *c)
 	bool right = true;
 
 	open_for(c, 0);
-	tap_ok(add(c, "%s:work_spin@20ms", probee) == 1, "function: entry to return attaches");
+	tap_ok(conf_add(c, "%s:work_spin@20ms", probee) == 1, "function: entry to return attaches");
 	run_probee(c, "spin", "50", "1");
 	tap_ok(c->nevents == 0 && conf_stat(c, "work_spin", &s) && s.windows == 50,
 	       "within budget: 50 windows, no record");
@@ -83,7 +67,7 @@ static void check_simple(struct conf *c)
 	tap_ok(!wrong, "pairs and sums (%s)", wrong ? wrong : "hold");
 	tap_ok(conf_stat(c, "work_spin", &s) && s.windows == 53 && s.overruns == 3 && s.lost == 0,
 	       "statistics agree");
-	tap_ok(add(c, "naps=%s:work_sleep@20ms", probee) == 1,
+	tap_ok(conf_add(c, "naps=%s:work_sleep@20ms", probee) == 1,
 	       "a second region joins while attached");
 	run_probee(c, "sleep", "2", "60");
 	e = conf_find(c, TLOB_REC_OVERRUN, "naps", 0);
@@ -97,9 +81,9 @@ static void check_shapes(struct conf *c)
 	const char *wrong;
 
 	open_for(c, 0);
-	tap_ok(add(c, "ac=%s:mark_a..mark_c@30ms", probee) == 1 &&
-		       add(c, "bc=%s:mark_b..mark_c@30ms", probee) == 1 &&
-		       add(c, "ab=%s:mark_a..mark_b@200ms", probee) == 1,
+	tap_ok(conf_add(c, "ac=%s:mark_a..mark_c@30ms", probee) == 1 &&
+		       conf_add(c, "bc=%s:mark_b..mark_c@30ms", probee) == 1 &&
+		       conf_add(c, "ab=%s:mark_a..mark_b@200ms", probee) == 1,
 	       "three pairs over three addresses, two sharing a stop, two a start");
 	run_probee(c, "marks", "2", "50");
 	tap_ok(conf_count(c, TLOB_REC_OVERRUN, "ac") == 2 &&
@@ -111,8 +95,9 @@ static void check_shapes(struct conf *c)
 	conf_close(c);
 
 	open_for(c, 0);
-	tap_ok(add(c, "%s:outer@20ms", probee) == 1 && add(c, "%s:inner@20ms", probee) == 1 &&
-		       add(c, "%s:recursive@20ms", probee) == 1,
+	tap_ok(conf_add(c, "%s:outer@20ms", probee) == 1 &&
+		       conf_add(c, "%s:inner@20ms", probee) == 1 &&
+		       conf_add(c, "%s:recursive@20ms", probee) == 1,
 	       "nested and recursive functions attach");
 	run_probee(c, "nested", "2", "50");
 	tap_ok(conf_count(c, TLOB_REC_OVERRUN, "outer") == 2 &&
@@ -137,7 +122,7 @@ static void check_shapes(struct conf *c)
 	conf_close(c);
 
 	open_for(c, 0);
-	tap_ok(add(c, "%s:alpha_*@20ms", probee) == 2, "glob: one region per function");
+	tap_ok(conf_add(c, "%s:alpha_*@20ms", probee) == 2, "glob: one region per function");
 	run_probee(c, "alpha", "1", "50");
 	tap_ok(conf_count(c, TLOB_REC_OVERRUN, "alpha_one") == 1 &&
 		       conf_count(c, TLOB_REC_OVERRUN, "alpha_two") == 1,
@@ -148,7 +133,7 @@ static void check_shapes(struct conf *c)
 static void check_ends(struct conf *c)
 {
 	open_for(c, 0);
-	add(c, "%s:never_returns@200ms", probee);
+	conf_add(c, "%s:never_returns@200ms", probee);
 	run_probee(c, "leave", "1", "400");
 	tap_ok(c->nevents == 0,
 	       "a thread that exits inside: no record, though its process outlives the budget");
@@ -162,7 +147,7 @@ static void check_lost_stops(struct conf *c)
 	bool found;
 
 	open_for(c, 0);
-	add(c, "%s:leaps@40ms", probee);
+	conf_add(c, "%s:leaps@40ms", probee);
 	run_probee(c, "leap", "1", "80");
 	found = conf_stat(c, "leaps", &s);
 	tap_ok(found && s.windows == 1 && s.abandoned == 20 && s.refused == 0,
@@ -173,7 +158,7 @@ static void check_lost_stops(struct conf *c)
 	conf_close(c);
 
 	open_for(c, 0);
-	add(c, "ac=%s:mark_a..mark_c@40ms", probee);
+	conf_add(c, "ac=%s:mark_a..mark_c@40ms", probee);
 	run_probee(c, "restarts", "1", "1");
 	run_probee(c, "marks", "1", "30");
 	found = conf_stat(c, "ac", &s);
@@ -189,8 +174,9 @@ static void check_exceptions(struct conf *c)
 	bool found;
 
 	open_for(c, 0);
-	tap_ok(add(c, "%s:throws@40ms", thrower) == 1 && add(c, "%s:caught@40ms", thrower) == 1 &&
-		       add(c, "%s:leaves@40ms", thrower) == 1,
+	tap_ok(conf_add(c, "%s:throws@40ms", thrower) == 1 &&
+		       conf_add(c, "%s:caught@40ms", thrower) == 1 &&
+		       conf_add(c, "%s:leaves@40ms", thrower) == 1,
 	       "C++: whole functions attach");
 	conf_reset(c);
 	CONF_EXEC(c, thrower, "21", "80");
@@ -232,7 +218,7 @@ static void check_odd_path(struct conf *c)
 	snprintf(path, sizeof(path), "%s/pro:bee 1", dir);
 	tap_ok(copy(path) == 0, "a copy under %s", path);
 	open_for(c, 0);
-	tap_ok(add(c, "odd=%s:work_spin@10ms", path) == 1,
+	tap_ok(conf_add(c, "odd=%s:work_spin@10ms", path) == 1,
 	       "a path with ':', '=', '@' and blanks attaches");
 	strcpy(kept, probee);
 	strcpy(probee, path);
@@ -253,7 +239,8 @@ static void check_filters(struct conf *c)
 	CONF_EXEC(c, probee, "spin", "2", "40");
 	CONF_EXEC(&other, probee, "spin", "2", "40");
 	open_for(c, c->pid);
-	tap_ok(add(c, "%s:work_spin@10ms", probee) == 1, "attaches to a process that runs already");
+	tap_ok(conf_add(c, "%s:work_spin@10ms", probee) == 1,
+	       "attaches to a process that runs already");
 	conf_go(&other);
 	conf_pump(&other, 5000, NULL);
 	conf_go(c);
@@ -267,7 +254,7 @@ static void check_filters(struct conf *c)
 	conf_reset(c);
 	CONF_EXEC(c, probee, "exec", "16", "40");
 	open_for(c, c->pid);
-	add(c, "%s:work_spin@10ms", probee);
+	conf_add(c, "%s:work_spin@10ms", probee);
 	conf_go(c);
 	conf_pump(c, 5000, NULL);
 	tap_ok(conf_count(c, TLOB_REC_OVERRUN, "work_spin") >= 4,
@@ -278,7 +265,8 @@ static void check_filters(struct conf *c)
 	conf_reset(c);
 	CONF_EXEC(c, probee, "sleep", "2", "40");
 	open_for(c, c->pid);
-	tap_ok(add(c, "libc.so.6:usleep@10ms") == 1, "a library of a running process, by its name");
+	tap_ok(conf_add(c, "libc.so.6:usleep@10ms") == 1,
+	       "a library of a running process, by its name");
 	conf_go(c);
 	conf_pump(c, 5000, NULL);
 	tap_ok(conf_count(c, TLOB_REC_OVERRUN, "usleep") == 2, "and is measured");
@@ -303,7 +291,7 @@ static void check_mount_namespace(struct conf *c)
 	}
 	open_for(c, c->pid);
 	tap_ok(access("/mnt/only-here", F_OK) != 0, "the binary does not exist here");
-	tap_ok(add(c, "/mnt/only-here:work_spin@10ms") == 1,
+	tap_ok(conf_add(c, "/mnt/only-here:work_spin@10ms") == 1,
 	       "another mount namespace: attaches by the path inside");
 	conf_go(c);
 	conf_pump(c, 5000, NULL);
@@ -319,7 +307,7 @@ static void check_unread_kicks(struct conf *c)
 	uint64_t window = 0;
 
 	open_for(c, 0);
-	tap_ok(add(c, "%s:work_spin@100us", probee) == 1, "short windows: attaches");
+	tap_ok(conf_add(c, "%s:work_spin@100us", probee) == 1, "short windows: attaches");
 	conf_reset(c);
 	CONF_EXEC(c, probee, "hasty", "1", "100");
 	conf_go(c);
@@ -373,7 +361,7 @@ static pid_t fork_agent(struct conf *c)
 	if (!pid) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		open_for(c, 0);
-		if (add(c, "%s:work_spin@10ms", probee) != 1 || write(ready[1], "r", 1) != 1)
+		if (conf_add(c, "%s:work_spin@10ms", probee) != 1 || write(ready[1], "r", 1) != 1)
 			_exit(1);
 		for (;;)
 			tlobctl_poll(c->ctl, 1000, NULL, NULL);

@@ -365,34 +365,6 @@ static void check_killed(struct conf *c)
 	tap_ok(!result_of(c, 3) && !result_of(c, 4), "and can be begun by another");
 }
 
-/* Hosts a session in a process of its own, to be killed. */
-static pid_t agent_process(const char *socket)
-{
-	int ready[2];
-	char byte;
-	pid_t pid;
-
-	if (pipe(ready))
-		exit(95);
-	pid = fork();
-	if (!pid) {
-		struct tlobctl_opts opts = {
-			.size = sizeof(opts), .socket = socket, .engine = TLOBCTL_ENGINE_BPF};
-		struct tlobctl *ctl;
-
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (tlobctl_open(&opts, &ctl) < 0 || write(ready[1], "r", 1) != 1)
-			_exit(1);
-		for (;;)
-			tlobctl_poll(ctl, 100, NULL, NULL);
-	}
-	close(ready[1]);
-	if (read(ready[0], &byte, 1) != 1)
-		tap_give_up("the agent process did not start");
-	close(ready[0]);
-	return pid;
-}
-
 static int subject_widow(int argc, char **argv)
 {
 	struct other o = start_other(true);
@@ -422,7 +394,7 @@ static void check_widow(struct conf *c)
 
 	conf_reset(c);
 	snprintf(c->socket, sizeof(c->socket), "@tlob-shared-%d", getpid());
-	agent = agent_process(c->socket);
+	agent = conf_agent(c);
 	CONF_SPAWN(c, "widow");
 	conf_pump(c, 10000, has_begun);
 	kill(agent, SIGKILL);

@@ -5,27 +5,11 @@
 #include <libgen.h>
 #include <limits.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <sys/wait.h>
 
 const struct conf_subject conf_subjects[] = {{NULL, NULL}};
 
 static char probee[PATH_MAX];
-
-static int add(struct conf *c, const char *fmt, ...)
-{
-	char spec[3 * PATH_MAX];
-	va_list ap;
-	int n;
-
-	va_start(ap, fmt);
-	vsnprintf(spec, sizeof(spec), fmt, ap);
-	va_end(ap);
-	n = tlobctl_add(c->ctl, spec, NULL, NULL);
-	if (n < 0)
-		tap_note("%s: %s", spec, tlobctl_error());
-	return n;
-}
 
 static void start_probee(struct conf *c, const char *mode, const char *count, const char *ms)
 {
@@ -65,8 +49,8 @@ static void check_threads(struct conf *c)
 	const char *wrong;
 	size_t named = 0;
 
-	tap_ok(add(c, "request=%s:take_in#arg1..done#arg1@15ms", probee) == 1 &&
-		       add(c, "parse=%s:parse_begin#arg2..parse_end#arg1@10s", probee) == 1,
+	tap_ok(conf_add(c, "request=%s:take_in#arg1..done#arg1@15ms", probee) == 1 &&
+		       conf_add(c, "parse=%s:parse_begin#arg2..parse_end#arg1@10s", probee) == 1,
 	       "regions with tags attach");
 	run_probee(c, "serve", "20", "0");
 	conf_stat(c, "parse", &s);
@@ -106,8 +90,9 @@ static void check_processes(struct conf *c)
 	struct tlobctl_stat s = {0};
 	const char *wrong;
 
-	tap_ok(add(c, "own=%s:hand_over#arg1..arrive#arg1@15ms", probee) == 1 &&
-		       add(c, "sent=%s:hand_over#arg1..%s:arrive#arg1@15ms", probee, probee) == 1,
+	tap_ok(conf_add(c, "own=%s:hand_over#arg1..arrive#arg1@15ms", probee) == 1 &&
+		       conf_add(c, "sent=%s:hand_over#arg1..%s:arrive#arg1@15ms", probee, probee) ==
+			       1,
 	       "within a process, and across processes");
 	run_probee(c, "send", "1", "60");
 	conf_stat(c, "sent", &s);
@@ -200,9 +185,10 @@ static void check_chains(struct conf *c)
 {
 	struct tlobctl_stat s = {0};
 
-	tap_ok(add(c, "accept=%s:take_in#arg1..parse_begin#arg2@10s", probee) == 1 &&
-		       add(c, "answer=%s:answer_begin#arg1..answer_end#arg1@10s", probee) == 1 &&
-		       add(c, "plain=%s:work_sleep@10s", probee) == 1,
+	tap_ok(conf_add(c, "accept=%s:take_in#arg1..parse_begin#arg2@10s", probee) == 1 &&
+		       conf_add(c, "answer=%s:answer_begin#arg1..answer_end#arg1@10s", probee) ==
+			       1 &&
+		       conf_add(c, "plain=%s:work_sleep@10s", probee) == 1,
 	       "stages attach");
 	tap_ok(chain(c, "whole=accept>parse>none@15ms") < 0 && strstr(tlobctl_error(), "'none'"),
 	       "a chain of a region that is not there is refused");

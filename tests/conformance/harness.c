@@ -6,7 +6,9 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <limits.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -319,6 +321,58 @@ static int on_stat(const struct tlobctl_stat *s, void *arg)
 	if (s->max_ns > q->out->max_ns)
 		q->out->max_ns = s->max_ns;
 	return 0;
+}
+
+int conf_add(struct conf *c, const char *fmt, ...)
+{
+	char spec[3 * PATH_MAX];
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	vsnprintf(spec, sizeof(spec), fmt, ap);
+	va_end(ap);
+	n = tlobctl_add(c->ctl, spec, NULL, NULL);
+	if (n < 0)
+		tap_note("%s: %s", spec, tlobctl_error());
+	return n;
+}
+
+static void host(const struct conf *c, int ready)
+{
+	struct tlobctl_opts opts = {
+		.size = sizeof(opts), .socket = c->socket, .engine = conf_engine(c)};
+	struct tlobctl *ctl;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (tlobctl_open(&opts, &ctl) < 0) {
+		fprintf(stderr, "%s\n", tlobctl_error());
+		_exit(1);
+	}
+	if (write(ready, "r", 1) != 1)
+		_exit(1);
+	for (;;)
+		tlobctl_poll(ctl, 100, NULL, NULL);
+}
+
+pid_t conf_agent(const struct conf *c)
+{
+	int ready[2];
+	char byte;
+	pid_t pid;
+
+	if (pipe(ready))
+		bail("pipe");
+	pid = fork();
+	if (pid < 0)
+		bail("fork");
+	if (!pid)
+		host(c, ready[1]);
+	close(ready[1]);
+	if (read(ready[0], &byte, 1) != 1)
+		tap_give_up("the agent process did not start");
+	close(ready[0]);
+	return pid;
 }
 
 bool conf_stat(struct conf *c, const char *region, struct tlobctl_stat *out)

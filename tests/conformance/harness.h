@@ -96,6 +96,13 @@ void conf_spawn(struct conf *c, const char *const *argv);
 /* The same for any other program, @argv[0] being its path. */
 void conf_exec(struct conf *c, const char *const *argv);
 #define CONF_EXEC(c, ...) conf_exec(c, (const char *const[]){__VA_ARGS__, NULL})
+/* Adds regions to the session. How many, or a negative errno, which a note tells of. */
+int conf_add(struct conf *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/*
+ * Hosts a session on the engine under test at c->socket in a process of its own, which is for being killed and goes
+ * with this one. Returns when it can be joined.
+ */
+pid_t conf_agent(const struct conf *c);
 /* Serves the session for @ms, or until @until(c) is true, or the subject has gone and all is drained. */
 bool conf_pump(struct conf *c, int ms, bool (*until)(struct conf *c));
 /* Spawn, pump to the end (at most 60 s), collect truths. */
