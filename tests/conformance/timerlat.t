@@ -92,23 +92,22 @@ fi
 # ---- why
 # hog PROGRAM: a thread of the highest priority on the first CPU that runs for 30 ms now and then; $hog is its process
 hog() {
-	python3 - "$first" "$1" <<-'END' &
-		import ctypes, os, sys, time
-		os.sched_setaffinity(0, {int(sys.argv[1])})
-		os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(99))
-		ctypes.CDLL(None).prctl(15, b"rt-hog", 0, 0, 0)
-		urandom = os.open("/dev/urandom", os.O_RDONLY)
-		for i in range(200):
-		    time.sleep(0.2)
-		    end = time.monotonic() + 0.03
-		    while time.monotonic() < end:
-		        if sys.argv[2] == "kernel":
-		            os.read(urandom, 1 << 20)
+	taskset -c "$first" chrt -f 99 perl - "$1" <<-'END' &
+		use Time::HiRes qw(clock_gettime sleep CLOCK_MONOTONIC);
+		$0 = 'rt-hog';
+		open my $urandom, '<:raw', '/dev/urandom' or die $!;
+		for (1 .. 200) {
+			sleep 0.2;
+			my $end = clock_gettime(CLOCK_MONOTONIC) + 0.03;
+			while (clock_gettime(CLOCK_MONOTONIC) < $end) {
+				sysread $urandom, my $bytes, 1 << 20 if $ARGV[0] eq 'kernel';
+			}
+		}
 	END
 	hog=$!
 }
 
-if "$tlob" doctor --usable bpf >/dev/null 2>&1 && [[ $(id -u) == 0 ]] && command -v python3 >/dev/null; then
+if "$tlob" doctor --usable bpf >/dev/null 2>&1 && [[ $(id -u) == 0 ]]; then
 	hog user
 	timerlat -c "$first" -T 15ms -d 30s
 	kill $hog
@@ -140,7 +139,7 @@ if "$tlob" doctor --usable bpf >/dev/null 2>&1 && [[ $(id -u) == 0 ]] && command
 	is "--why none: nothing is said" "" "$("$tlob" timerlat -c "$first" -T 1ns --why none | grep Cause)"
 else
 	for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14; do
-		skip "why $i" "needs root, engine bpf and python3"
+		skip "why $i" "needs root and engine bpf"
 	done
 fi
 
