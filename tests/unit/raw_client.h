@@ -4,6 +4,7 @@
 #define TLOB_TESTS_RAW_CLIENT_H
 
 #include <errno.h>
+#include <linux/bpf.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,6 +15,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -75,6 +77,20 @@ static inline void serve(struct tlobctl *ctl, int ms)
 {
 	for (int i = 0; i < ms; i += 5)
 		assert_true(tlobctl_poll(ctl, 5, NULL, NULL) >= 0);
+}
+
+/* The one call into engine bpf, by its program @fd. What that says, or a negative errno. */
+static inline int raw_kick(int fd, struct tlob_kick k)
+{
+	union bpf_attr attr;
+
+	memset(&attr, 0, sizeof(attr));
+	attr.test.prog_fd = (uint32_t)fd;
+	attr.test.ctx_in = (uintptr_t)&k;
+	attr.test.ctx_size_in = sizeof(k);
+	if (syscall(SYS_bpf, BPF_PROG_TEST_RUN, &attr, sizeof(attr)))
+		return -errno;
+	return (int)attr.test.retval;
 }
 
 static inline void raw_close_fds(struct raw *r)

@@ -6,7 +6,6 @@
  */
 #include "raw_client.h"
 
-#include <linux/bpf.h>
 #include <pthread.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -130,15 +129,7 @@ static void leave(struct client *c)
 
 static int kick(const struct client *c, struct tlob_kick k)
 {
-	union bpf_attr attr;
-
-	memset(&attr, 0, sizeof(attr));
-	attr.test.prog_fd = (uint32_t)c->kick;
-	attr.test.ctx_in = (uintptr_t)&k;
-	attr.test.ctx_size_in = sizeof(k);
-	if (syscall(SYS_bpf, BPF_PROG_TEST_RUN, &attr, sizeof(attr)))
-		return -errno;
-	return (int)attr.test.retval;
+	return raw_kick(c->kick, k);
 }
 
 static int take_slot(const struct client *c, uint32_t slot)

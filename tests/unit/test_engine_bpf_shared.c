@@ -6,8 +6,6 @@
  */
 #include "raw_client.h"
 
-#include <linux/bpf.h>
-#include <sys/syscall.h>
 #include <time.h>
 
 #include "window.h"
@@ -98,15 +96,7 @@ static void leave(struct tlobctl *ctl, struct client *c)
 
 static int kick(const struct client *c, struct tlob_kick k)
 {
-	union bpf_attr attr;
-
-	memset(&attr, 0, sizeof(attr));
-	attr.test.prog_fd = (uint32_t)c->kick;
-	attr.test.ctx_in = (uintptr_t)&k;
-	attr.test.ctx_size_in = sizeof(k);
-	if (syscall(SYS_bpf, BPF_PROG_TEST_RUN, &attr, sizeof(attr)))
-		return -errno;
-	return (int)attr.test.retval;
+	return raw_kick(c->kick, k);
 }
 
 /* Begin region name 77 with @tag in window @n, counted through all slots. */
