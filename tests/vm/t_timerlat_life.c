@@ -299,37 +299,23 @@ static void cpu_goes_offline(void)
 
 /* ---- unloading ---- */
 
-static int unload(void)
-{
-	return syscall(SYS_delete_module, "tlob", O_NONBLOCK) == 0 ? 0 : -errno;
-}
-
-static int load(void)
-{
-	int fd = open("/tlob.ko", O_RDONLY | O_CLOEXEC);
-	int ret = syscall(SYS_finit_module, fd, "", 0) == 0 ? 0 : -errno;
-
-	close(fd);
-	return ret;
-}
-
 static void unload_waits_for_the_last_descriptor(void)
 {
 	int fd, ret;
 
 	timerlat_begin();
 	fd = timerlat_open_pinned();
-	ret = unload();
+	ret = module_unload();
 	check(ret == -EAGAIN || ret == -EBUSY, "%d", ret);
 	check(timerlat_read(fd) == 0);
 	close(fd);
-	check(unload() == 0 && load() == 0);
+	check(module_unload() == 0 && module_load() == 0);
 }
 
 static void unload_while_enabled(void)
 {
 	timerlat_begin();
-	check(unload() == 0 && load() == 0);
+	check(module_unload() == 0 && module_load() == 0);
 	check(strcmp(timerlat_get("enable"), "0") == 0);
 }
 

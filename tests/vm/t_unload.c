@@ -1,33 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The module goes while probes fire and windows of unmodified programs are open; with a descriptor open it stays. */
 #include <pthread.h>
-#include <sys/syscall.h>
 
 #include "uprobe.h"
 
 static volatile bool over;
 static unsigned long at_start, at_stop;
 
-static int unload(void)
-{
-	return syscall(SYS_delete_module, "tlob", O_NONBLOCK) == 0 ? 0 : -errno;
-}
-
-static int load(void)
-{
-	int fd = open("/tlob.ko", O_RDONLY | O_CLOEXEC);
-	int ret = syscall(SYS_finit_module, fd, "", 0) == 0 ? 0 : -errno;
-
-	close(fd);
-	return ret;
-}
-
 static void refused_with_a_descriptor(void)
 {
 	int fd = rv_open();
 
 	check(rv_start(fd, 10000 * MS, -1, 0) == 0);
-	check(unload() == -EAGAIN || unload() == -EBUSY, "%d", unload());
+	check(module_unload() == -EAGAIN || module_unload() == -EBUSY, "%d", module_unload());
 	check(rv_stop(fd) == 0);
 	close(fd);
 }
@@ -59,9 +44,9 @@ static void unload_while_probes_fire(void) /* W5 */
 		      0); /* SIGCHLD: ignored */
 		check(write_file(TLOB_DIR "reactors", i % 2 ? "signal" : "nop") == 0);
 		sleep_ns(20 * MS);
-		ret = unload();
+		ret = module_unload();
 		check(ret == 0, "%d", ret);
-		ret = load();
+		ret = module_load();
 		check(ret == 0, "%d", ret);
 	}
 	over = true;
@@ -74,10 +59,10 @@ static void unload_with_a_binding_while_disabled(void)
 {
 	tlob_set_enabled(false);
 	check(bind_ns(self(), at_start, at_stop, 2000) == 0);
-	check(unload() == 0);
+	check(module_unload() == 0);
 	mark_start();
 	mark_stop();
-	check(load() == 0);
+	check(module_load() == 0);
 }
 
 int main(void)

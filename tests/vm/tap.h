@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -153,6 +154,21 @@ static inline int write_file(const char *path, const char *text)
 		n = -errno;
 	close(fd);
 	return n < 0 ? n : 0;
+}
+
+/* The module under test, loaded before the first test. 0 or a negative errno. */
+static inline int module_unload(void)
+{
+	return syscall(SYS_delete_module, "tlob", O_NONBLOCK) == 0 ? 0 : -errno;
+}
+
+static inline int module_load(void)
+{
+	int fd = open("/tlob.ko", O_RDONLY | O_CLOEXEC);
+	int ret = syscall(SYS_finit_module, fd, "", 0) == 0 ? 0 : -errno;
+
+	close(fd);
+	return ret;
 }
 
 static inline char *read_file(const char *path, char *buf, size_t size)
