@@ -2,8 +2,11 @@
 /* What a window costs: start and stop, the thread clock, more threads, memory; against clock reads and a trace marker. */
 #include "bench.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -211,14 +214,32 @@ static void many(const char *name)
 
 /* ---- a private tracefs instance, gone afterwards */
 
+#define INSTANCE "/sys/kernel/tracing/instances/tlob-bench-" /* and the process */
+
 static char instance[96];
+
+/* Of benches that were killed: the process they are named after is gone. */
+static void remove_stale_instances(void)
+{
+	glob_t found;
+
+	if (glob(INSTANCE "*", 0, NULL, &found))
+		return;
+	for (size_t i = 0; i < found.gl_pathc; i++) {
+		int pid = atoi(found.gl_pathv[i] + strlen(INSTANCE));
+
+		if (pid > 0 && kill(pid, 0) && errno == ESRCH)
+			rmdir(found.gl_pathv[i]);
+	}
+	globfree(&found);
+}
 
 static bool open_marker(void)
 {
 	char path[160];
 
-	snprintf(instance, sizeof(instance), "/sys/kernel/tracing/instances/tlob-bench-%d",
-		 getpid());
+	remove_stale_instances();
+	snprintf(instance, sizeof(instance), INSTANCE "%d", getpid());
 	if (mkdir(instance, 0700))
 		return false;
 	snprintf(path, sizeof(path), "%s/trace_marker", instance);
