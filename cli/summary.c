@@ -236,7 +236,7 @@ static void say_causes(const struct cli_summary *s, struct cli_words *w)
 	static const char *const causes[] = {[TLOB_RUNNING] = "mostly running",
 					     [TLOB_WAITING] = "mostly waiting for a CPU",
 					     [TLOB_SLEEPING] = "mostly sleeping",
-					     [3] = "handed from thread to thread"};
+					     [3] = "crossing threads"};
 	uint64_t left[4], sum = 0;
 	const char *before = ": ";
 	char count[CLI_COUNT_BYTES];
