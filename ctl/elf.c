@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* See elf.h. */
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>

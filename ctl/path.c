@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* See path.h. */
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>

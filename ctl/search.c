@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* See search.h. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* See symbol.h. */
 #include <elf.h>
 #include <errno.h>
 #include <fnmatch.h>
