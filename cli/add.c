@@ -13,15 +13,8 @@ struct add_settings {
 	bool quiet;
 };
 
-static int set_quiet(void *settings, const char *value)
-{
-	(void)value;
-	((struct add_settings *)settings)->quiet = true;
-	return 0;
-}
-
 static const struct cli_option option_quiet = {'q', "quiet", NULL, "do not say what was added",
-					       set_quiet};
+					       CLI_FLAG(struct add_settings, quiet)};
 
 static int print_added(const struct cli_standing *added)
 {

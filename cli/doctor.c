@@ -18,32 +18,13 @@ struct doctor_settings {
 	enum cli_color color;
 };
 
-static int set_json(void *settings, const char *value)
-{
-	(void)value;
-	((struct doctor_settings *)settings)->json = true;
-	return 0;
-}
-
-static int set_usable(void *settings, const char *value)
-{
-	((struct doctor_settings *)settings)->usable = value;
-	return 0;
-}
-
-static int set_color(void *settings, const char *value)
-{
-	return cli_color_parse(value, &((struct doctor_settings *)settings)->color);
-}
-
 static const struct cli_option option_json = {'j', "json", NULL, "print one JSON object per check",
-					      set_json};
+					      CLI_FLAG(struct doctor_settings, json)};
 static const struct cli_option option_usable = {'u', "usable", "ENGINE",
 						"only say why this engine is not usable, and exit\n"
 						"with 1; say nothing and exit with 0 if it is",
-						set_usable};
-static const struct cli_option option_color = {0, "color", "WHEN",
-					       "auto (default), always or never", set_color};
+						CLI_TEXT(struct doctor_settings, usable)};
+static const struct cli_option option_color = CLI_OPTION_COLOR(struct doctor_settings, color);
 
 /* ---- what the checks say, kept: an engine's heading depends on all of its rows ---- */
 

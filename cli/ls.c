@@ -14,22 +14,9 @@ struct ls_settings {
 	enum cli_color color;
 };
 
-static int set_json(void *settings, const char *value)
-{
-	(void)value;
-	((struct ls_settings *)settings)->json = true;
-	return 0;
-}
-
-static int set_color(void *settings, const char *value)
-{
-	return cli_color_parse(value, &((struct ls_settings *)settings)->color);
-}
-
 static const struct cli_option option_json = {'j', "json", NULL, "print one JSON object per region",
-					      set_json};
-static const struct cli_option option_color = {0, "color", "WHEN",
-					       "auto (default), always or never", set_color};
+					      CLI_FLAG(struct ls_settings, json)};
+static const struct cli_option option_color = CLI_OPTION_COLOR(struct ls_settings, color);
 
 static int write_regions(const struct cli_standing *s)
 {

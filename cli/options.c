@@ -13,7 +13,7 @@
 #define MAX_OPTIONS 24
 #define LONG_BASE 256 /* values of long options, above all letters */
 
-const struct cli_option cli_option_help = {'h', "help", NULL, "show this text", NULL};
+const struct cli_option cli_option_help = {'h', "help", NULL, .help = "show this text"};
 
 struct getopt_tables {
 	char letters[2 * MAX_OPTIONS + 3];
@@ -99,7 +99,8 @@ int cli_options_parse(const struct cli_command *command, int argc, char **argv, 
 			*status = CLI_OK;
 			return -1;
 		}
-		*status = o->set(settings, optarg);
+		*status = o->set ? o->set(settings, optarg) :
+				   o->put(o->name, optarg, (char *)settings + o->place);
 		if (*status)
 			return -1;
 	}

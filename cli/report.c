@@ -42,12 +42,6 @@ static int set_no_why(void *settings, const char *value)
 	return 0;
 }
 
-static int set_region(void *settings, const char *value)
-{
-	((struct report_settings *)settings)->glob = value;
-	return 0;
-}
-
 static int set_top(void *settings, const char *value)
 {
 	unsigned long n;
@@ -74,71 +68,43 @@ static int set_sort(void *settings, const char *value)
 	return status;
 }
 
-static int set_folded(void *settings, const char *value)
-{
-	((struct report_settings *)settings)->graphs.folded = value;
-	return 0;
-}
-
-static int set_flame(void *settings, const char *value)
-{
-	((struct report_settings *)settings)->graphs.flame = value;
-	return 0;
-}
-
-static int set_flame_diff(void *settings, const char *value)
-{
-	((struct report_settings *)settings)->graphs.difference = value;
-	return 0;
-}
-
 static int set_of(void *settings, const char *value)
 {
 	return cli_report_parse_of(value, &((struct report_settings *)settings)->graphs.of);
 }
 
-static int set_json(void *settings, const char *value)
-{
-	(void)value;
-	((struct report_settings *)settings)->json = true;
-	return 0;
-}
-
-static int set_color(void *settings, const char *value)
-{
-	return cli_color_parse(value, &((struct report_settings *)settings)->color);
-}
-
 static const struct cli_option option_why = {
 	'w', "why", NULL, "why windows were late, ranked; the default if the\nfiles say it",
-	set_why};
+	.set = set_why};
 static const struct cli_option option_no_why = {0, "no-why", NULL, "only counts and percentiles",
-						set_no_why};
+						.set = set_no_why};
 static const struct cli_option option_region = {'r', "region", "GLOB",
-						"only regions whose name matches", set_region};
+						"only regions whose name matches",
+						CLI_TEXT(struct report_settings, glob)};
 static const struct cli_option option_top = {
 	'n', "top", "NUMBER", "only so many regions, and causes of each (all\nregions, 5 causes)",
-	set_top};
+	.set = set_top};
 static const struct cli_option option_sort = {
-	's', "sort", "BY", "overruns (default), windows, max, p99 or name", set_sort};
+	's', "sort", "BY", "overruns (default), windows, max, p99 or name", .set = set_sort};
 static const struct cli_option option_flame = {
 	'f', "flame", "FILE",
 	"flame graph (SVG) of where late windows ran, and\nthose within budget, instead of text",
-	set_flame};
+	CLI_TEXT(struct report_settings, graphs.flame)};
 static const struct cli_option option_flame_diff = {
 	'd', "flame-diff", "FILE",
-	"flame graph of the difference: red is more in late\nwindows, blue less", set_flame_diff};
+	"flame graph of the difference: red is more in late\nwindows, blue less",
+	CLI_TEXT(struct report_settings, graphs.difference)};
 static const struct cli_option option_folded = {
 	'F', "folded", "FILE",
-	"the stacks as text for other tools, one a line\nwith its microseconds", set_folded};
+	"the stacks as text for other tools, one a line\nwith its microseconds",
+	CLI_TEXT(struct report_settings, graphs.folded)};
 static const struct cli_option option_of = {
 	0, "of", "LIST",
 	"which stacks --flame and --folded take: late, good\n(within budget), slept (late and asleep)",
-	set_of};
+	.set = set_of};
 static const struct cli_option option_json = {'j', "json", NULL, "print one JSON object per region",
-					      set_json};
-static const struct cli_option option_color = {0, "color", "WHEN",
-					       "auto (default), always or never", set_color};
+					      CLI_FLAG(struct report_settings, json)};
+static const struct cli_option option_color = CLI_OPTION_COLOR(struct report_settings, color);
 
 /* ---- the command */
 

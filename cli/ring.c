@@ -65,32 +65,12 @@ static int set_event(void *settings, const char *value)
 	return 0;
 }
 
-static int set_follow(void *settings, const char *value)
-{
-	(void)value;
-	((struct ring_settings *)settings)->follow = true;
-	return 0;
-}
-
-static int set_count(void *settings, const char *value)
-{
-	(void)value;
-	((struct ring_settings *)settings)->count = true;
-	return 0;
-}
-
 static int set_output(void *settings, const char *value)
 {
 	if (!*value)
 		return cli_usage("--output needs the name of a file");
 	((struct ring_settings *)settings)->output = value;
 	return 0;
-}
-
-static int set_duration(void *settings, const char *value)
-{
-	return cli_value_duration("duration", value,
-				  &((struct ring_settings *)settings)->duration_ns);
 }
 
 static int set_size(void *settings, const char *value)
@@ -103,45 +83,37 @@ static int set_size(void *settings, const char *value)
 	return 0;
 }
 
-static int set_copy(void *settings, const char *value)
-{
-	(void)value;
-	((struct ring_settings *)settings)->opts.copy = true;
-	return 0;
-}
-
-static int set_quiet(void *settings, const char *value)
-{
-	(void)value;
-	((struct ring_settings *)settings)->quiet = true;
-	return 0;
-}
-
 static const struct cli_option option_source = {
 	's', "source", "SOURCE",
 	"module: the rings of tlob.ko; kernel: trace buffers of\n"
 	"the kernel's, private ones; auto (default): the first\n"
 	"of them that there is",
-	set_source};
+	.set = set_source};
 static const struct cli_option option_event = {
 	'e', "event", "EVENT",
 	"record this; may be given several times. Module: switch,\n"
 	"wake, record, mark, migrate. Kernel: SYSTEM:EVENT, or a SYSTEM",
-	set_event};
-static const struct cli_option option_follow = {
-	'f', "follow", NULL, "print events as they come, until Ctrl-C", set_follow};
+	.set = set_event};
+static const struct cli_option option_follow = {'f', "follow", NULL,
+						"print events as they come, until Ctrl-C",
+						CLI_FLAG(struct ring_settings, follow)};
 static const struct cli_option option_count = {0, "count", NULL,
-					       "print how many there were, not what", set_count};
-static const struct cli_option option_output = {
-	'o', "output", "FILE", "copy the pages to FILE.cpu0, FILE.cpu1 and so on", set_output};
-static const struct cli_option option_duration = {
-	'd', "duration", "TIME", "stop after this time: 500ms, 10s, 5m, 1h", set_duration};
+					       "print how many there were, not what",
+					       CLI_FLAG(struct ring_settings, count)};
+static const struct cli_option option_output = {'o', "output", "FILE",
+						"copy the pages to FILE.cpu0, FILE.cpu1 and so on",
+						.set = set_output};
+static const struct cli_option option_duration = {'d', "duration", "TIME",
+						  "stop after this time: 500ms, 10s, 5m, 1h",
+						  CLI_DURATION(struct ring_settings, duration_ns)};
 static const struct cli_option option_size = {
-	0, "size", "KIB", "of each CPU's ring; the module's are emptied by it", set_size};
-static const struct cli_option option_copy = {
-	0, "copy", NULL, "read() the rings, even where they can be mapped", set_copy};
-static const struct cli_option option_quiet = {
-	'q', "quiet", NULL, "do not say where events come from, nor how many", set_quiet};
+	0, "size", "KIB", "of each CPU's ring; the module's are emptied by it", .set = set_size};
+static const struct cli_option option_copy = {0, "copy", NULL,
+					      "read() the rings, even where they can be mapped",
+					      CLI_FLAG(struct ring_settings, opts.copy)};
+static const struct cli_option option_quiet = {'q', "quiet", NULL,
+					       "do not say where events come from, nor how many",
+					       CLI_FLAG(struct ring_settings, quiet)};
 
 /* ---- at work ---- */
 

@@ -11,14 +11,8 @@ struct rm_settings {
 	bool all;
 };
 
-static int set_all(void *settings, const char *value)
-{
-	(void)value;
-	((struct rm_settings *)settings)->all = true;
-	return 0;
-}
-
-static const struct cli_option option_all = {'a', "all", NULL, "remove all there are", set_all};
+static const struct cli_option option_all = {'a', "all", NULL, "remove all there are",
+					     CLI_FLAG(struct rm_settings, all)};
 
 static int rm(char **regions)
 {

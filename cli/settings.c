@@ -48,18 +48,6 @@ static int set_engine(void *settings, const char *value)
 	return status;
 }
 
-static int set_json(void *settings, const char *value)
-{
-	((struct cli_settings *)settings)->json = value;
-	return 0;
-}
-
-static int set_hgrm(void *settings, const char *value)
-{
-	((struct cli_settings *)settings)->hgrm = value;
-	return 0;
-}
-
 static int set_why(void *settings, const char *value)
 {
 	static const char *const words[] = {
@@ -76,11 +64,6 @@ static int set_why(void *settings, const char *value)
 		return 0;
 	}
 	return cli_usage("--why is none, culprit, stacks or samples, not '%s'", value);
-}
-
-static int set_history(void *settings, const char *value)
-{
-	return cli_value_history(value, &((struct cli_settings *)settings)->history_bytes);
 }
 
 static int set_sample_rate(void *settings, const char *value)
@@ -106,64 +89,49 @@ static int set_good_share(void *settings, const char *value)
 	return 0;
 }
 
-static int set_fail(void *settings, const char *value)
-{
-	(void)value;
-	((struct cli_settings *)settings)->fail = true;
-	return 0;
-}
-
-static int set_quiet(void *settings, const char *value)
-{
-	(void)value;
-	((struct cli_settings *)settings)->quiet = true;
-	return 0;
-}
-
-static int set_color(void *settings, const char *value)
-{
-	return cli_color_parse(value, &((struct cli_settings *)settings)->color);
-}
-
 const struct cli_option cli_option_region = {'r', "region", "REGION",
 					     "watch this region; may be given several times\n"
 					     "NAME@BUDGET, [NAME=]BINARY:FUNCTION@BUDGET or\n"
 					     "[NAME=]BINARY:START..STOP@BUDGET; see tlob(7),\n"
 					     "also for windows that cross threads",
-					     set_region};
+					     .set = set_region};
 const struct cli_option cli_option_chain = {
 	0, "chain", "CHAIN",
 	"watch what a tag takes from region to region as a\nwhole: NAME=REGION>REGION[>REGION]...@BUDGET",
-	set_chain};
+	.set = set_chain};
 const struct cli_option cli_option_engine = {'e', "engine", "ENGINE",
 					     "auto (default), bpf, kernel or user; see tlob doctor",
-					     set_engine};
+					     .set = set_engine};
 const struct cli_option cli_option_json = {
 	'j', "json", "FILE",
-	"write one JSON object per event to FILE, or to\nstandard output with -", set_json};
+	"write one JSON object per event to FILE, or to\nstandard output with -",
+	CLI_TEXT(struct cli_settings, json)};
 const struct cli_option cli_option_hgrm = {
 	0, "hgrm", "FOLDER",
-	"write each region's distribution to a file in\nFOLDER, for plotting (.hgrm)", set_hgrm};
+	"write each region's distribution to a file in\nFOLDER, for plotting (.hgrm)",
+	CLI_TEXT(struct cli_settings, hgrm)};
 const struct cli_option cli_option_why = {
 	0, "why", "WHAT",
 	"culprit (default): who made it late; stacks: and\nwhere its code was; samples: and what took its\n"
 	"CPU time. With engine bpf, culprit with kernel too;\nnone: do not ask",
-	set_why};
+	.set = set_why};
 const struct cli_option cli_option_history = {
 	0, "history", "MIB",
-	"memory for what the whole machine did last, to ask\nin (8 for each CPU)", set_history};
+	"memory for what the whole machine did last, to ask\nin (8 for each CPU)",
+	CLI_HISTORY(struct cli_settings, history_bytes)};
 const struct cli_option cli_option_sample_rate = {
 	0, "sample-rate", "HZ", "CPU samples of each CPU in a second, with\n--why=samples (999)",
-	set_sample_rate};
+	.set = set_sample_rate};
 const struct cli_option cli_option_good_share = {
 	0, "good-share", "N", "and keep those of one in N windows in time (10),\n0: of none",
-	set_good_share};
+	.set = set_good_share};
 const struct cli_option cli_option_fail = {
-	0, "fail", NULL, "exit with 0 within budget, 2 on an overrun,\n1 on an error", set_fail};
-const struct cli_option cli_option_quiet = {
-	'q', "quiet", NULL, "no notices and no live overruns, only the summary", set_quiet};
-const struct cli_option cli_option_color = {0, "color", "WHEN", "auto (default), always or never",
-					    set_color};
+	0, "fail", NULL, "exit with 0 within budget, 2 on an overrun,\n1 on an error",
+	CLI_FLAG(struct cli_settings, fail)};
+const struct cli_option cli_option_quiet = {'q', "quiet", NULL,
+					    "no notices and no live overruns, only the summary",
+					    CLI_FLAG(struct cli_settings, quiet)};
+const struct cli_option cli_option_color = CLI_OPTION_COLOR(struct cli_settings, color);
 
 void cli_settings_deinit(struct cli_settings *s)
 {

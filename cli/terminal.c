@@ -117,17 +117,3 @@ void cli_wrap(const struct cli_terminal *t, const char *text, size_t margin)
 	}
 	fputc('\n', t->out);
 }
-
-int cli_color_parse(const char *value, enum cli_color *color)
-{
-	static const char *const words[] = {
-		[CLI_COLOR_AUTO] = "auto", [CLI_COLOR_ALWAYS] = "always", [CLI_COLOR_NEVER] = "never"};
-
-	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
-		if (!strcmp(value, words[i])) {
-			*color = (enum cli_color)i;
-			return 0;
-		}
-	}
-	return cli_usage("--color is auto, always or never, not '%s'", value);
-}

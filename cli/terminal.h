@@ -42,7 +42,4 @@ const char *cli_style(const struct cli_terminal *t, enum cli_style style);
  */
 void cli_wrap(const struct cli_terminal *t, const char *text, size_t margin);
 
-/* 0, or an exit status having said why. */
-int cli_color_parse(const char *value, enum cli_color *color);
-
 #endif

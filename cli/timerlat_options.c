@@ -29,30 +29,6 @@ static int set_cpus(void *settings, const char *value)
 	return 0;
 }
 
-static int set_period(void *settings, const char *value)
-{
-	return cli_value_duration("period", value,
-				  &((struct timerlat_settings *)settings)->opts.period_ns);
-}
-
-static int set_duration(void *settings, const char *value)
-{
-	return cli_value_duration("duration", value,
-				  &((struct timerlat_settings *)settings)->duration_ns);
-}
-
-static int set_total(void *settings, const char *value)
-{
-	return cli_value_duration("total", value,
-				  &((struct timerlat_settings *)settings)->opts.stop_total_ns);
-}
-
-static int set_irq(void *settings, const char *value)
-{
-	return cli_value_duration("irq", value,
-				  &((struct timerlat_settings *)settings)->opts.stop_irq_ns);
-}
-
 static int set_priority(void *settings, const char *value)
 {
 	static const struct {
@@ -117,18 +93,6 @@ static int set_hist(void *settings, const char *value)
 	return 0;
 }
 
-static int set_json(void *settings, const char *value)
-{
-	((struct timerlat_settings *)settings)->json = value;
-	return 0;
-}
-
-static int set_hgrm(void *settings, const char *value)
-{
-	((struct timerlat_settings *)settings)->hgrm = value;
-	return 0;
-}
-
 static int set_why(void *settings, const char *value)
 {
 	struct timerlat_settings *s = settings;
@@ -144,81 +108,61 @@ static int set_why(void *settings, const char *value)
 	return 0;
 }
 
-static int set_history(void *settings, const char *value)
-{
-	return cli_value_history(value,
-				 &((struct timerlat_settings *)settings)->opts.history_bytes);
-}
-
 static int set_load(void *settings, const char *value)
 {
 	return timerlat_load_parse(value, &((struct timerlat_settings *)settings)->load.kinds);
 }
 
-static int set_deep_idle(void *settings, const char *value)
-{
-	(void)value;
-	((struct timerlat_settings *)settings)->opts.deep_idle = true;
-	return 0;
-}
-
-static int set_quiet(void *settings, const char *value)
-{
-	(void)value;
-	((struct timerlat_settings *)settings)->quiet = true;
-	return 0;
-}
-
-static int set_color(void *settings, const char *value)
-{
-	return cli_color_parse(value, &((struct timerlat_settings *)settings)->color);
-}
-
 static const struct cli_option option_cpus = {
-	'c', "cpus", "LIST", "CPUs to measure, such as 0-3,6 (default: all)", set_cpus};
+	'c', "cpus", "LIST", "CPUs to measure, such as 0-3,6 (default: all)", .set = set_cpus};
 static const struct cli_option option_period = {
-	'p', "period", "TIME", "time between two wake-ups (1ms; 100us to 10s)", set_period};
+	'p', "period", "TIME", "time between two wake-ups (1ms; 100us to 10s)",
+	CLI_DURATION(struct timerlat_settings, opts.period_ns)};
 static const struct cli_option option_priority = {
 	'P', "priority", "POLICY",
-	"f:PRIORITY (FIFO; default f:95), r:PRIORITY (RR) or\no:NICE (ordinary)", set_priority};
+	"f:PRIORITY (FIFO; default f:95), r:PRIORITY (RR) or\no:NICE (ordinary)",
+	.set = set_priority};
 static const struct cli_option option_duration = {
 	'd', "duration", "TIME", "stop after this time: 10s, 5m, 1h (default: at Ctrl-C)",
-	set_duration};
+	CLI_DURATION(struct timerlat_settings, duration_ns)};
 static const struct cli_option option_total = {
-	'T', "total", "TIME", "stop when a thread is later than that, with status 2", set_total};
+	'T', "total", "TIME", "stop when a thread is later than that, with status 2",
+	CLI_DURATION(struct timerlat_settings, opts.stop_total_ns)};
 static const struct cli_option option_irq = {
 	'i', "irq", "TIME", "stop when a timer's interrupt is later than that, with\nstatus 2",
-	set_irq};
+	CLI_DURATION(struct timerlat_settings, opts.stop_irq_ns)};
 static const struct cli_option option_backend = {
-	'b', "backend", "NAME", "auto (default), kernel, module, bpf or plain", set_backend};
+	'b', "backend", "NAME", "auto (default), kernel, module, bpf or plain", .set = set_backend};
 static const struct cli_option option_top = {
-	0, "top", NULL, "a table of what was measured so far, each second", set_top};
+	0, "top", NULL, "a table of what was measured so far, each second", .set = set_top};
 static const struct cli_option option_hist = {
-	0, "hist", NULL, "at the end how often which latency was measured", set_hist};
+	0, "hist", NULL, "at the end how often which latency was measured", .set = set_hist};
 static const struct cli_option option_json = {
 	'j', "json", "FILE",
-	"write one JSON object per result to FILE, or to\nstandard output with -", set_json};
+	"write one JSON object per result to FILE, or to\nstandard output with -",
+	CLI_TEXT(struct timerlat_settings, json)};
 static const struct cli_option option_hgrm = {
 	0, "hgrm", "FOLDER", "write each distribution to a file in FOLDER, for\nplotting (.hgrm)",
-	set_hgrm};
+	CLI_TEXT(struct timerlat_settings, hgrm)};
 static const struct cli_option option_why = {
 	0, "why", "WHAT",
 	"if a limit is passed: culprit (default), stacks (of\nshort delays too), by BPF; none: do not ask",
-	set_why};
+	.set = set_why};
 static const struct cli_option option_history = {
 	0, "history", "MIB",
-	"memory for what the whole machine did last, to ask in\n(8 for each CPU)", set_history};
+	"memory for what the whole machine did last, to ask in\n(8 for each CPU)",
+	CLI_HISTORY(struct timerlat_settings, opts.history_bytes)};
 static const struct cli_option option_load = {
 	0, "load", "KINDS",
 	"disturb this machine meanwhile: all, or some of cpu,\ntimer, fork, memory, io and rt",
-	set_load};
+	.set = set_load};
 static const struct cli_option option_deep_idle = {
 	0, "deep-idle", NULL,
 	"let idle CPUs sleep as deeply as without tlob\n(/dev/cpu_dma_latency is left alone)",
-	set_deep_idle};
-static const struct cli_option option_quiet = {'q', "quiet", NULL, "only the results", set_quiet};
-static const struct cli_option option_color = {0, "color", "WHEN",
-					       "auto (default), always or never", set_color};
+	CLI_FLAG(struct timerlat_settings, opts.deep_idle)};
+static const struct cli_option option_quiet = {'q', "quiet", NULL, "only the results",
+					       CLI_FLAG(struct timerlat_settings, quiet)};
+static const struct cli_option option_color = CLI_OPTION_COLOR(struct timerlat_settings, color);
 
 const struct cli_option *const timerlat_options[] = {
 	&option_cpus,

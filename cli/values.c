@@ -8,23 +8,11 @@
 #include "cli.h"
 #include "nearest.h"
 #include "parse.h"
+#include "terminal.h"
 #include "values.h"
 
 #define HISTORY_MAX_MIB 4096
 #define CHOICES_BYTES 128 /* room for all names of one option in a sentence */
-
-int cli_value_duration(const char *option, const char *value, uint64_t *ns)
-{
-	struct tlob_parse_error err;
-	uint64_t found;
-
-	if (tlob_duration_parse(value, &found, &err))
-		return cli_usage("--%s '%s': %s", option, value, err.why);
-	if (!found)
-		return cli_usage("--%s '%s' is no time at all", option, value);
-	*ns = found;
-	return 0;
-}
 
 int cli_value_choice(const char *what, const char *value, const char *const *names, size_t nnames,
 		     size_t *index)
@@ -66,13 +54,54 @@ int cli_value_number(const char *value, unsigned long least, unsigned long most,
 	return 0;
 }
 
-int cli_value_history(const char *value, uint64_t *bytes)
+int cli_put_flag(const char *option, const char *value, void *place)
+{
+	(void)option, (void)value;
+	*(bool *)place = true;
+	return 0;
+}
+
+int cli_put_text(const char *option, const char *value, void *place)
+{
+	(void)option;
+	*(const char **)place = value;
+	return 0;
+}
+
+int cli_put_duration(const char *option, const char *value, void *place)
+{
+	struct tlob_parse_error err;
+	uint64_t ns;
+
+	if (tlob_duration_parse(value, &ns, &err))
+		return cli_usage("--%s '%s': %s", option, value, err.why);
+	if (!ns)
+		return cli_usage("--%s '%s' is no time at all", option, value);
+	*(uint64_t *)place = ns;
+	return 0;
+}
+
+int cli_put_history(const char *option, const char *value, void *place)
 {
 	unsigned long mib;
 
 	if (cli_value_number(value, 1, HISTORY_MAX_MIB, &mib))
-		return cli_usage("--history is a size in MiB, from 1 to %d, not '%s'",
+		return cli_usage("--%s is a size in MiB, from 1 to %d, not '%s'", option,
 				 HISTORY_MAX_MIB, value);
-	*bytes = (uint64_t)mib << 20;
+	*(uint64_t *)place = (uint64_t)mib << 20;
 	return 0;
+}
+
+int cli_put_color(const char *option, const char *value, void *place)
+{
+	static const char *const words[] = {
+		[CLI_COLOR_AUTO] = "auto", [CLI_COLOR_ALWAYS] = "always", [CLI_COLOR_NEVER] = "never"};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
+		if (!strcmp(value, words[i])) {
+			*(enum cli_color *)place = (enum cli_color)i;
+			return 0;
+		}
+	}
+	return cli_usage("--%s is auto, always or never, not '%s'", option, value);
 }

@@ -26,24 +26,14 @@ static int set_pid(void *settings, const char *value)
 	return 0;
 }
 
-static int set_cgroup(void *settings, const char *value)
-{
-	((struct cli_settings *)settings)->cgroup = value;
-	return 0;
-}
-
-static int set_duration(void *settings, const char *value)
-{
-	return cli_value_duration("duration", value,
-				  &((struct cli_settings *)settings)->duration_ns);
-}
-
 static const struct cli_option option_pid = {'p', "pid", "PID", "probes fire for this process only",
-					     set_pid};
+					     .set = set_pid};
 static const struct cli_option option_cgroup = {
-	'c', "cgroup", "CGROUP", "probes fire in this control group (version 2) only", set_cgroup};
-static const struct cli_option option_duration = {
-	'd', "duration", "TIME", "stop after this time: 500ms, 10s, 5m, 1h", set_duration};
+	'c', "cgroup", "CGROUP", "probes fire in this control group (version 2) only",
+	CLI_TEXT(struct cli_settings, cgroup)};
+static const struct cli_option option_duration = {'d', "duration", "TIME",
+						  "stop after this time: 500ms, 10s, 5m, 1h",
+						  CLI_DURATION(struct cli_settings, duration_ns)};
 
 static int watch_session(struct cli_session *s)
 {
