@@ -49,6 +49,7 @@ static void fill_in(struct tlobctl *ctl, struct tlobctl_taken *t,
 		    const struct tlob_bpf_sample *sample)
 {
 	t->tid = sample->tid;
+	t->tgid = sample->tgid;
 	t->nwindows = 0;
 	for (size_t i = 0; i < sample->nwindows && i < TLOB_MAX_DEPTH; i++) {
 		const struct tlob_bpf_sampled *w = &sample->windows[i];
@@ -112,9 +113,11 @@ void tlobctl_sampler_push(struct tlobctl *ctl, const struct tlob_bpf_sample *sam
 static void arrived(struct tlobctl_sampler *s, uint32_t number, uint64_t time_ns, uint32_t trace)
 {
 	const struct tlobctl_taken *t = &s->taken[number];
+	const struct why_sampled_hit hit = {
+		.tid = t->tid, .tgid = t->tgid, .time_ns = time_ns, .trace = trace};
 
 	s->stat.taken++;
-	why_sampled_add(&s->sampled, t->tid, time_ns, trace, t->windows, t->nwindows);
+	why_sampled_add(&s->sampled, &hit, t->windows, t->nwindows);
 	give_back(s, number);
 }
 
@@ -160,7 +163,7 @@ void tlobctl_sampler_late(struct tlobctl *ctl, const struct tlob_record *record)
 					     .region = record->region};
 
 	if (ctl->sampler)
-		why_sampled_late(&ctl->sampler->sampled, record->tid, &w,
+		why_sampled_late(&ctl->sampler->sampled, record->tid, record->tgid, &w,
 				 record->type == TLOB_REC_CLOSE ? record->time_ns : 0);
 }
 

@@ -49,7 +49,7 @@ struct tlobctl_owner {
 /* A sample on its way through the stream. */
 struct tlobctl_taken {
 	uint32_t next; /* while it is free: index + 1 */
-	uint32_t tid;
+	uint32_t tid, tgid;
 	uint32_t nwindows;
 	struct why_sampled_window windows[TLOB_MAX_DEPTH];
 };

@@ -9,6 +9,9 @@
 #define MAX_SAMPLES (1u << 18)
 #define MAX_WINDOWS 64 /* of a thread; eight can be open */
 #define MAX_THREADS (1u << 16)
+#define MAX_THREADS_OF_PART (MAX_THREADS / 4)
+#define WINDOWS_MIN 8
+#define THIN_NS 20000000ULL /* not more often: it goes through all threads */
 #define SLOTS_MIN 64
 /* After its deadline a window that was in time is over, unless its record is on the way or has been dropped. */
 #define SLACK_NS 1000000000ULL
@@ -27,9 +30,10 @@ struct window {
 
 struct why_sampled_thread {
 	uint32_t tid; /* 0: no thread */
-	size_t nwindows, nsamples, room;
+	uint32_t part; /* index of its process's */
+	size_t nwindows, windows_room, nsamples, room;
 	uint64_t forgotten_ns; /* of windows that began by then some were dropped for want of room */
-	struct window *windows; /* MAX_WINDOWS */
+	struct window *windows; /* at most MAX_WINDOWS */
 	struct sample *samples; /* in order of time */
 };
 
@@ -66,7 +70,22 @@ void why_sampled_deinit(struct why_sampled *s)
 	for (size_t i = 0; i < s->slots; i++)
 		thread_deinit(&s->threads[i]);
 	free(s->threads);
+	free(s->parts);
 	*s = (struct why_sampled){0};
+}
+
+/* @t has @n samples fewer. */
+static void give_up(struct why_sampled *s, struct why_sampled_thread *t, size_t n)
+{
+	struct why_sampled_part *part = &s->parts[t->part];
+
+	t->nsamples -= n;
+	s->nsamples -= n;
+	part->nsamples -= n;
+	if (!n || t->nsamples)
+		return;
+	part->nsampled--;
+	s->nparts -= !part->nsampled;
 }
 
 /* The table anew, with @slots, without threads that have nothing left. */
@@ -85,6 +104,8 @@ static int rebuild(struct why_sampled *s, size_t slots)
 		if (!t->tid)
 			continue;
 		if (!t->nwindows) {
+			give_up(s, t, t->nsamples);
+			s->parts[t->part].nthreads--;
 			thread_deinit(t);
 			continue;
 		}
@@ -92,18 +113,32 @@ static int rebuild(struct why_sampled *s, size_t slots)
 		next.nthreads++;
 	}
 	free(s->threads);
-	*s = next;
+	s->threads = next.threads;
+	s->slots = next.slots;
+	s->nthreads = next.nthreads;
 	return 0;
 }
 
-static struct why_sampled_thread *make(struct why_sampled *s, uint32_t tid)
+static struct why_sampled_part *part_of(struct why_sampled *s, uint32_t tgid, uint32_t *index)
+{
+	if (!s->parts)
+		s->parts = calloc(WHY_SAMPLED_PARTS, sizeof(*s->parts));
+	*index = (tgid * 0x9e3779b1u) >> 22;
+	_Static_assert(WHY_SAMPLED_PARTS == 1u << (32 - 22), "an index has so many bits");
+	return s->parts ? &s->parts[*index] : NULL;
+}
+
+static struct why_sampled_thread *make(struct why_sampled *s, uint32_t tid, uint32_t tgid)
 {
 	struct why_sampled_thread *t = find(s, tid);
 	size_t slots = s->slots ? s->slots : SLOTS_MIN;
+	struct why_sampled_part *part;
+	uint32_t index;
 
 	if (t)
 		return t;
-	if (!tid || s->nthreads >= MAX_THREADS)
+	part = part_of(s, tgid, &index);
+	if (!tid || !part || s->nthreads >= MAX_THREADS || part->nthreads >= MAX_THREADS_OF_PART)
 		return NULL;
 	if (s->nthreads + 1 > s->slots / 2) {
 		if (s->slots)
@@ -112,10 +147,9 @@ static struct why_sampled_thread *make(struct why_sampled *s, uint32_t tid)
 			return NULL;
 	}
 	t = &s->threads[slot_of(s, tid)];
-	t->windows = malloc(MAX_WINDOWS * sizeof(*t->windows));
-	if (!t->windows)
-		return NULL;
 	t->tid = tid;
+	t->part = index;
+	part->nthreads++;
 	s->nthreads++;
 	return t;
 }
@@ -128,6 +162,23 @@ static void drop_window(struct why_sampled_thread *t, size_t i)
 	memmove(t->windows + i, t->windows + i + 1, (t->nwindows - i) * sizeof(*t->windows));
 }
 
+/* False: no memory. */
+static bool window_room(struct why_sampled_thread *t)
+{
+	size_t room = t->windows_room ? t->windows_room * 2 : WINDOWS_MIN;
+	struct window *more;
+
+	if (t->nwindows < t->windows_room)
+		return true;
+	more = reallocarray(t->windows, room, sizeof(*more));
+	if (!more)
+		return false;
+	t->windows = more;
+	t->windows_room = room;
+	return true;
+}
+
+/* NULL: no memory. */
 static struct window *window_of(struct why_sampled_thread *t, const struct why_sampled_window *w)
 {
 	struct window *found;
@@ -143,6 +194,8 @@ static struct window *window_of(struct why_sampled_thread *t, const struct why_s
 			t->forgotten_ns = t->windows[0].w.start_ns;
 		drop_window(t, 0);
 	}
+	if (!window_room(t))
+		return NULL;
 	found = &t->windows[t->nwindows++];
 	/* its record may have been here already: samples come later */
 	*found = (struct window){.w = *w, .gone = w->start_ns <= t->forgotten_ns};
@@ -165,13 +218,59 @@ static void close_unnamed(struct why_sampled_thread *t, uint64_t time_ns,
 	}
 }
 
+/* ---- room for samples */
+
+static void thin_thread(struct why_sampled *s, struct why_sampled_thread *t)
+{
+	size_t left = t->nsamples / 2;
+
+	for (size_t i = 0; i < left; i++)
+		t->samples[i] = t->samples[2 * i + 1];
+	s->crowded += t->nsamples - left;
+	give_up(s, t, t->nsamples - left);
+}
+
+/* The process that has most samples gives some up, and of its threads those with more than most of them. */
+static void thin(struct why_sampled *s)
+{
+	uint32_t most = 0;
+	size_t share;
+
+	for (uint32_t i = 1; i < WHY_SAMPLED_PARTS; i++)
+		if (s->parts[i].nsamples > s->parts[most].nsamples)
+			most = i;
+	share = s->parts[most].nsamples / s->parts[most].nsampled;
+	for (size_t i = 0; i < s->slots; i++)
+		if (s->threads[i].tid && s->threads[i].part == most &&
+		    s->threads[i].nsamples >= share)
+			thin_thread(s, &s->threads[i]);
+}
+
+/* False: there is no room, and @t has its share already. */
+static bool has_room(struct why_sampled *s, const struct why_sampled_thread *t, uint64_t time_ns)
+{
+	const struct why_sampled_part *part = &s->parts[t->part];
+
+	if (s->nsamples < MAX_SAMPLES)
+		return true;
+	if (part->nsamples >= MAX_SAMPLES / s->nparts &&
+	    t->nsamples >= part->nsamples / (part->nsampled ? part->nsampled : 1))
+		return false;
+	if (time_ns - s->thinned_ns < THIN_NS)
+		return false;
+	s->thinned_ns = time_ns;
+	thin(s);
+	return s->nsamples < MAX_SAMPLES;
+}
+
 static int keep_sample(struct why_sampled *s, struct why_sampled_thread *t, uint64_t time_ns,
 		       uint32_t trace)
 {
-	size_t room = t->room ? t->room * 2 : 16, at = t->nsamples;
+	struct why_sampled_part *part = &s->parts[t->part];
+	size_t room = t->room ? t->room * 2 : 16, at;
 	struct sample *samples;
 
-	if (s->nsamples >= MAX_SAMPLES)
+	if (!has_room(s, t, time_ns))
 		return -ENOSPC;
 	if (t->nsamples == t->room) {
 		samples = reallocarray(t->samples, room, sizeof(*samples));
@@ -180,28 +279,36 @@ static int keep_sample(struct why_sampled *s, struct why_sampled_thread *t, uint
 		t->samples = samples;
 		t->room = room;
 	}
+	at = t->nsamples;
 	while (at && t->samples[at - 1].time_ns > time_ns)
 		at--;
 	memmove(t->samples + at + 1, t->samples + at, (t->nsamples - at) * sizeof(*t->samples));
 	t->samples[at] = (struct sample){time_ns, trace};
+	s->nparts += !part->nsampled;
+	part->nsampled += !t->nsamples;
+	part->nsamples++;
 	t->nsamples++;
 	s->nsamples++;
 	return 0;
 }
 
-void why_sampled_add(struct why_sampled *s, uint32_t tid, uint64_t time_ns, uint32_t trace,
+void why_sampled_add(struct why_sampled *s, const struct why_sampled_hit *hit,
 		     const struct why_sampled_window *windows, size_t n)
 {
-	struct why_sampled_thread *t = make(s, tid);
+	struct why_sampled_thread *t = make(s, hit->tid, hit->tgid);
+	struct window *w;
 
 	if (!t) {
 		s->crowded++;
 		return;
 	}
-	close_unnamed(t, time_ns, windows, n);
-	for (size_t i = 0; i < n; i++)
-		window_of(t, &windows[i])->late |= time_ns >= windows[i].deadline_ns;
-	if (trace != UINT32_MAX && keep_sample(s, t, time_ns, trace))
+	close_unnamed(t, hit->time_ns, windows, n);
+	for (size_t i = 0; i < n; i++) {
+		w = window_of(t, &windows[i]);
+		if (w)
+			w->late |= hit->time_ns >= windows[i].deadline_ns;
+	}
+	if (hit->trace != UINT32_MAX && keep_sample(s, t, hit->time_ns, hit->trace))
 		s->crowded++;
 }
 
@@ -216,15 +323,14 @@ void why_sampled_exit(struct why_sampled *s, uint32_t tid, uint64_t time_ns)
 	}
 }
 
-void why_sampled_late(struct why_sampled *s, uint32_t tid, const struct why_sampled_window *window,
-		      uint64_t end_ns)
+void why_sampled_late(struct why_sampled *s, uint32_t tid, uint32_t tgid,
+		      const struct why_sampled_window *window, uint64_t end_ns)
 {
-	struct why_sampled_thread *t = make(s, tid);
-	struct window *w;
+	struct why_sampled_thread *t = make(s, tid, tgid);
+	struct window *w = t ? window_of(t, window) : NULL;
 
-	if (!t)
+	if (!w)
 		return;
-	w = window_of(t, window);
 	w->late = true;
 	if (end_ns)
 		w->over_ns = end_ns;
@@ -275,8 +381,7 @@ static void prune(struct why_sampled *s, struct why_sampled_thread *t)
 		n++;
 	if (!n)
 		return;
-	t->nsamples -= n;
-	s->nsamples -= n;
+	give_up(s, t, n);
 	memmove(t->samples, t->samples + n, t->nsamples * sizeof(*t->samples));
 }
 

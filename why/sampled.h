@@ -22,23 +22,49 @@ struct why_sampled_window {
 
 struct why_sampled_thread;
 
+/* Processes share what there is room for: each has a part, found by its number; a few may have the same one. */
+#define WHY_SAMPLED_PARTS 1024
+
+struct why_sampled_part {
+	size_t nsamples;
+	uint32_t nthreads; /* in the table */
+	uint32_t nsampled; /* of these with samples */
+};
+
 struct why_sampled {
 	struct why_sampled_thread *threads; /* by number, open addressing */
 	size_t nthreads, slots;
 	size_t nsamples;
-	uint64_t crowded; /* samples refused: too many are waiting for the end of their window */
+	struct why_sampled_part *parts; /* WHY_SAMPLED_PARTS */
+	size_t nparts; /* with samples */
+	uint64_t thinned_ns; /* when somebody has last been made to give up samples */
+	uint64_t crowded; /* samples refused or given up: too many are waiting for the end of their window */
 };
 
 void why_sampled_deinit(struct why_sampled *s);
 
-/* @tid was sampled at @time_ns in all of @windows; of one thread in order of time. */
-void why_sampled_add(struct why_sampled *s, uint32_t tid, uint64_t time_ns, uint32_t trace,
+/* A thread that was sampled; of one thread in order of time. */
+struct why_sampled_hit {
+	uint32_t tid, tgid;
+	uint64_t time_ns;
+	uint32_t trace; /* UINT32_MAX: lost */
+};
+
+/*
+ * @hit was in all of @windows. When there is no room, whoever has less than an equal share of it gets some of those who have more:
+ * first of the process that has most, and of its threads those that have more than their share of that. They keep every
+ * second sample.
+ */
+void why_sampled_add(struct why_sampled *s, const struct why_sampled_hit *hit,
 		     const struct why_sampled_window *windows, size_t n);
 /* @tid has exited. */
 void why_sampled_exit(struct why_sampled *s, uint32_t tid, uint64_t time_ns);
-/* That window of @tid is late, as a record says; @end_ns: and was over then, 0: goes on. Samples may come before or after this. */
-void why_sampled_late(struct why_sampled *s, uint32_t tid, const struct why_sampled_window *window,
-		      uint64_t end_ns);
+/*
+ * That window of @tid, of process @tgid, is late, as a record says; @end_ns: and was over then, 0: goes on. Samples may come
+ * before or after this.
+ */
+void why_sampled_late(struct why_sampled *s, uint32_t tid, uint32_t tgid,
+		      const struct why_sampled_window *window, uint64_t end_ns);
 
 /* Calls @fn with the trace of each sample of @tid from @start_ns to @end_ns. */
 typedef void why_sampled_fn(uint32_t trace, void *arg);

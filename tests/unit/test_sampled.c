@@ -70,9 +70,18 @@ static void settle(uint64_t known_ns, const char *expected)
 	assert_string_equal(said, expected);
 }
 
+static void add(uint32_t tid, uint32_t tgid, uint64_t time_ns, uint32_t trace,
+		const struct why_sampled_window *windows, size_t n)
+{
+	const struct why_sampled_hit hit = {
+		.tid = tid, .tgid = tgid, .time_ns = time_ns, .trace = trace};
+
+	why_sampled_add(&sampled, &hit, windows, n);
+}
+
 static void sample(uint64_t time_ns, uint32_t trace, struct why_sampled_window w)
 {
-	why_sampled_add(&sampled, ME, time_ns, trace, &w, 1);
+	add(ME, ME, time_ns, trace, &w, 1);
 }
 
 static void each(uint64_t start_ns, uint64_t end_ns, const char *expected)
@@ -113,7 +122,7 @@ static void test_late_in_a_storm(void **state)
 	for (uint64_t i = 0; i < 200; i++) {
 		struct why_sampled_window w = window(10 + i, 1000 + 200 * i);
 
-		why_sampled_late(&sampled, ME, &w, w.start_ns + 150);
+		why_sampled_late(&sampled, ME, ME, &w, w.start_ns + 150);
 	}
 	sample(1050, 1, window(10, 1000));
 	sample(1000 + 200 * 200, 2, window(300, 1000 + 200 * 200 - 10));
@@ -136,11 +145,11 @@ static void test_late(void **state)
 
 	(void)state;
 	sample(1010, 1, w);
-	why_sampled_late(&sampled, ME, &w, 0);
+	why_sampled_late(&sampled, ME, ME, &w, 0);
 	sample(1090, 2, w);
 	settle(1500 + 2 * S, ""); /* it may go on for ever */
 	each(1000, 1095, " 1 2");
-	why_sampled_late(&sampled, ME, &w, 1600);
+	why_sampled_late(&sampled, ME, ME, &w, 1600);
 	settle(1600, "");
 	each(1000, 1600, " 1 2");
 	settle(1601, "");
@@ -153,7 +162,7 @@ static void test_record_before_samples(void **state)
 	const struct why_sampled_window w = window(1, 1000);
 
 	(void)state;
-	why_sampled_late(&sampled, ME, &w, 1150);
+	why_sampled_late(&sampled, ME, ME, &w, 1150);
 	sample(1010, 1, w);
 	sample(1210, 2, window(9, 1200));
 	settle(1220, "");
@@ -165,7 +174,7 @@ static void test_record_before_older_samples(void **state)
 	const struct why_sampled_window w = window(2, 2000);
 
 	(void)state;
-	why_sampled_late(&sampled, ME, &w, 0);
+	why_sampled_late(&sampled, ME, ME, &w, 0);
 	sample(1010, 1, window(1, 1000));
 	sample(2010, 2, w);
 	settle(2015, "good 1: 1");
@@ -199,7 +208,7 @@ static void test_nested(void **state)
 
 	(void)state;
 	sample(1010, 1, both[0]);
-	why_sampled_add(&sampled, ME, 1030, 2, both, 2);
+	add(ME, ME, 1030, 2, both, 2);
 	sample(1050, 3, both[0]);
 	settle(1051, "good 2: 2");
 	each(1000, 1100, " 1 2 3"); /* the outer one's are all still there */
@@ -215,7 +224,7 @@ static void test_same_number_elsewhere(void **state)
 	(void)state;
 	b.client = 0;
 	sample(1010, 1, a);
-	why_sampled_late(&sampled, ME, &b, 1020);
+	why_sampled_late(&sampled, ME, ME, &b, 1020);
 	sample(1210, 3, window(9, 1200));
 	settle(1220, "good 1: 1");
 }
@@ -235,7 +244,7 @@ static void test_threads_come_and_go(void **state)
 
 	(void)state;
 	for (uint32_t tid = 1; tid <= 10000; tid++) {
-		why_sampled_add(&sampled, tid, 1010 + tid, 1, &w, 1);
+		add(tid, tid, 1010 + tid, 1, &w, 1);
 		why_sampled_exit(&sampled, tid, 1010 + tid);
 		if (tid % 100 == 0)
 			settle(1011 + tid, "");
@@ -261,6 +270,91 @@ static void test_crowded(void **state)
 	for (uint64_t i = 0; i < (1 << 18) + 5; i++)
 		sample(1000, 1, window(1, 1000));
 	assert_int_equal(sampled.crowded, 5);
+}
+
+static void count_it(uint32_t trace, void *arg)
+{
+	(void)trace;
+	(*(size_t *)arg)++;
+}
+
+static size_t samples_of(uint32_t tid)
+{
+	size_t n = 0;
+
+	why_sampled_each(&sampled, tid, 0, UINT64_MAX, count_it, &n);
+	return n;
+}
+
+/* A thread that has been late for minutes has all the room there is when another comes. */
+static void test_share_of_a_process(void **state)
+{
+	struct why_sampled_window busy = window(1, 1000), other = window(2, 1000);
+	uint64_t now = S;
+
+	(void)state;
+	for (uint64_t i = 0; i < 1 << 18; i++)
+		add(ME, ME, now += 1000, 1, &busy, 1);
+	assert_int_equal(sampled.crowded, 0);
+	for (uint64_t i = 0; i < 50000; i++) {
+		add(ME, ME, now += 1000, 1, &busy, 1);
+		add(200, 200, now += 1000, 2, &other, 1);
+	}
+	assert_int_equal(samples_of(200), 50000);
+	assert_true(samples_of(ME) >= 1 << 16);
+	assert_int_equal(sampled.crowded, (1 << 18) + 100000 - samples_of(ME) - samples_of(200));
+	assert_int_equal(sampled.nsamples, samples_of(ME) + samples_of(200));
+}
+
+/* A thousand busy threads of one process, or a thousand processes' worth of them, against one quiet thread. */
+static void crowd(uint32_t threads, bool processes)
+{
+	struct why_sampled_window busy = window(1, 1000), other = window(2, 1000);
+	uint64_t now = S;
+
+	for (uint64_t i = 0; i < 1 << 18; i++) {
+		uint32_t tid = 1000 + (uint32_t)(i % threads);
+
+		add(tid, processes ? tid : 1000, now += 1000, 1, &busy, 1);
+	}
+	for (uint64_t i = 0; i < 100000; i++) {
+		uint32_t tid = 1000 + (uint32_t)(i % threads);
+
+		add(tid, processes ? tid : 1000, now += 100000, 1, &busy, 1);
+		if (i % 1000 == 0)
+			add(200, processes ? 200 : 1000, now, 2, &other, 1);
+	}
+	assert_true(sampled.nsamples <= 1 << 18);
+	assert_in_range(samples_of(200), 95, 100);
+}
+
+static void test_share_of_a_thread(void **state)
+{
+	(void)state;
+	crowd(1000, false);
+}
+
+static void test_share_among_many(void **state)
+{
+	(void)state;
+	crowd(500, true);
+}
+
+/* One process may have a quarter of the threads there is room for. */
+static void test_too_many_threads(void **state)
+{
+	struct why_sampled_window w = window(1, 1000);
+
+	(void)state;
+	for (uint32_t tid = 1; tid <= 1 << 16; tid++)
+		add(1000 + tid, 1000, 1010, 1, &w, 1);
+	assert_int_equal(sampled.nthreads, 1 << 14);
+	assert_int_equal(sampled.crowded, 3 << 14);
+	add(200, 200, 1010, 2, &w, 1);
+	assert_int_equal(samples_of(200), 1);
+	settle(3 * S, said); /* they are in time */
+	add(300, 1000, 4 * S, 1, &w, 1);
+	assert_int_equal(samples_of(300), 1);
 }
 
 /* ---- stacks */
@@ -349,6 +443,10 @@ int main(void)
 		T(threads_come_and_go),
 		T(senseless),
 		T(crowded),
+		T(share_of_a_process),
+		T(share_of_a_thread),
+		T(share_among_many),
+		T(too_many_threads),
 		T(same_stack),
 		T(many_stacks),
 	};
