@@ -42,7 +42,7 @@ struct writing {
 };
 
 /* Stays on this CPU until end(), which follows in any case. */
-static void *begin(struct writing *w, u16 type, u32 bytes)
+static void *begin(struct writing *w, u16 type, u32 bytes) __acquires(RCU)
 {
 	preempt_disable_notrace();
 	rcu_read_lock();
@@ -53,7 +53,7 @@ static void *begin(struct writing *w, u16 type, u32 bytes)
 }
 
 /* Whoever waits is told of what is urgent, and of each page that is full; of the rest the tick tells. */
-static void end(struct writing *w, bool urgent)
+static void end(struct writing *w, bool urgent) __releases(RCU)
 {
 	struct pring_view *view = &w->cpu->live;
 
