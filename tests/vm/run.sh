@@ -11,6 +11,13 @@ scan_for_leaks()
 	echo scan >$leaks
 }
 
+# lockdep goes off with the first complaint of it or of KASAN; without it a run shows nothing of locks
+locks_are_checked()
+{
+	! grep -q 'debug_locks: *0' /proc/lockdep_stats 2>/dev/null || { echo "# lockdep is off $1"; false; }
+}
+
+locks_are_checked "before the first program" || exit 93
 dmesg -c >/dev/null # of the kernel's own start
 [ ! -e $leaks ] || { scan_for_leaks && echo clear >$leaks; }
 for program in ${PROGRAMS:-/t_*}; do
@@ -30,6 +37,7 @@ done
 if dmesg | grep -E 'BUG:|WARNING:|Oops|Objects remaining|KASAN|refcount_t:|detected!'; then
 	status=92
 fi
+locks_are_checked "behind the last program" || status=92
 if [ -e $leaks ]; then
 	scan_for_leaks
 	if grep -A 12 unreferenced $leaks; then status=92; else echo "# kmemleak: nothing"; fi
