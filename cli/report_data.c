@@ -238,9 +238,9 @@ static int on_event(struct cli_report *r, const struct cli_report_line *line)
 		return status;
 	cli_report_event(&e, line->object, &r->memory);
 	widen_budget(g, e.record.budget_ns);
+	cli_lateness_add(&r->lateness, &e.record);
 	if (e.record.type == TLOB_REC_OVERRUN) {
 		g->here.seen++;
-		r->causes[e.record.flags & TLOB_F_TRANSIT ? 3 : cli_dominant(&e.record)]++;
 		return 0;
 	}
 	g->closed++;

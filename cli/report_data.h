@@ -75,8 +75,7 @@ struct cli_report {
 	void *index; /* tsearch(3) */
 	size_t ncauses; /* of all regions */
 	uint64_t elapsed_ns; /* sum over files, as far as they say */
-	uint64_t causes
-		[4]; /* overruns by enum tlob_state that took most of the time; [3]: of no thread */
+	struct cli_lateness lateness;
 	uint64_t lost_ends, strange, left_out;
 	struct tlobctl_why_stat why;
 	struct cli_samples samples;

@@ -24,12 +24,14 @@ static size_t shown_regions(const struct cli_report *r, const struct cli_report_
 
 /* ---- as a session says it */
 
-static void fill_row(struct cli_summary_row *row, const struct cli_report_region *g)
+static void fill_row(struct cli_summary_row *row, const struct cli_report *r,
+		     const struct cli_report_region *g)
 {
 	row->stat = g->stat;
 	memcpy(row->percentile_ns, g->percentile_ns, sizeof(row->percentile_ns));
 	row->budget_max_ns = g->budget_max_ns;
 	row->at_most = g->summaries > 1;
+	row->at_least = r->unfinished > 0;
 }
 
 /* Texts stay the region's. */
@@ -52,10 +54,10 @@ static int print_summary(const struct cli_report *r, const struct cli_report_vie
 	struct cli_summary s = {
 		.loss = {.ends = r->lost_ends, .strange = r->strange},
 		.windows_unknown = r->unfinished > 0,
+		.lateness = r->lateness,
 		.why = {.stat = r->why, .shown = view->top ? view->top : CAUSES},
 	};
 
-	memcpy(s.causes, r->causes, sizeof(s.causes));
 	if (view->why)
 		s.samples = r->samples; /* stays the report's */
 	s.rows = calloc(n + 1, sizeof(*s.rows));
@@ -68,7 +70,7 @@ static int print_summary(const struct cli_report *r, const struct cli_report_vie
 	for (size_t i = 0; i < r->nregions; i++)
 		cli_summary_add(&s.total, &r->regions[i]->stat);
 	for (size_t i = 0; i < n; i++) {
-		fill_row(&s.rows[s.nrows++], r->regions[i]);
+		fill_row(&s.rows[s.nrows++], r, r->regions[i]);
 		if (view->why)
 			fill_causes(&s.why, r->regions[i]);
 	}

@@ -11,7 +11,9 @@
 #include "format.h"
 #include "hgrm.h"
 #include "session.h"
+#include "text.h"
 #include "when.h"
+#include "words.h"
 
 #define PATIENCE_NS \
 	700000000ULL /* after Ctrl-C: before saying that the program has not ended yet */
@@ -281,6 +283,34 @@ static void hand_out_rest(struct cli_session *s)
 	} while (poll(&more, 1, 0) > 0 && cli_now_ns() < end);
 }
 
+/* What to look at when nothing was measured. */
+static void explain_nothing(const struct cli_session *s)
+{
+	const struct tlobctl_stat *t = &s->summary.total;
+	const struct tlobctl_region *probe = NULL;
+	struct cli_words w = {.used = 0};
+	char name[64];
+
+	if (t->windows || t->overruns || t->abandoned || t->cancelled || t->refused)
+		return;
+	for (size_t i = 0; i < s->regions.count && !probe; i++)
+		probe = s->regions.list[i].path ? &s->regions.list[i] : NULL;
+	if (probe)
+		cli_say(&w,
+			"Nothing that ran meanwhile entered %s of %s: is that the file that runs, and "
+			"is the function called there, not inlined?",
+			cli_printable(name, sizeof(name), probe->name, 40), probe->path);
+	else if (s->regions.count)
+		cli_say(&w,
+			"No program linked with libtlob entered a region of that name. A function of "
+			"a program as it is needs its file too: BINARY:FUNCTION@BUDGET.");
+	else
+		cli_say(&w,
+			"No program linked with libtlob entered a region. A function of a program as "
+			"it is is given as -r BINARY:FUNCTION@BUDGET.");
+	cli_wrap(&s->term, w.text, 0);
+}
+
 int cli_session_finish(struct cli_session *s, int program_status)
 {
 	struct cli_ndjson_end end = {.program_status = program_status,
@@ -307,9 +337,11 @@ int cli_session_finish(struct cli_session *s, int program_status)
 			end.exit_status =
 				cli_error(CLI_ERROR, "'%s' is incomplete: %m", s->settings->json);
 	}
-	if (!s->settings->quiet)
+	/* whatever the program has printed, or overruns; else there is a blank line already */
+	if (!s->settings->quiet && (program_status >= 0 || s->live.lines_below_head))
 		fputc('\n', s->term.out);
 	cli_summary_print(&s->summary, &s->term, end.elapsed_ns);
+	explain_nothing(s);
 	if (!s->settings->quiet)
 		cli_floor_summary(&s->summary, &s->regions, &s->term);
 	if (s->json.left_out)

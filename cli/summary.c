@@ -18,10 +18,19 @@ const struct cli_percentile cli_percentiles[CLI_PERCENTILES] = {
 	{"p99_9_ns", "p99.9", 99.9}, {"p99_99_ns", "p99.99", 99.99},
 };
 
+void cli_lateness_add(struct cli_lateness *lateness, const struct tlob_record *record)
+{
+	size_t state = record->flags & TLOB_F_TRANSIT ? 3 : cli_dominant(record);
+
+	if (record->type == TLOB_REC_OVERRUN)
+		lateness->at_expiry[state]++;
+	else if (record->type == TLOB_REC_CLOSE)
+		lateness->at_end[state]++;
+}
+
 void cli_summary_event(struct cli_summary *s, const struct tlobctl_event *event)
 {
-	if (event->record->type == TLOB_REC_OVERRUN)
-		s->causes[event->record->flags & TLOB_F_TRANSIT ? 3 : cli_dominant(event->record)]++;
+	cli_lateness_add(&s->lateness, event->record);
 	cli_why_add(&s->why, event);
 	cli_samples_add(&s->samples, event);
 }
@@ -169,6 +178,17 @@ static void put_percentile(char *cell, const struct cli_summary_row *row, uint64
 	tlob_duration_print(cell + n, CELL_BYTES - n, ns);
 }
 
+/* "?", ">=12" */
+static void put_windows(char *cell, const struct cli_summary_row *row)
+{
+	uint64_t n = row->stat.windows;
+
+	if (row->at_least && !n)
+		strcpy(cell, "?");
+	else
+		cli_count(cell + (row->at_least ? sprintf(cell, ">=") : 0), n);
+}
+
 static int add_row(struct cli_table *t, const struct cli_summary_row *row)
 {
 	const struct tlobctl_stat *s = &row->stat;
@@ -179,7 +199,7 @@ static int add_row(struct cli_table *t, const struct cli_summary_row *row)
 	cli_printable(cells[n++], CELL_BYTES, s->region, 30);
 	cli_printable(cells[n++], CELL_BYTES, s->program, 15);
 	put_budget(cells[n++], row);
-	cli_count(cells[n++], s->windows);
+	put_windows(cells[n++], row);
 	cli_count(cells[n++], s->overruns);
 	for (size_t i = 0; i < CLI_PERCENTILES; i++)
 		put_percentile(cells[n++], row, row->percentile_ns[i]);
@@ -231,18 +251,29 @@ static void print_table(const struct cli_summary *s, const struct cli_terminal *
 
 /* ---- in words ---- */
 
+/* Where they all have ended, what took most of the whole time. */
+static uint64_t count_lateness(const struct cli_lateness *l, uint64_t counts[4])
+{
+	uint64_t expired = 0, ended = 0;
+
+	for (size_t i = 0; i < 4; i++) {
+		expired += l->at_expiry[i];
+		ended += l->at_end[i];
+	}
+	memcpy(counts, ended >= expired ? l->at_end : l->at_expiry, sizeof(l->at_end));
+	return ended >= expired ? ended : expired;
+}
+
 static void say_causes(const struct cli_summary *s, struct cli_words *w)
 {
 	static const char *const causes[] = {[TLOB_RUNNING] = "mostly running",
 					     [TLOB_WAITING] = "mostly waiting for a CPU",
 					     [TLOB_SLEEPING] = "mostly sleeping",
 					     [3] = "crossing threads"};
-	uint64_t left[4], sum = 0;
+	uint64_t left[4], sum = count_lateness(&s->lateness, left);
 	const char *before = ": ";
 	char count[CLI_COUNT_BYTES];
 
-	for (size_t i = 0; i < 4; i++)
-		sum += left[i] = s->causes[i];
 	for (size_t i = 0; i < 4; i++) { /* the most frequent first */
 		size_t top = 0;
 

@@ -24,6 +24,13 @@ struct cli_summary_row {
 	/* of several sessions, see report_text.c: */
 	uint64_t budget_max_ns; /* 0: they have one budget */
 	bool at_most; /* percentiles are no more than that */
+	bool at_least; /* there may have been more windows: a session has no end */
+};
+
+/* Overruns by the enum tlob_state that took most of their time; [3]: of no thread. */
+struct cli_lateness {
+	uint64_t at_expiry[4];
+	uint64_t at_end[4];
 };
 
 struct cli_summary {
@@ -35,9 +42,11 @@ struct cli_summary {
 	struct cli_samples samples;
 	char sample_note[256]; /* where that of samples.stat is kept when the session has ended */
 	bool windows_unknown; /* only those that were late are known */
-	/* overrun records by enum tlob_state that took most of the time; [3]: of no thread */
-	uint64_t causes[4];
+	struct cli_lateness lateness;
 };
+
+/* Counts one record. */
+void cli_lateness_add(struct cli_lateness *lateness, const struct tlob_record *record);
 
 /* One overrun record was handed out. */
 void cli_summary_event(struct cli_summary *s, const struct tlobctl_event *event);

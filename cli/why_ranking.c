@@ -131,8 +131,10 @@ static void print_cost(const struct cli_why_ranking *k, const struct cli_termina
 
 	tlob_duration_print(cost, sizeof(cost), k->stat.cpu_ns);
 	tlob_duration_print(all, sizeof(all), k->stat.agent_cpu_ns);
-	cli_say(&w, "tlob itself took %s of CPU time (%.1f %% of one CPU)", all,
-		elapsed_ns ? (double)k->stat.agent_cpu_ns * 100 / (double)elapsed_ns : 0.0);
+	cli_say(&w, "tlob itself took %s of CPU time", all);
+	if (k->stat.agent_cpu_ns < elapsed_ns) /* to end takes some, however short it was */
+		cli_say(&w, " (%.1f %% of one CPU)",
+			(double)k->stat.agent_cpu_ns * 100 / (double)elapsed_ns);
 	if (k->stat.history_bytes)
 		cli_say(&w, ", %s of it to find out why", cost);
 	cli_say(&w, ".");

@@ -54,7 +54,7 @@ struct tlob_point {
 
 struct tlob_region_spec {
 	char name[TLOB_NAME_BYTES]; /* "": none was given, to be named after its symbols */
-	char path[TLOB_PATH_BYTES]; /* absolute, or a bare file name; "": of linked programs */
+	char path[TLOB_PATH_BYTES]; /* with a '/', or a bare file name; "": of linked programs */
 	bool to_return; /* from the entry of @start to its return; @stop is empty */
 	struct tlob_point start, stop;
 	char stop_path[TLOB_PATH_BYTES]; /* "": the same binary and process; else across processes */
@@ -77,9 +77,10 @@ int tlob_chain_parse(const char *text, struct tlob_chain_spec *spec, struct tlob
  *	[NAME=]BINARY:FUNCTION@BUDGET		from entry to return; a glob or 0xOFFSET is fine too
  *	[NAME=]BINARY:POINT#argN..POINT#argN@BUDGET	the same in any thread, by the N-th argument
  *	[NAME=]BINARY:POINT#argN..BINARY:POINT#argN@BUDGET	and across processes
- * POINT is symbol, symbol+0x10 or 0xOFFSET. Read from the right, so that a path may hold ':' '='
- * '@' and blanks: the last '@' starts the budget, the last ':' before it the points; what precedes
- * the first '=' is the name unless it has a '/'.
+ * POINT is symbol, symbol+0x10 or 0xOFFSET; a symbol may be what the source has, ns::type::f(int). Read
+ * from the right, so that a path may hold ':' '=' '@' and blanks: the last '@' starts the budget, the last
+ * ':' before it that is no part of a '::' the points; what precedes the first '=' is the name unless it has
+ * a '/'.
  */
 int tlob_region_parse(const char *text, struct tlob_region_spec *spec,
 		      struct tlob_parse_error *err);

@@ -34,14 +34,47 @@ static const char *find_last(struct span s, char c)
 	return s.from < s.to ? memrchr(s.from, c, (size_t)(s.to - s.from)) : NULL;
 }
 
+/* The ".." between points, which is not the "..." among the parameters of a C++ function. */
 static const char *find_dots(struct span s)
 {
 	const char *at;
+	int depth = 0;
 
-	for (at = s.from; at + 1 < s.to; at++)
-		if (at[0] == '.' && at[1] == '.')
+	for (at = s.from; at + 1 < s.to; at++) {
+		depth += (*at == '(') - (*at == ')');
+		if (at[0] == '.' && at[1] == '.' && depth <= 0)
 			return at;
+	}
 	return NULL;
+}
+
+/* The last ':' that separates, and is none of the "::" inside of a C++ name or before one. */
+static const char *find_colon(struct span s)
+{
+	struct span rest = s;
+	const char *at;
+
+	while ((at = find_last(rest, ':'))) {
+		const char *first = at;
+
+		while (first > s.from && first[-1] == ':')
+			first--;
+		if ((at - first) % 2 == 0)
+			return first;
+		rest.to = first;
+	}
+	return NULL;
+}
+
+/* A name as the source has it, in C++, Rust or Go: it may hold nearly anything. */
+static bool is_source_name(struct span s)
+{
+	const char *at;
+
+	for (at = s.from; at < s.to; at++)
+		if (*at == '(' || *at == '<' || (*at == ':' && at + 1 < s.to && at[1] == ':'))
+			return true;
+	return false;
 }
 
 static int copy(const struct parser *p, struct span s, char *to, size_t size, const char *too_long)
@@ -80,10 +113,8 @@ static int parse_path(const struct parser *p, struct span s, char *path)
 {
 	if (s.from == s.to)
 		return fail(p, -EINVAL, s.from, "the binary is missing before the ':'");
-	if (*s.from != '/' && find(s, '/'))
-		return fail(
-			p, -EINVAL, s.from,
-			"the binary needs its absolute path, or just the file name of a library");
+	if (s.to - s.from > 1 && s.from[0] == '~' && s.from[1] == '/')
+		return fail(p, -EINVAL, s.from, "the shell left the '~' as it is: write $HOME");
 	return copy(p, s, path, TLOB_PATH_BYTES, "a path has at most 4095 bytes");
 }
 
@@ -114,6 +145,7 @@ static int parse_hex(const struct parser *p, struct span s, uint64_t *value)
 static int parse_symbol(const struct parser *p, struct span s, struct tlob_point *point)
 {
 	const char *at;
+	bool plain;
 
 	if (s.from == s.to)
 		return fail(p, -EINVAL, s.from, "a symbol or 0xOFFSET is missing");
@@ -122,23 +154,45 @@ static int parse_symbol(const struct parser *p, struct span s, struct tlob_point
 			p, -EINVAL, s.from,
 			"a symbol does not start with a digit, and a file offset is hexadecimal: "
 			"0x1234");
+	plain = !is_source_name(s);
 	at = find(s, '/');
-	if (at)
+	if (at && plain && !find((struct span){at, s.to}, '.'))
 		return fail(p, -EINVAL, at,
 			    "a symbol has no '/': BINARY:FUNCTION or BINARY:START..STOP is needed");
 	at = find(s, '#');
-	if (at)
+	if (at && plain)
 		return fail(p, -EINVAL, at, "a symbol has no '#'");
 	at = find(s, ' ');
-	if (at)
+	if (at && (plain || at == s.from))
 		return fail(p, -EINVAL, at, "a symbol has no blanks");
 	return copy(p, s, point->symbol, sizeof(point->symbol),
 		    "a symbol has at most 255 bytes; give its 0xOFFSET in the file");
 }
 
+/*
+ * Parameters are no pattern, "(char*)" least of all, but for "(*)" at the end: any; nor are operators and
+ * what the compiler puts in brackets behind a name.
+ */
 static bool is_glob(const char *symbol)
 {
-	return strpbrk(symbol, "*?[") != NULL;
+	size_t bytes = strlen(symbol);
+	const char *at;
+	int depth = 0;
+
+	if (bytes >= 3 && !strcmp(symbol + bytes - 3, "(*)"))
+		return true;
+	for (at = symbol; *at; at++) {
+		depth += (*at == '(') - (*at == ')');
+		if (depth > 0)
+			continue;
+		if (!strncmp(at, "operator", 8))
+			at += 8 + strspn(at + 8, " *[]newdlt") - 1;
+		else if (!strncmp(at, "[abi:", 5))
+			at += strcspn(at, "]") - 1;
+		else if (strchr("*?[", *at))
+			return true;
+	}
+	return false;
 }
 
 static const char tag_mark[] = "#arg";
@@ -151,12 +205,23 @@ static bool is_tag(const char *at, const char *to)
 	       at[TAG_BYTES - 1] >= '0' && at[TAG_BYTES - 1] <= '9';
 }
 
+/* The '+' before an offset; "operator+" has one too. */
+static const char *find_plus(struct span s)
+{
+	const char *plus = find_last(s, '+');
+
+	if (plus && is_source_name(s) && (s.to - plus < 3 || plus[1] != '0' || plus[2] != 'x'))
+		return NULL;
+	return plus;
+}
+
 /* Takes #argN off the end of @s. */
 static int parse_tag(const struct parser *p, struct span *s, struct tlob_point *point)
 {
-	const char *hash = find_last(*s, '#');
+	const char *hash = find_last(*s, '#'), *plus;
 
-	if (!hash)
+	/* "{lambda(int)#1}" is a part of the name */
+	if (!hash || (find((struct span){hash, s->to}, '}') && is_source_name(*s)))
 		return 0;
 	if (!is_tag(hash, s->to) || s->to != hash + TAG_BYTES)
 		return fail(p, -EINVAL, hash, "a tag is an argument of the function: #arg1");
@@ -164,9 +229,10 @@ static int parse_tag(const struct parser *p, struct span *s, struct tlob_point *
 	if (!point->argument || point->argument > TLOB_MAX_ARGUMENT)
 		return fail(p, -EINVAL, hash, "a tag is one of the arguments #arg1 to #arg6");
 	s->to = hash;
-	if (find_last(*s, '+'))
+	plus = find_plus(*s);
+	if (plus)
 		return fail(
-			p, -EINVAL, find_last(*s, '+'),
+			p, -EINVAL, plus,
 			"arguments are only known at the entry of a function, without an offset");
 	return 0;
 }
@@ -181,7 +247,7 @@ static int parse_point(const struct parser *p, struct span s, struct tlob_point 
 		return ret;
 	if (s.to - s.from >= 2 && s.from[0] == '0' && s.from[1] == 'x')
 		return parse_hex(p, s, &point->offset);
-	plus = find_last(s, '+');
+	plus = find_plus(s);
 	ret = parse_symbol(p, (struct span){s.from, plus ? plus : s.to}, point);
 	if (ret || !plus)
 		return ret;
@@ -190,7 +256,7 @@ static int parse_point(const struct parser *p, struct span s, struct tlob_point 
 
 static int parse_function(const struct parser *p, struct span s, struct tlob_region_spec *spec)
 {
-	const char *plus = find_last(s, '+');
+	const char *plus = find_plus(s);
 	int ret = parse_point(p, s, &spec->start);
 
 	if (ret)
@@ -277,7 +343,7 @@ static const char *find_second_binary(struct span s)
 		const char *dots = at + TAG_BYTES;
 
 		if (is_tag(at, s.to) && s.to - dots > 2 && dots[0] == '.' && dots[1] == '.')
-			return find((struct span){dots + 2, s.to}, ':') ? dots : NULL;
+			return find_colon((struct span){dots + 2, s.to}) ? dots : NULL;
 	}
 	return NULL;
 }
@@ -286,8 +352,8 @@ static const char *find_second_binary(struct span s)
 static int parse_two(const struct parser *p, struct span head, const char *dots,
 		     struct tlob_region_spec *spec)
 {
-	const char *first = find_last((struct span){head.from, dots}, ':');
-	const char *second = find_last(head, ':');
+	const char *first = find_colon((struct span){head.from, dots});
+	const char *second = find_colon(head);
 	struct span start = {first ? first + 1 : dots, dots}, stop = {second + 1, head.to};
 	int ret;
 
@@ -301,7 +367,7 @@ static int parse_two(const struct parser *p, struct span head, const char *dots,
 
 static int parse_head(const struct parser *p, struct span head, struct tlob_region_spec *spec)
 {
-	const char *colon = find_last(head, ':'), *dots = find_second_binary(head), *binary;
+	const char *colon = find_colon(head), *dots = find_second_binary(head), *binary;
 
 	if (dots)
 		return parse_two(p, head, dots, spec);

@@ -6,6 +6,7 @@
 
 #include "calibrate.h"
 #include "error.h"
+#include "now.h"
 #include "parse.h"
 #include "resolve.h"
 #include "session.h"
@@ -145,6 +146,7 @@ int tlobctl_add(struct tlobctl *ctl, const char *text, tlobctl_region_fn *fn, vo
 {
 	struct tlob_parse_error why;
 	struct tlob_region_spec *spec = malloc(sizeof(*spec)); /* too large for a stack */
+	uint64_t since_ns = tlobctl_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 	int r;
 
 	if (!spec)
@@ -157,6 +159,7 @@ int tlobctl_add(struct tlobctl *ctl, const char *text, tlobctl_region_fn *fn, vo
 	else
 		r = add_probes(ctl, spec, fn, arg);
 	free(spec);
+	tlobctl_why_discount(ctl, since_ns);
 	if (r < 0)
 		errno = -r;
 	return r;

@@ -178,21 +178,11 @@ static int find_absolute(const char *path, pid_t pid, struct tlobctl_file *out)
 	return 0;
 }
 
-int tlobctl_path_find(const char *binary, pid_t pid, struct tlobctl_file *out)
+static int find(const char *binary, pid_t pid, struct tlobctl_file *out)
 {
 	struct tlobctl_file file = {0};
-	char here[PATH_MAX];
 	int err;
 
-	if (binary[0] != '/' && strchr(binary, '/')) {
-		if (!getcwd(here, sizeof(here)))
-			here[0] = '\0';
-		return tlobctl_fail(
-			-EINVAL,
-			"'%s' is a relative path, and what it is relative to may change: "
-			"give the whole path, %s/%s if you mean that here",
-			binary, here, binary);
-	}
 	if (!*binary)
 		return tlobctl_fail(-EINVAL, "no binary is named");
 	if (pid > 0) {
@@ -204,6 +194,23 @@ int tlobctl_path_find(const char *binary, pid_t pid, struct tlobctl_file *out)
 	if (!err)
 		*out = file;
 	return err;
+}
+
+int tlobctl_path_find(const char *binary, pid_t pid, struct tlobctl_file *out)
+{
+	char here[PATH_MAX], path[2 * PATH_MAX];
+
+	if (binary[0] == '/' || !strchr(binary, '/'))
+		return find(binary, pid, out);
+	if (!getcwd(here, sizeof(here)))
+		return tlobctl_fail(-errno,
+				    "'%s' is a relative path, and the folder it is relative to is "
+				    "not known: %m; give the whole path",
+				    binary);
+	if (binary[0] == '.' && binary[1] == '/')
+		binary += 2;
+	snprintf(path, sizeof(path), "%s/%s", strcmp(here, "/") ? here : "", binary);
+	return find(path, pid, out);
 }
 
 void tlobctl_file_deinit(struct tlobctl_file *file)

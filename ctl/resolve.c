@@ -17,6 +17,7 @@
 #include "path.h"
 #include "resolve.h"
 #include "symbol.h"
+#include "title.h"
 
 #define POINT_TEXT (TLOBCTL_SYMBOL_TEXT + 32)
 #define DECODE_MAX_BYTES (1 << 20) /* how far into a function instructions are followed */
@@ -373,29 +374,25 @@ static int resolve_function(struct job *job, struct tlobctl_site *site)
 	return err || !job->throws ? err : find_exits(job, &entry, site);
 }
 
-/* One function that a glob found. 1: taken; 0: no return probe can be put there. */
-static int resolve_match(struct job *job, const struct tlobctl_symbol *symbol, bool same_name,
+/* One function that a glob found, by the name @title. 1: taken; 0: no return probe can be put there. */
+static int resolve_match(struct job *job, const struct tlobctl_symbol *symbol, const char *title,
 			 struct tlobctl_site *site)
 {
 	struct place entry = {.symbol = symbol};
-	char plain[TLOBCTL_SYMBOL_TEXT], function[2 * POINT_TEXT], name[3 * POINT_TEXT];
+	char name[2 * POINT_TEXT];
 	int err;
 
-	tlobctl_symbol_name(symbol, plain);
 	tlobctl_elf_offset(job->elf, symbol->address, &entry.offset);
-	print_place(&entry, 0, entry.text);
-	snprintf(function, sizeof(function), "%s", plain);
-	if (same_name) { /* static functions of several files */
+	snprintf(entry.text, sizeof(entry.text), "%s", title);
+	if (strstr(title, "@0x")) /* its name alone does not tell */
 		snprintf(entry.text, sizeof(entry.text), "0x%llx",
 			 (unsigned long long)entry.offset);
-		snprintf(function, sizeof(function), "%s@%s", plain, entry.text);
-	}
 	if (check_instruction(job, &entry) || check_return(job, &entry))
 		return 0;
 	if (*job->spec->name)
-		snprintf(name, sizeof(name), "%s/%s", job->spec->name, function);
+		snprintf(name, sizeof(name), "%s/%s", job->spec->name, title);
 	else
-		snprintf(name, sizeof(name), "%s", function);
+		snprintf(name, sizeof(name), "%s", title);
 	err = make_site(job, name, &entry, NULL, site);
 	if (err)
 		return err;
@@ -405,33 +402,39 @@ static int resolve_match(struct job *job, const struct tlobctl_symbol *symbol, b
 	return 0;
 }
 
-static bool same_name(const struct tlobctl_symbol *a, const struct tlobctl_symbol *b)
+static int resolve_matches(struct job *job, const struct tlobctl_symbol *const *found, int n,
+			   struct tlobctl_site *sites, size_t *count)
 {
-	return a->name_length == b->name_length && !memcmp(a->name, b->name, a->name_length);
+	tlobctl_title *titles;
+	int err = 0;
+
+	if (n > TLOBCTL_MAX_SITES)
+		return tlobctl_fail(
+			-E2BIG, "%d functions of %s match '%s'; %d are the most at once: narrow it",
+			n, job->file.path, job->spec->start.symbol, TLOBCTL_MAX_SITES);
+	titles = tlobctl_titles_new(job->elf, found, (size_t)n);
+	if (!titles)
+		return tlobctl_fail(-ENOMEM, "out of memory");
+	for (int i = 0; i < n && err >= 0; i++) {
+		err = resolve_match(job, found[i], titles[i], &sites[*count]);
+		if (err > 0)
+			++*count;
+	}
+	free(titles);
+	return err < 0 ? err : 0;
 }
 
 static int resolve_glob(struct job *job, struct tlobctl_site *sites, size_t *count)
 {
 	const char *pattern = job->spec->start.symbol;
 	const struct tlobctl_symbol **found;
-	int n = tlobctl_symbol_glob(job->elf, pattern, &found), err = n < 0 ? n : 0;
+	int n = tlobctl_symbol_glob(job->elf, pattern, &found), err;
 
-	if (err)
-		return err;
-	if (n > TLOBCTL_MAX_SITES)
-		err = tlobctl_fail(
-			-E2BIG, "%d functions of %s match '%s'; %d are the most at once: narrow it",
-			n, job->file.path, pattern, TLOBCTL_MAX_SITES);
-	for (int i = 0; i < n && err >= 0; i++) {
-		bool same = (i && same_name(found[i], found[i - 1])) ||
-			    (i + 1 < n && same_name(found[i], found[i + 1]));
-
-		err = resolve_match(job, found[i], same, &sites[*count]);
-		if (err)
-			++*count;
-	}
+	if (n < 0)
+		return n;
+	err = resolve_matches(job, found, n, sites, count);
 	free(found);
-	if (err < 0)
+	if (err)
 		return err;
 	if (!n)
 		return tlobctl_fail(-ENOENT, "no function of %s matches '%s'%s", job->file.path,
@@ -458,9 +461,11 @@ static int resolve(struct job *job, struct tlobctl_site *sites, size_t *count)
 			"it crash. Give START..STOP, with STOP on the function's ret",
 			job->file.path);
 	job->throws = spec->to_return && tlobctl_exits_needed(job->elf);
-	if (spec->to_return && spec->start.glob)
+	/* "operator*" and what else looks like a pattern may be one function's name */
+	if (spec->to_return && spec->start.glob &&
+	    !tlobctl_symbol_exists(job->elf, spec->start.symbol))
 		return resolve_glob(job, sites, count);
-	if (spec->start.glob || spec->stop.glob)
+	if (!spec->to_return && (spec->start.glob || spec->stop.glob))
 		return tlobctl_fail(-EINVAL, "a pattern only works for whole functions, "
 					     "BINARY:PATTERN, and not in START..STOP");
 	err = spec->to_return ? resolve_function(job, sites) : resolve_range(job, sites);

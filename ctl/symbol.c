@@ -9,6 +9,7 @@
 
 #include "elf.h"
 #include "error.h"
+#include "source_name.h"
 #include "suggest.h"
 #include "symbol.h"
 
@@ -83,6 +84,38 @@ static void drop_hidden(struct matches *m)
 		m->count = kept;
 }
 
+static void note(const struct tlobctl_elf *elf, const struct tlobctl_symbol *symbol,
+		 struct matches *m)
+{
+	if (!symbol->defined)
+		m->import = true;
+	else if (is_code(elf, symbol))
+		note_code(m, symbol);
+	else if (symbol->type != STT_GNU_IFUNC)
+		m->data = true;
+	else if (!symbol->hidden)
+		m->newer_ifunc = m->ifunc = true;
+	else
+		m->ifunc = true;
+}
+
+/* As the source has it, if that is what @name is. */
+static void match_source(const struct tlobctl_elf *elf, const char *name, struct matches *m)
+{
+	struct tlobctl_source_name source;
+	const struct tlobctl_symbol *all;
+	size_t count;
+
+	memset(m, 0, sizeof(*m));
+	if (!tlobctl_source_name_init(&source, name, false))
+		return;
+	all = tlobctl_elf_symbols(elf, &count);
+	for (size_t i = 0; i < count; i++)
+		if (tlobctl_source_name_matches(&source, &all[i]))
+			note(elf, &all[i], m);
+	drop_hidden(m);
+}
+
 static void match(const struct tlobctl_elf *elf, const struct wanted *w, struct matches *m)
 {
 	const struct tlobctl_symbol *all;
@@ -90,22 +123,13 @@ static void match(const struct tlobctl_elf *elf, const struct wanted *w, struct 
 
 	all = tlobctl_elf_symbols(elf, &count);
 	memset(m, 0, sizeof(*m));
-	for (size_t i = 0; i < count; i++) {
-		if (!is_meant(&all[i], w))
-			continue;
-		if (!all[i].defined)
-			m->import = true;
-		else if (is_code(elf, &all[i]))
-			note_code(m, &all[i]);
-		else if (all[i].type != STT_GNU_IFUNC)
-			m->data = true;
-		else if (!all[i].hidden)
-			m->newer_ifunc = m->ifunc = true;
-		else
-			m->ifunc = true;
-	}
+	for (size_t i = 0; i < count; i++)
+		if (is_meant(&all[i], w))
+			note(elf, &all[i], m);
 	if (!w->version)
 		drop_hidden(m);
+	if (!m->count && !m->ifunc && !m->data && !m->import)
+		match_source(elf, w->name, m);
 }
 
 const char *tlobctl_symbol_name(const struct tlobctl_symbol *symbol, char buf[TLOBCTL_SYMBOL_TEXT])
@@ -114,13 +138,67 @@ const char *tlobctl_symbol_name(const struct tlobctl_symbol *symbol, char buf[TL
 	return buf;
 }
 
+/* The part of a function that the compiler thinks is seldom run; it is not called. */
+static bool is_cold(const struct tlobctl_symbol *symbol)
+{
+	char text[TLOBCTL_SYMBOL_TEXT];
+
+	return strstr(tlobctl_symbol_name(symbol, text), ".cold");
+}
+
 /* ---- what to say when it is not one function */
+
+/* Whether parameters tell them apart. */
+static bool differ(const struct matches *m)
+{
+	char a[TLOBCTL_SYMBOL_TEXT], b[TLOBCTL_SYMBOL_TEXT];
+
+	for (size_t i = 0; i < m->count; i++)
+		for (size_t j = 0; j < i; j++)
+			if (!strcmp(tlobctl_source_name_of(m->code[i], true, a, sizeof(a)),
+				    tlobctl_source_name_of(m->code[j], true, b, sizeof(b))))
+				return false;
+	return true;
+}
+
+static const char *list_names(const struct matches *m, bool source, char *list, size_t size)
+{
+	char text[TLOBCTL_SYMBOL_TEXT];
+	size_t at = 0;
+
+	*list = '\0';
+	for (size_t i = 0; i < m->count && i < LISTED && at < size; i++) {
+		if (source)
+			tlobctl_source_name_of(m->code[i], true, text, sizeof(text));
+		else
+			tlobctl_symbol_name(m->code[i], text);
+		at += (size_t)snprintf(list + at, size - at, "%s'%s'", i ? ", " : "", text);
+	}
+	if (m->count > LISTED && at < size)
+		snprintf(list + at, size - at, ", ...");
+	return list;
+}
+
+/* Functions of C++ with different parameters, or constructors, of which each has two. */
+static int fail_overloads(const struct tlobctl_elf *elf, const char *name, const struct matches *m)
+{
+	char list[2048];
+	bool source = m->count <= MEANT && differ(m);
+
+	list_names(m, source, list, sizeof(list));
+	return tlobctl_fail(-EEXIST, "'%s' is %zu different functions in %s: give one of %s%s%s%s",
+			    name, m->count, tlobctl_elf_path(elf), list,
+			    source ? ", or all of them as '" : "", source ? name : "",
+			    source ? "(*)'" : "");
+}
 
 static int fail_several(const struct tlobctl_elf *elf, const char *name, const struct matches *m)
 {
 	char list[1024] = "";
 	size_t at = 0;
 
+	if (m->code[0]->name_length != strlen(name) && !strchr(name, '@'))
+		return fail_overloads(elf, name, m);
 	for (size_t i = 0; i < m->count && i < LISTED && at < sizeof(list); i++) {
 		uint64_t offset = 0;
 		const char *version = m->code[i]->version;
@@ -166,6 +244,7 @@ static int fail_ifunc(const struct tlobctl_elf *elf, const char *name, const str
 static int fail_unknown(const struct tlobctl_elf *elf, const char *name, const struct wanted *w)
 {
 	char near[3 * TLOBCTL_SUGGEST_BYTES + 64], plain[TLOBCTL_SYMBOL_TEXT];
+	char text[TLOBCTL_SUGGEST_BYTES];
 	const char *path = tlobctl_elf_path(elf), *debug = tlobctl_elf_debug_path(elf);
 	const struct tlobctl_symbol *all;
 	struct tlobctl_suggest s;
@@ -175,10 +254,11 @@ static int fail_unknown(const struct tlobctl_elf *elf, const char *name, const s
 	snprintf(plain, sizeof(plain), "%.*s", (int)w->length, w->name);
 	tlobctl_suggest_init(&s, plain);
 	for (size_t i = 0; i < count; i++) {
-		if (!is_code(elf, &all[i]))
+		if (!is_code(elf, &all[i]) || is_cold(&all[i]))
 			continue;
 		functions++;
-		tlobctl_suggest_offer(&s, all[i].name, all[i].name_length);
+		tlobctl_source_name_of(&all[i], strchr(name, '('), text, sizeof(text));
+		tlobctl_suggest_offer(&s, text, strlen(text));
 	}
 	tlobctl_suggest_text(&s, near, sizeof(near));
 	if (tlobctl_elf_has_symtab(elf))
@@ -196,11 +276,35 @@ static int fail_unknown(const struct tlobctl_elf *elf, const char *name, const s
 		*debug ? "; looked for " : "", debug);
 }
 
+/* 0: there is none of that name with other parameters either. */
+static int fail_parameters(const struct tlobctl_elf *elf, const char *name)
+{
+	char plain[TLOBCTL_SOURCE_BYTES], list[2048];
+	size_t bytes = strlen(name), depth = 0;
+	struct matches m;
+
+	/* those begin with the '(' that the last ')' closes */
+	do {
+		if (!bytes || bytes >= sizeof(plain))
+			return 0;
+		bytes--;
+		depth += name[bytes] == ')';
+		depth -= depth && name[bytes] == '(';
+	} while (depth || name[bytes] != '(');
+	snprintf(plain, sizeof(plain), "%.*s", (int)bytes, name);
+	match_source(elf, plain, &m);
+	if (!m.count)
+		return 0;
+	return tlobctl_fail(-ENOENT, "%s has no '%s', but it has %s", tlobctl_elf_path(elf), name,
+			    list_names(&m, true, list, sizeof(list)));
+}
+
 int tlobctl_symbol_find(const struct tlobctl_elf *elf, const char *name,
 			const struct tlobctl_symbol **out)
 {
 	struct wanted w = wanted(name);
 	struct matches m;
+	int err;
 
 	match(elf, &w, &m);
 	if (m.count == 1) {
@@ -216,7 +320,8 @@ int tlobctl_symbol_find(const struct tlobctl_elf *elf, const char *name,
 				    tlobctl_elf_path(elf));
 	if (m.import)
 		return -ENOLINK;
-	return fail_unknown(elf, name, &w);
+	err = fail_parameters(elf, name);
+	return err ? err : fail_unknown(elf, name, &w);
 }
 
 bool tlobctl_symbol_exists(const struct tlobctl_elf *elf, const char *name)
@@ -280,6 +385,8 @@ int tlobctl_symbol_glob(const struct tlobctl_elf *elf, const char *pattern,
 			const struct tlobctl_symbol ***out)
 {
 	const struct tlobctl_symbol *all, **found;
+	struct tlobctl_source_name source;
+	bool by_source = tlobctl_source_name_init(&source, pattern, true);
 	size_t count, n = 0;
 
 	all = tlobctl_elf_symbols(elf, &count);
@@ -290,7 +397,8 @@ int tlobctl_symbol_glob(const struct tlobctl_elf *elf, const char *pattern,
 		char text[TLOBCTL_SYMBOL_TEXT];
 
 		if (all[i].type == STT_FUNC && is_code(elf, &all[i]) &&
-		    !fnmatch(pattern, tlobctl_symbol_name(&all[i], text), 0))
+		    (!fnmatch(pattern, tlobctl_symbol_name(&all[i], text), 0) ||
+		     (by_source && tlobctl_source_name_matches(&source, &all[i]))))
 			found[n++] = &all[i];
 	}
 	*out = found;
@@ -343,12 +451,10 @@ const char *tlobctl_symbol_no_return(const struct tlobctl_symbol *symbol)
 	static const char *const jumps[] = {"setjmp",	     "_setjmp",	     "__sigsetjmp",
 					    "sigsetjmp",     "getcontext",   "swapcontext",
 					    "__swapcontext", "__getcontext", NULL};
-	char text[TLOBCTL_SYMBOL_TEXT];
 
 	if (is_one_of(symbol, jumps))
 		return "it keeps its return address, which a return probe has replaced, for later";
-	tlobctl_symbol_name(symbol, text);
-	if (strstr(text, ".cold"))
+	if (is_cold(symbol))
 		return "it is the cold part of a function, jumped into and not called";
 	return NULL;
 }

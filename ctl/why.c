@@ -24,6 +24,11 @@ void tlobctl_why_init(struct tlobctl *ctl)
 	ctl->why.begun_cpu_ns = tlobctl_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 }
 
+void tlobctl_why_discount(struct tlobctl *ctl, uint64_t cpu_ns)
+{
+	ctl->why.begun_cpu_ns += tlobctl_clock_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu_ns;
+}
+
 void tlobctl_why_deinit(struct tlobctl *ctl)
 {
 	struct tlobctl_why_state *w = &ctl->why;

@@ -38,6 +38,8 @@ struct tlobctl_why_state {
 
 /* The session is open: from now on its CPU time counts. */
 void tlobctl_why_init(struct tlobctl *ctl);
+/* What this process has spent since @cpu_ns, of its own clock, is no part of what measuring costs. */
+void tlobctl_why_discount(struct tlobctl *ctl, uint64_t cpu_ns);
 void tlobctl_why_deinit(struct tlobctl *ctl);
 /* What there is to say about @record; NULL: nothing. Valid until the next call. */
 const struct tlobctl_why *tlobctl_why_of(struct tlobctl *ctl, const struct tlob_record *record);

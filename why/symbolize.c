@@ -6,15 +6,13 @@
  */
 #include <errno.h>
 #include <search.h>
-#include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include <libiberty/demangle.h>
-
 #include "binary.h"
+#include "demangle.h"
 #include "kallsyms.h"
 #include "symbolize.h"
 
@@ -135,47 +133,12 @@ static const char *intern(struct why_symbolizer *s, const char *text)
 	return copy;
 }
 
-struct plain {
-	char text[MAX_NAME];
-	size_t used;
-	jmp_buf too_long;
-};
-
-static void add_to_plain(const char *piece, size_t bytes, void *arg)
-{
-	struct plain *p = arg;
-
-	if (bytes >= sizeof(p->text) - p->used)
-		longjmp(p->too_long, 1);
-	memcpy(p->text + p->used, piece, bytes);
-	p->used += bytes;
-}
-
-/*
- * Without parameters: names are for people, and a graph has little room. A mangled name of a few hundred characters can
- * unfold to more than there is memory, and a call cannot say that it has enough: it is left.
- */
-static bool demangle(const char *name, struct plain *p)
-{
-	if (name[0] != '_')
-		return false;
-	if (setjmp(p->too_long))
-		return false;
-	p->used = 0;
-	if (!rust_demangle_callback(name, DMGL_AUTO, add_to_plain, p)) {
-		p->used = 0;
-		if (!cplus_demangle_v3_callback(name, DMGL_AUTO, add_to_plain, p))
-			return false;
-	}
-	p->text[p->used] = '\0';
-	return true;
-}
-
+/* Without parameters: names are for people, and a graph has little room. */
 static const char *demangled(struct why_symbolizer *s, const char *name, size_t bytes)
 {
-	char *text = strndup(name, bytes < MAX_NAME ? bytes : MAX_NAME);
-	struct plain p;
-	const char *kept = intern(s, text && demangle(text, &p) ? p.text : text);
+	char *text = strndup(name, bytes < MAX_NAME ? bytes : MAX_NAME), plain[MAX_NAME];
+	const char *kept =
+		intern(s, text && why_demangle(text, false, plain, sizeof(plain)) ? plain : text);
 
 	free(text);
 	return kept;

@@ -286,7 +286,7 @@ struct tlobctl_why_stat {
 	uint64_t analyses;
 	uint64_t skipped; /* records without, because there were too many */
 	uint64_t cpu_ns; /* of this process, for analyses */
-	uint64_t agent_cpu_ns; /* of this process, for everything since the session was opened */
+	uint64_t agent_cpu_ns; /* of this process, for everything since the session was opened, but for adding regions */
 	const char *
 		note; /* which functions have no names, and what to do; or why there is no history; valid until tlobctl_close(); "" */
 };

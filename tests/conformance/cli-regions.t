@@ -31,7 +31,7 @@ refused "budget too long" "$probee:work_sleep@2h" "a budget lies between 1us and
 refused "negative budget" "$probee:work_sleep@-5ms" "-5ms"
 refused "no such binary" "/no/such/program:main@1ms" "/no/such/program" "No such file or directory"
 refused "no such library" "libnosuchthing.so.7:main@1ms" "cannot find 'libnosuchthing.so.7'"
-refused "relative path" "build/program:main@1ms" "the binary needs its absolute path"
+refused "relative path" "build/no/program:main@1ms" "cannot open $PWD/build/no/program: No such file"
 refused "a folder" "/usr:main@1ms" "/usr is a directory"
 refused "a text" "/etc/passwd:main@1ms" "/etc/passwd is not an ELF file"
 refused "no such symbol" "$probee:work_slep@1ms" "has no function 'work_slep'" "work_sleep"

@@ -241,6 +241,76 @@ static void globs(void **state)
 	lab_refuses(0, "libc.so.6:*", -E2BIG, "256", "narrow", NULL);
 }
 
+/* Programs of C++ by what their source says. */
+static void names_of_the_source(void **state)
+{
+	static const char source[] =
+		"#include <string>\n"
+		"#define KEEP __attribute__((noinline, noclone, used))\n"
+		"namespace robot {\n"
+		"struct Arm { int at; KEEP int plan(int n) { return at + n; }\n"
+		"KEEP int plan(const std::string &s) const { return at + (int)s.size(); }\n"
+		"KEEP Arm &operator+(int n) { at += n; return *this; }\n"
+		"KEEP Arm &operator*(int n) { at *= n; return *this; } };\n"
+		"template <class T> struct Filter { KEEP T step(T x) { return x * 2; } };\n"
+		"template struct Filter<double>; template struct Filter<unsigned int>; }\n"
+		"namespace { KEEP int hidden(char *) { return 3; } }\n"
+		"int main() { return hidden(nullptr) + robot::Arm().plan(3); }\n";
+	struct tlobctl_site *s;
+	size_t n;
+
+	(void)state;
+	lab_write("arm.cpp", source, strlen(source));
+	lab_run("c++ -O1 -fno-exceptions -o arm arm.cpp");
+	s = lab_site(0, lab_spec("arm", "robot::Arm::plan(int)"));
+	assert_string_equal(s->name, "robot::Arm::plan(int)");
+	tlobctl_sites_free(s, 1);
+	tlobctl_sites_free(lab_site(0, lab_spec("arm", "robot::Arm::operator+")), 1);
+	tlobctl_sites_free(lab_site(0, lab_spec("arm", "robot::Arm::operator*")), 1);
+	tlobctl_sites_free(lab_site(0, lab_spec("arm", "robot::Filter<unsigned int>::step")), 1);
+	tlobctl_sites_free(lab_site(0, lab_spec("arm", "(anonymous namespace)::hidden(char*)")), 1);
+	tlobctl_sites_free(
+		lab_site(0, lab_spec("arm", "robot::Arm::plan(int)..robot::Arm::operator+(int)")),
+		1);
+
+	assert_int_equal(lab_resolve(0, lab_spec("arm", "robot::Arm::plan(*)"), &s, &n), 0);
+	assert_int_equal(n, 2);
+	assert_string_not_equal(s[0].name, s[1].name);
+	tlobctl_sites_free(s, n);
+	assert_int_equal(lab_resolve(0, lab_spec("arm", "robot::Filter<*>::step"), &s, &n), 0);
+	assert_int_equal(n, 2);
+	assert_string_equal(s[0].name, "robot::Filter<double>::step");
+	tlobctl_sites_free(s, n);
+
+	lab_refuses(0, lab_spec("arm", "robot::Arm::plan"), -EEXIST, "2 different functions",
+		    "'robot::Arm::plan(int)'", "'robot::Arm::plan(*)'", NULL);
+	lab_refuses(0, lab_spec("arm", "robot::Arm::plan(long)"), -ENOENT, "but it has ",
+		    "'robot::Arm::plan(int)'", NULL);
+	lab_refuses(0, lab_spec("arm", "robot::Arm::plam"), -ENOENT,
+		    "Did you mean robot::Arm::plan", NULL);
+	lab_refuses(0, lab_spec("arm", "plan"), -ENOENT, "robot::Arm::plan", NULL);
+}
+
+static void relative_paths(void **state)
+{
+	char *here = getcwd(NULL, 0);
+	struct tlobctl_site *s;
+	char text[256];
+
+	(void)state;
+	assert_non_null(here);
+	assert_int_equal(chdir(lab), 0);
+	s = lab_site(0, "./prog:work");
+	snprintf(text, sizeof(text), "%s/prog", lab);
+	assert_string_equal(s->path, text);
+	tlobctl_sites_free(s, 1);
+	snprintf(text, sizeof(text), "..%s/prog:work", strrchr(lab, '/'));
+	tlobctl_sites_free(lab_site(0, text), 1);
+	lab_refuses(0, "./none:work", -ENOENT, lab, NULL);
+	assert_int_equal(chdir(here), 0);
+	free(here);
+}
+
 static void versions(void **state)
 {
 	static const char source[] =
@@ -345,6 +415,8 @@ int main(void)
 		cmocka_unit_test(file_offsets),
 		cmocka_unit_test(symbols_that_are_not_one_function),
 		cmocka_unit_test(globs),
+		cmocka_unit_test(names_of_the_source),
+		cmocka_unit_test(relative_paths),
 		cmocka_unit_test(versions),
 		cmocka_unit_test(go_programs_keep_their_stacks),
 		cmocka_unit_test(system_libraries),
