@@ -12,13 +12,6 @@ TLOB_REGION(open_ended, "open-ended", TLOB_MS(300));
 TLOB_REGION(brief, "brief", TLOB_MS(5));
 TLOB_REGION(roomy, "roomy", TLOB_S(100));
 
-static void result(uint64_t tag, int r)
-{
-	struct truth t = {.tag = tag, .result = r};
-
-	tell(&t);
-}
-
 static void *leave_open(void *arg)
 {
 	(void)arg;
@@ -27,12 +20,10 @@ static void *leave_open(void *arg)
 }
 
 /* A thread leaves with its window open; the process stays past the budget. */
-static int subject_thread_exit(int argc, char **argv)
+static int subject_thread_exit(void)
 {
 	pthread_t t;
 
-	(void)argc;
-	(void)argv;
 	pthread_create(&t, NULL, leave_open, NULL);
 	pthread_join(t, NULL);
 	sleep_ns(600000000u);
@@ -40,38 +31,30 @@ static int subject_thread_exit(int argc, char **argv)
 	return 0;
 }
 
-static int subject_process_exit(int argc, char **argv)
+static int subject_process_exit(void)
 {
-	(void)argc;
-	(void)argv;
 	tlob_start(&open_ended, 1);
 	_exit(3);
 }
 
-static int subject_exec(int argc, char **argv)
+static int subject_exec(void)
 {
-	(void)argc;
-	(void)argv;
 	tlob_start(&open_ended, 1);
 	execl("/bin/sleep", "sleep", "0.6", NULL);
 	return 1;
 }
 
 /* Exits inside a window that is over already: the overrun gets an abandoned close. */
-static int subject_exit_over(int argc, char **argv)
+static int subject_exit_over(void)
 {
-	(void)argc;
-	(void)argv;
 	tlob_start(&brief, 9);
 	spin_ns(30000000u);
 	_exit(0);
 }
 
 /* Becomes another program, which lives on, inside a window that is over. */
-static int subject_exec_over(int argc, char **argv)
+static int subject_exec_over(void)
 {
-	(void)argc;
-	(void)argv;
 	tlob_start(&brief, 10);
 	sleep_ns(30000000u);
 	execl("/bin/sleep", "sleep", "0.6", NULL);
@@ -79,54 +62,48 @@ static int subject_exec_over(int argc, char **argv)
 }
 
 /* A child starts with no window, cannot stop its parent's, and measures its own. */
-static int subject_fork(int argc, char **argv)
+static int subject_fork(void)
 {
 	tlob_window_t w = tlob_start(&open_ended, 1);
 	pid_t child = fork();
 	int status;
 
-	(void)argc;
-	(void)argv;
 	if (!child) {
-		result(2, tlob_stop(w));
-		result(3, tlob_stop(tlob_start(&roomy, 3)));
+		tell_result(2, tlob_stop(w));
+		tell_result(3, tlob_stop(tlob_start(&roomy, 3)));
 		one_window(&brief, 4, spin_ns, 20000000u);
 		_exit(0);
 	}
 	waitpid(child, &status, 0);
-	result(5, WIFEXITED(status) ? WEXITSTATUS(status) : -1);
-	result(1, tlob_stop(w));
+	tell_result(5, WIFEXITED(status) ? WEXITSTATUS(status) : -1);
+	tell_result(1, tlob_stop(w));
 	return 0;
 }
 
-static int subject_vfork(int argc, char **argv)
+static int subject_vfork(void)
 {
 	tlob_window_t w = tlob_start(&roomy, 1);
 	pid_t child = vfork();
 
-	(void)argc;
-	(void)argv;
 	if (!child) {
 		(void)tlob_stop(tlob_start(&roomy, 2));
 		execl("/bin/true", "true", NULL);
 		_exit(1);
 	}
 	waitpid(child, NULL, 0);
-	result(1, tlob_stop(w));
+	tell_result(1, tlob_stop(w));
 	return 0;
 }
 
 /* Stopped by the parent for longer than the budget: time passes, and counts as sleeping. */
-static int subject_stopped(int argc, char **argv)
+static int subject_stopped(void)
 {
 	tlob_window_t w;
 
-	(void)argc;
-	(void)argv;
 	w = tlob_start(&open_ended, 7);
-	result(100, getpid());
+	tell_result(100, getpid());
 	spin_ns(100000000u); /* the signal comes meanwhile */
-	result(7, tlob_stop(w));
+	tell_result(7, tlob_stop(w));
 	return 0;
 }
 
@@ -142,37 +119,33 @@ static int engine_code(void)
 }
 
 /* The agent dies inside the first window; later windows go on without it. */
-static int subject_widow(int argc, char **argv)
+static int subject_widow(void)
 {
 	tlob_window_t w;
 
-	(void)argc;
-	(void)argv;
-	result(10, engine_code());
+	tell_result(10, engine_code());
 	w = tlob_start(&roomy, 1);
-	result(11, 0);
+	tell_result(11, 0);
 	told_to_go();
 	sleep_ns(300000000u);
-	result(1, tlob_stop(w));
+	tell_result(1, tlob_stop(w));
 	for (int i = 0; i < 200; i++) { /* time to notice */
 		(void)tlob_stop(tlob_start(&brief, 0));
 		sleep_ns(5000000u);
 	}
-	result(2, tlob_stop(tlob_start(&roomy, 2)));
+	tell_result(2, tlob_stop(tlob_start(&roomy, 2)));
 	w = tlob_start(&brief, 3);
 	spin_ns(30000000u);
-	result(3, tlob_stop(w));
-	result(12, engine_code());
+	tell_result(3, tlob_stop(w));
+	tell_result(12, engine_code());
 	return 0;
 }
 
 /* Starts before its agent; told when the agent is there. */
-static int subject_early(int argc, char **argv)
+static int subject_early(void)
 {
-	(void)argc;
-	(void)argv;
 	(void)tlob_stop(tlob_start(&brief, 0));
-	result(1, engine_code());
+	tell_result(1, engine_code());
 	told_to_go();
 	for (int i = 0; i < 1000; i++) { /* 5 s at most, as in a loop of 200 Hz */
 		(void)tlob_stop(tlob_start(&roomy, 0));
@@ -198,9 +171,7 @@ const struct conf_subject conf_subjects[] = {
 
 static void check_result(struct conf *c, uint64_t tag, int want, const char *what)
 {
-	const struct truth *t = conf_truth(c, tag);
-
-	tap_ok(t && t->result == want, "%s (%ld)", what, t ? t->result : -1);
+	tap_ok(conf_result(c, tag) == want, "%s (%ld)", what, conf_result(c, tag));
 }
 
 /* Overrun @tag was closed when its program had gone, however long what came after it lives. */
@@ -292,17 +263,7 @@ static bool is_inside(struct conf *c)
 
 static void check_widow(struct conf *c)
 {
-	pid_t agent;
-
-	conf_reset(c);
-	snprintf(c->socket, sizeof(c->socket), "@tlob-widow-%d", getpid());
-	agent = conf_agent(c);
-	CONF_SPAWN(c, "widow");
-	conf_pump(c, 10000, is_inside);
-	kill(agent, SIGKILL);
-	waitpid(agent, NULL, 0);
-	conf_go(c);
-	conf_pump(c, 20000, NULL);
+	conf_orphan(c, "widow", is_inside);
 	tap_ok(WIFEXITED(c->status) && !WEXITSTATUS(c->status),
 	       "killed agent: the program goes on");
 	check_result(c, 10, conf_engine(c), "killed agent: it was measured by that engine before");

@@ -8,61 +8,50 @@ TLOB_REGION(deep, "deep", TLOB_MS(5));
 TLOB_REGION(roomy, "roomy", TLOB_S(5));
 TLOB_REGION(self, "self", TLOB_MS(10));
 
-static void result(uint64_t tag, int r)
+/* Depth @conf_argument: every window is over; a ninth start is refused. */
+static int subject_depth(void)
 {
-	struct truth t = {.tag = tag, .result = r};
-
-	tell(&t);
-}
-
-/* Depth @argv[1]: every window is over; a ninth start is refused. */
-static int subject_depth(int argc, char **argv)
-{
-	int depth = argc > 1 ? atoi(argv[1]) : 1;
+	int depth = conf_argument ? atoi(conf_argument) : 1;
 	tlob_window_t w[16];
 
 	for (int i = 0; i < depth; i++)
 		w[i] = tlob_start(&deep, (uint64_t)i);
 	spin_ns(20000000u);
 	for (int i = depth - 1; i >= 0; i--)
-		result((uint64_t)i, tlob_stop(w[i]));
+		tell_result((uint64_t)i, tlob_stop(w[i]));
 	return 0;
 }
 
 /* Only the inner window, then only the outer one, is over. */
-static int subject_each(int argc, char **argv)
+static int subject_each(void)
 {
 	tlob_window_t a, b;
 
-	(void)argc;
-	(void)argv;
 	a = tlob_start(&roomy, 1);
 	b = tlob_start(&inner, 2);
 	spin_ns(25000000u);
-	result(2, tlob_stop(b));
-	result(1, tlob_stop(a));
+	tell_result(2, tlob_stop(b));
+	tell_result(1, tlob_stop(a));
 
 	a = tlob_start(&outer, 3);
 	b = tlob_start(&roomy, 4);
 	spin_ns(1000000u);
-	result(4, tlob_stop(b));
+	tell_result(4, tlob_stop(b));
 	sleep_ns(25000000u);
-	result(3, tlob_stop(a));
+	tell_result(3, tlob_stop(a));
 	return 0;
 }
 
 /* Two regions that end at one place, the outer one stopped first: order does not matter. */
-static int subject_shared(int argc, char **argv)
+static int subject_shared(void)
 {
 	tlob_window_t a, b;
 
-	(void)argc;
-	(void)argv;
 	a = tlob_start(&outer, 5);
 	sleep_ns(20000000u);
 	b = tlob_start(&inner, 6);
-	result(5, tlob_stop(a));
-	result(6, tlob_stop(b));
+	tell_result(5, tlob_stop(a));
+	tell_result(6, tlob_stop(b));
 	return 0;
 }
 
@@ -74,13 +63,11 @@ static void recurse(int level)
 		recurse(level + 1);
 	else
 		spin_ns(20000000u);
-	result((uint64_t)(100 + level), tlob_stop(w));
+	tell_result((uint64_t)(100 + level), tlob_stop(w));
 }
 
-static int subject_recursion(int argc, char **argv)
+static int subject_recursion(void)
 {
-	(void)argc;
-	(void)argv;
 	recurse(1);
 	return 0;
 }

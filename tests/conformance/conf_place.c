@@ -18,26 +18,20 @@ static int again(void)
 	return 94;
 }
 
-static int subject_over(int argc, char **argv)
+static int subject_over(void)
 {
-	struct truth t = {.tag = 100, .result = getpid()};
-
-	(void)argc;
-	(void)argv;
-	tell(&t);
+	tell_result(100, getpid());
 	one_window(&brief, 1, spin_ns, 1000);
 	one_window(&brief, 2, spin_ns, 40000000u);
 	one_window(&brief, 3, sleep_ns, 40000000u);
 	return 0;
 }
 
-static int subject_pidns(int argc, char **argv)
+static int subject_pidns(void)
 {
 	int status;
 	pid_t pid;
 
-	(void)argc;
-	(void)argv;
 	if (unshare(CLONE_NEWPID | CLONE_NEWNS))
 		return 93;
 	pid = fork();
@@ -51,10 +45,8 @@ static int subject_pidns(int argc, char **argv)
 	return WEXITSTATUS(status);
 }
 
-static int subject_nobody(int argc, char **argv)
+static int subject_nobody(void)
 {
-	(void)argc;
-	(void)argv;
 	if (setresgid(NOBODY, NOBODY, NOBODY) || setresuid(NOBODY, NOBODY, NOBODY))
 		return 91;
 	return again();
@@ -123,8 +115,7 @@ int conf_main(struct conf *c)
 		tap_skip(4, "unshare(CLONE_NEWPID) is not permitted here");
 	} else {
 		check_measured(c, "pid namespace");
-		tap_ok(conf_truth(c, 100) && conf_truth(c, 100)->result == 1,
-		       "pid namespace: it was pid 1 there");
+		tap_ok(conf_result(c, 100) == 1, "pid namespace: it was pid 1 there");
 	}
 	CONF_RUN(c, "nobody");
 	check_measured(c, "unprivileged client");

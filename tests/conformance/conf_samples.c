@@ -63,10 +63,8 @@ static void one(uint64_t tag, unsigned int (*fn)(unsigned int), uint64_t ns)
 	tlob_stop(w);
 }
 
-static int subject_paths(int argc, char **argv)
+static int subject_paths(void)
 {
-	(void)argc;
-	(void)argv;
 	for (uint64_t i = 0; i < 40; i++) {
 		bool slow = i % 5 == 4;
 
@@ -77,10 +75,8 @@ static int subject_paths(int argc, char **argv)
 }
 
 /* The outer window spends its time in both, the inner one only in one of them. */
-static int subject_nested(int argc, char **argv)
+static int subject_nested(void)
 {
-	(void)argc;
-	(void)argv;
 	for (uint64_t i = 1; i <= 4; i++) {
 		tlob_window_t outer = tlob_start(&work, i), w;
 
@@ -116,27 +112,25 @@ static void visit(uint64_t tag)
 }
 
 /* Each visit ends with the library closed; the process ends, or becomes another program, right after the last one. */
-static int subject_visits(int argc, char **argv)
+static int subject_visits(void)
 {
 	for (uint64_t i = 1; i <= 6; i++)
 		visit(i);
-	if (argc > 1 && !strcmp(argv[1], "exec"))
+	if (conf_argument && !strcmp(conf_argument, "exec"))
 		execl("/bin/true", "true", NULL);
 	_exit(0);
 }
 
 /* Processes that come and go all the time, so that the buffers of all CPUs have plenty of changes in them. */
-static int subject_crowd(int argc, char **argv)
+static int subject_crowd(void)
 {
 	char *const args[] = {"true", NULL};
 	uint64_t end = now_ns() + 1000 * MS;
 	pid_t pid, visitor = fork();
 	int status;
 
-	(void)argc;
-	(void)argv;
 	if (!visitor)
-		_exit(subject_visits(1, argv));
+		_exit(subject_visits());
 	while (now_ns() < end)
 		if (!posix_spawn(&pid, "/bin/true", NULL, NULL, args, environ))
 			waitpid(pid, &status, 0);

@@ -97,29 +97,13 @@ static void end_other(const struct other *o)
 	waitpid(o->pid, NULL, 0);
 }
 
-static void tell_result(uint64_t tag, int64_t result)
-{
-	struct truth t = {.tag = tag, .result = result, .tid = (uint64_t)gettid()};
-
-	tell(&t);
-}
-
-static int64_t result_of(const struct conf *c, uint64_t tag)
-{
-	const struct truth *t = conf_truth(c, tag);
-
-	return t ? t->result : 1;
-}
-
 /* ---- in time */
 
-static int subject_pass(int argc, char **argv)
+static int subject_pass(void)
 {
 	struct other o = start_other(true);
 	int good = 0;
 
-	(void)argc;
-	(void)argv;
 	for (uint64_t tag = 1; tag <= ITEMS; tag++)
 		good += tlob_begin(&roomy, tag) == 0;
 	for (uint64_t tag = 1; tag <= ITEMS; tag++)
@@ -138,8 +122,8 @@ static void check_pass(struct conf *c)
 	struct tlobctl_stat s = {0};
 
 	CONF_RUN(c, "pass");
-	tap_ok(result_of(c, 1) == 4 * ITEMS, "there and back: %ld of %d begins and ends return 0",
-	       result_of(c, 1), 4 * ITEMS);
+	tap_ok(conf_result(c, 1) == 4 * ITEMS, "there and back: %ld of %d begins and ends return 0",
+	       conf_result(c, 1), 4 * ITEMS);
 	tap_ok(c->nevents == 0, "within budget: no record");
 	conf_stat(c, "roomy", &s);
 	tap_ok(s.windows == 2 * ITEMS && !s.overruns && !s.refused && !s.abandoned,
@@ -148,12 +132,10 @@ static void check_pass(struct conf *c)
 
 /* ---- expiry while nobody holds it */
 
-static int subject_late(int argc, char **argv)
+static int subject_late(void)
 {
 	struct other o = start_other(true);
 
-	(void)argc;
-	(void)argv;
 	tell_result(1, tlob_begin(&tight, 7));
 	told_to_go();
 	tell_result(2, ask(&o, false, &tight, 7));
@@ -180,7 +162,8 @@ static void check_late(struct conf *c)
 	tap_ok(!conf_count(c, TLOB_REC_CLOSE, NULL), "and no closing record yet");
 	conf_go(c);
 	conf_pump(c, 20000, NULL);
-	tap_ok(result_of(c, 1) == 0 && result_of(c, 2) == -EOVERFLOW && result_of(c, 3) == -ESRCH,
+	tap_ok(conf_result(c, 1) == 0 && conf_result(c, 2) == -EOVERFLOW &&
+		       conf_result(c, 3) == -ESRCH,
 	       "its end in the other process says so, once");
 	o = conf_find(c, TLOB_REC_OVERRUN, "tight", 7);
 	e = conf_find(c, TLOB_REC_CLOSE, "tight", 7);
@@ -194,8 +177,8 @@ static void check_late(struct conf *c)
 	       "both of one window");
 	tap_ok(conf_is_id(c, e->record.tid, begun->tid) &&
 		       conf_is_id(c, e->record.tgid, begun->tid) &&
-		       conf_is_id(c, e->record.end_tid, (uint64_t)result_of(c, 4)) &&
-		       conf_is_id(c, e->record.end_tgid, (uint64_t)result_of(c, 4)),
+		       conf_is_id(c, e->record.end_tid, (uint64_t)conf_result(c, 4)) &&
+		       conf_is_id(c, e->record.end_tgid, (uint64_t)conf_result(c, 4)),
 	       "which names who began it and who ended it");
 	conf_stat(c, "tight", &s);
 	tap_ok(s.windows == 1 && s.overruns == 1 && s.records == 1 && !s.lost,
@@ -204,13 +187,11 @@ static void check_late(struct conf *c)
 
 /* ---- what the calls return */
 
-static int subject_misuse(int argc, char **argv)
+static int subject_misuse(void)
 {
 	static struct tlob_region *const stages[] = {&own, &roomy};
 	struct other o = start_other(true);
 
-	(void)argc;
-	(void)argv;
 	tell_result(1, tlob_end(&roomy, 5));
 	tell_result(2, ask(&o, false, &roomy, 5));
 	tell_result(3, tlob_begin(&roomy, 5));
@@ -257,20 +238,18 @@ static void check_misuse(struct conf *c)
 
 	CONF_RUN(c, "misuse");
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
-		tap_ok(result_of(c, i + 1) == cases[i].result, "%s (%ld)", cases[i].what,
-		       result_of(c, i + 1));
+		tap_ok(conf_result(c, i + 1) == cases[i].result, "%s (%ld)", cases[i].what,
+		       conf_result(c, i + 1));
 	tap_ok(c->nevents == 0, "no record");
 }
 
 /* ---- more than a process may have, and nobody else suffers */
 
-static int subject_many(int argc, char **argv)
+static int subject_many(void)
 {
 	struct other o = start_other(true);
 	int begun = 0, refused = 0, ended = 0;
 
-	(void)argc;
-	(void)argv;
 	for (uint64_t tag = 1; tag <= MANY; tag++) {
 		int r = tlob_begin(&roomy, tag);
 
@@ -297,12 +276,12 @@ static void check_many(struct conf *c)
 	conf_stat(c, "roomy", &before);
 	CONF_RUN(c, "many");
 	conf_stat(c, "roomy", &s);
-	tap_ok(result_of(c, 1) == ROOM && result_of(c, 2) == MANY - ROOM,
-	       "%ld are open at once, %ld too many", result_of(c, 1), result_of(c, 2));
+	tap_ok(conf_result(c, 1) == ROOM && conf_result(c, 2) == MANY - ROOM,
+	       "%ld are open at once, %ld too many", conf_result(c, 1), conf_result(c, 2));
 	tap_ok(s.refused - before.refused == MANY - ROOM, "which are counted as refused");
-	tap_ok(result_of(c, 3) == 0, "another process has room of its own");
-	tap_ok(result_of(c, 4) == ROOM, "what was begun is found");
-	tap_ok(!result_of(c, 5) && !result_of(c, 6) && !result_of(c, 7),
+	tap_ok(conf_result(c, 3) == 0, "another process has room of its own");
+	tap_ok(conf_result(c, 4) == ROOM, "what was begun is found");
+	tap_ok(!conf_result(c, 5) && !conf_result(c, 6) && !conf_result(c, 7),
 	       "then there is room again");
 }
 
@@ -322,12 +301,10 @@ static int until_gone(struct tlob_region *region, uint64_t tag)
 	return r;
 }
 
-static int subject_killed(int argc, char **argv)
+static int subject_killed(void)
 {
 	struct other o = start_other(true);
 
-	(void)argc;
-	(void)argv;
 	tell_result(1, ask(&o, true, &tight, 1));
 	tell_result(2, ask(&o, true, &roomy, 2));
 	told_to_go();
@@ -361,16 +338,14 @@ static void check_killed(struct conf *c)
 	       "its beginner is killed, over: the closing record says abandoned");
 	tap_ok(s.abandoned == before.abandoned + 1 && conf_count(c, TLOB_REC_OVERRUN, NULL) == 1,
 	       "in time: counted as abandoned");
-	tap_ok(result_of(c, 5) == -ESRCH, "it cannot be ended any more");
-	tap_ok(!result_of(c, 3) && !result_of(c, 4), "and can be begun by another");
+	tap_ok(conf_result(c, 5) == -ESRCH, "it cannot be ended any more");
+	tap_ok(!conf_result(c, 3) && !conf_result(c, 4), "and can be begun by another");
 }
 
-static int subject_widow(int argc, char **argv)
+static int subject_widow(void)
 {
 	struct other o = start_other(true);
 
-	(void)argc;
-	(void)argv;
 	tell_result(1, tlob_begin(&roomy, 1));
 	tell_result(2, tlob_begin(&tight, 2));
 	told_to_go();
@@ -390,34 +365,22 @@ static bool has_begun(struct conf *c)
 
 static void check_widow(struct conf *c)
 {
-	pid_t agent;
-
-	conf_reset(c);
-	snprintf(c->socket, sizeof(c->socket), "@tlob-shared-%d", getpid());
-	agent = conf_agent(c);
-	CONF_SPAWN(c, "widow");
-	conf_pump(c, 10000, has_begun);
-	kill(agent, SIGKILL);
-	waitpid(agent, NULL, 0);
-	conf_go(c);
-	conf_pump(c, 20000, NULL);
-	tap_ok(!result_of(c, 1) && !result_of(c, 2), "under an agent that will be killed");
-	tap_ok(result_of(c, 3) == -ECANCELED && result_of(c, 4) == -ECANCELED &&
-		       result_of(c, 5) == -ECANCELED,
-	       "ends say that they were not measured (%ld, %ld, %ld)", result_of(c, 3),
-	       result_of(c, 4), result_of(c, 5));
-	tap_ok(result_of(c, 6) == -EOPNOTSUPP, "begin: nobody is there for such windows (%ld)",
-	       result_of(c, 6));
+	conf_orphan(c, "widow", has_begun);
+	tap_ok(!conf_result(c, 1) && !conf_result(c, 2), "under an agent that will be killed");
+	tap_ok(conf_result(c, 3) == -ECANCELED && conf_result(c, 4) == -ECANCELED &&
+		       conf_result(c, 5) == -ECANCELED,
+	       "ends say that they were not measured (%ld, %ld, %ld)", conf_result(c, 3),
+	       conf_result(c, 4), conf_result(c, 5));
+	tap_ok(conf_result(c, 6) == -EOPNOTSUPP, "begin: nobody is there for such windows (%ld)",
+	       conf_result(c, 6));
 }
 
 /* ---- engines that have none */
 
-static int subject_without(int argc, char **argv)
+static int subject_without(void)
 {
 	struct other o = start_other(false);
 
-	(void)argc;
-	(void)argv;
 	tell_result(1, tlob_begin(&roomy, 1));
 	tell_result(2, tlob_end(&roomy, 1));
 	tell_result(3, ask(&o, false, &roomy, 1));
@@ -428,8 +391,8 @@ static int subject_without(int argc, char **argv)
 static void check_without(struct conf *c)
 {
 	CONF_RUN(c, "without");
-	tap_ok(result_of(c, 1) == -EOPNOTSUPP, "begin is -EOPNOTSUPP (%ld)", result_of(c, 1));
-	tap_ok(result_of(c, 2) == -EOPNOTSUPP && result_of(c, 3) == -EOPNOTSUPP, "end too");
+	tap_ok(conf_result(c, 1) == -EOPNOTSUPP, "begin is -EOPNOTSUPP (%ld)", conf_result(c, 1));
+	tap_ok(conf_result(c, 2) == -EOPNOTSUPP && conf_result(c, 3) == -EOPNOTSUPP, "end too");
 }
 
 const struct conf_subject conf_subjects[] = {

@@ -119,15 +119,15 @@ static void *worker(void *arg)
 	}
 }
 
-static int subject_stress(int argc, char **argv)
+static int subject_stress(void)
 {
 	int n = get_nprocs() * 2;
 	pthread_t *threads = calloc((size_t)n, sizeof(*threads));
 	struct shared *s;
 
-	if (argc < 2 || !threads)
+	if (!conf_argument || !threads)
 		return 89;
-	s = map_shared(argv[1]);
+	s = map_shared(conf_argument);
 	for (int i = 0; i < n; i++)
 		if (pthread_create(&threads[i], NULL, worker, s))
 			return 88;

@@ -13,18 +13,16 @@ TLOB_REGION(never, "never-entered", TLOB_MS(5));
 
 #define WORK_NS 60000000u /* three budgets */
 
-static int subject_within(int argc, char **argv)
+static int subject_within(void)
 {
-	(void)argc;
-	(void)argv;
 	for (uint64_t tag = 1; tag <= 100; tag++)
 		one_window(&within, tag, spin_ns, 1000);
 	return 7;
 }
 
-static int subject_over(int argc, char **argv)
+static int subject_over(void)
 {
-	bool sleeping = argc > 1 && !strcmp(argv[1], "sleep");
+	bool sleeping = conf_argument && !strcmp(conf_argument, "sleep");
 	struct sched_param urgent = {.sched_priority = 1};
 
 	/* so that nothing else on the machine makes it wait; unprivileged it has to hope */
@@ -35,12 +33,10 @@ static int subject_over(int argc, char **argv)
 }
 
 /* A child that spins on the same CPU takes about half of it. */
-static int subject_hog(int argc, char **argv)
+static int subject_hog(void)
 {
 	pid_t hog;
 
-	(void)argc;
-	(void)argv;
 	pin_to(0);
 	hog = fork();
 	if (!hog) {
@@ -56,39 +52,24 @@ static int subject_hog(int argc, char **argv)
 }
 
 /* Does not leave the window before the parent has seen the record. */
-static int subject_live(int argc, char **argv)
+static int subject_live(void)
 {
-	struct truth t = {.tag = 42};
-	tlob_window_t w;
+	tlob_window_t w = tlob_start(&live, 42);
 
-	(void)argc;
-	(void)argv;
-	w = tlob_start(&live, 42);
 	told_to_go();
-	t.result = tlob_stop(w);
-	tell(&t);
+	tell_result(42, tlob_stop(w));
 	return 0;
 }
 
 /* Errors of the call itself. */
-static int subject_misuse(int argc, char **argv)
+static int subject_misuse(void)
 {
 	tlob_window_t w = tlob_start(&within, 1);
-	struct truth t = {.tag = 1};
 
-	(void)argc;
-	(void)argv;
-	t.result = tlob_stop(w);
-	tell(&t);
-	t.tag = 2;
-	t.result = tlob_stop(w); /* again */
-	tell(&t);
-	t.tag = 3;
-	t.result = tlob_stop(TLOB_NO_WINDOW);
-	tell(&t);
-	t.tag = 4;
-	t.result = tlob_stop((tlob_window_t)0xdeadbeefdeadbeefu);
-	tell(&t);
+	tell_result(1, tlob_stop(w));
+	tell_result(2, tlob_stop(w)); /* again */
+	tell_result(3, tlob_stop(TLOB_NO_WINDOW));
+	tell_result(4, tlob_stop((tlob_window_t)0xdeadbeefdeadbeefu));
 	return 0;
 }
 
@@ -192,7 +173,6 @@ static bool got_live(struct conf *c)
 
 static void check_live(struct conf *c)
 {
-	const struct truth *t;
 	bool in_time;
 
 	conf_reset(c);
@@ -202,24 +182,17 @@ static void check_live(struct conf *c)
 	tap_ok(conf_count(c, TLOB_REC_CLOSE, "live") == 0, "and no closing record yet");
 	conf_go(c);
 	conf_pump(c, 20000, NULL);
-	t = conf_truth(c, 42);
-	tap_ok(t && t->result == -EOVERFLOW && conf_count(c, TLOB_REC_CLOSE, "live") == 1,
+	tap_ok(conf_result(c, 42) == -EOVERFLOW && conf_count(c, TLOB_REC_CLOSE, "live") == 1,
 	       "the closing record follows the stop");
 }
 
 static void check_misuse(struct conf *c)
 {
-	const struct truth *t;
-
 	CONF_RUN(c, "misuse");
-	t = conf_truth(c, 1);
-	tap_ok(t && t->result == 0, "stop returns 0");
-	t = conf_truth(c, 2);
-	tap_ok(t && t->result == -EINVAL, "a second stop is -EINVAL");
-	t = conf_truth(c, 3);
-	tap_ok(t && t->result == -ECANCELED, "stop of no window is -ECANCELED");
-	t = conf_truth(c, 4);
-	tap_ok(t && t->result == -EINVAL, "stop of nonsense is -EINVAL");
+	tap_ok(conf_result(c, 1) == 0, "stop returns 0");
+	tap_ok(conf_result(c, 2) == -EINVAL, "a second stop is -EINVAL");
+	tap_ok(conf_result(c, 3) == -ECANCELED, "stop of no window is -ECANCELED");
+	tap_ok(conf_result(c, 4) == -EINVAL, "stop of nonsense is -EINVAL");
 }
 
 int conf_main(struct conf *c)

@@ -295,6 +295,13 @@ const struct truth *conf_truth(const struct conf *c, uint64_t tag)
 	return NULL;
 }
 
+int64_t conf_result(const struct conf *c, uint64_t tag)
+{
+	const struct truth *t = conf_truth(c, tag);
+
+	return t ? t->result : INT64_MIN;
+}
+
 struct stat_query {
 	const char *region;
 	struct tlobctl_stat *out;
@@ -375,6 +382,21 @@ pid_t conf_agent(const struct conf *c)
 	return pid;
 }
 
+void conf_orphan(struct conf *c, const char *name, bool (*until)(struct conf *c))
+{
+	pid_t agent;
+
+	conf_reset(c);
+	snprintf(c->socket, sizeof(c->socket), "@tlob-orphan-%d", getpid());
+	agent = conf_agent(c);
+	CONF_SPAWN(c, name);
+	conf_pump(c, 10000, until);
+	kill(agent, SIGKILL);
+	waitpid(agent, NULL, 0);
+	conf_go(c);
+	conf_pump(c, 20000, NULL);
+}
+
 bool conf_stat(struct conf *c, const char *region, struct tlobctl_stat *out)
 {
 	struct stat_query q = {.region = region, .out = out};
@@ -437,9 +459,10 @@ int main(int argc, char **argv)
 	struct conf c = {.truth_fd = -1, .command_fd = -1};
 
 	if (argc > 2 && !strcmp(argv[1], "--subject")) {
+		conf_argument = argv[3];
 		for (const struct conf_subject *s = conf_subjects; s->name; s++)
 			if (!strcmp(s->name, argv[2]))
-				return s->fn(argc - 2, argv + 2);
+				return s->fn();
 		return 124;
 	}
 	if (argc != 2 ||

@@ -69,7 +69,7 @@ struct conf {
 	int status; /* of the subject, from waitpid() */
 };
 
-typedef int conf_subject_fn(int argc, char **argv);
+typedef int conf_subject_fn(void);
 struct conf_subject {
 	const char *name;
 	conf_subject_fn *fn;
@@ -103,6 +103,8 @@ int conf_add(struct conf *c, const char *fmt, ...) __attribute__((format(printf,
  * with this one. Returns when it can be joined.
  */
 pid_t conf_agent(const struct conf *c);
+/* Runs subject @name, whose agent is killed once @until(c) is true; it is told to go then. */
+void conf_orphan(struct conf *c, const char *name, bool (*until)(struct conf *c));
 /* Serves the session for @ms, or until @until(c) is true, or the subject has gone and all is drained. */
 bool conf_pump(struct conf *c, int ms, bool (*until)(struct conf *c));
 /* Spawn, pump to the end (at most 60 s), collect truths. */
@@ -118,6 +120,7 @@ size_t conf_count(const struct conf *c, int type, const char *region);
 const struct conf_event *conf_find(const struct conf *c, int type, const char *region,
 				   uint64_t tag);
 const struct truth *conf_truth(const struct conf *c, uint64_t tag);
+int64_t conf_result(const struct conf *c, uint64_t tag); /* told with it; INT64_MIN: nothing was */
 /* Statistics of one region, summed over programs; false if there is none. */
 bool conf_stat(struct conf *c, const char *region, struct tlobctl_stat *out);
 /*
@@ -129,8 +132,11 @@ bool conf_is_id(const struct conf *c, uint32_t id, uint64_t own);
 const char *conf_pairs_wrong(const struct conf *c);
 
 /* ---- subject side */
+extern const char *
+	conf_argument; /* what stands behind its name in CONF_SPAWN() or CONF_RUN(); NULL: nothing */
 void told_to_go(void); /* wait for conf_go(); exits after 10 s */
 void tell(const struct truth *t);
+void tell_result(uint64_t tag, int64_t result);
 uint64_t now_ns(void);
 void spin_ns(uint64_t ns);
 void sleep_ns(uint64_t ns);

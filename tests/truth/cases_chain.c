@@ -39,10 +39,8 @@ static void *fifo_hog(void *arg)
 	return NULL;
 }
 
-static int holder_preempted(int argc, char **argv)
+static int holder_preempted(void)
 {
-	(void)argc;
-	(void)argv;
 	truth_fifo(20);
 	truth_thread("rt-hog", 1, fifo_hog);
 	truth_thread("holder", 1, hold_a_little);
@@ -50,10 +48,8 @@ static int holder_preempted(int argc, char **argv)
 }
 
 /* The most urgent one waits for the least urgent one, which one in between keeps from the CPU. */
-static int inversion(int argc, char **argv)
+static int inversion(void)
 {
-	(void)argc;
-	(void)argv;
 	truth_thread("mid", 1, fifo_hog);
 	truth_thread("low", 1, hold_a_little);
 	truth_fifo(50);
@@ -83,10 +79,8 @@ static void *hold_outer(void *arg)
 	return NULL;
 }
 
-static int three(int argc, char **argv)
+static int three(void)
 {
-	(void)argc;
-	(void)argv;
 	truth_fifo(20);
 	truth_thread("last", 1, hold_inner);
 	truth_thread("middle", 0, hold_outer);
@@ -104,10 +98,8 @@ static void *hold_asleep(void *arg)
 	return NULL;
 }
 
-static int holder_sleeps(int argc, char **argv)
+static int holder_sleeps(void)
 {
-	(void)argc;
-	(void)argv;
 	truth_fifo(20);
 	truth_thread("sleeper", 1, hold_asleep);
 	return need_lock(1);
@@ -125,13 +117,11 @@ static void *hold_long(void *arg)
 }
 
 /* First the CPU is taken from it, then the lock is, for longer. */
-static int two(int argc, char **argv)
+static int two(void)
 {
 	pthread_t hog;
 	tlob_window_t w;
 
-	(void)argc;
-	(void)argv;
 	hog = truth_thread("rt-hog", 0, fifo_hog);
 	pin_to(0);
 	truth_fifo(20);

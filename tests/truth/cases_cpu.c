@@ -52,37 +52,29 @@ static int short_work(int threads)
 	return 0;
 }
 
-static int hog(int argc, char **argv)
+static int hog(void)
 {
-	(void)argc;
-	(void)argv;
 	truth_thread("hog", 1, nice_hog);
 	return short_work(1);
 }
 
-static int fifo(int argc, char **argv)
+static int fifo(void)
 {
-	(void)argc;
-	(void)argv;
 	truth_thread("rt-hog", 1, fifo_hog);
 	return short_work(1);
 }
 
-static int pool(int argc, char **argv)
+static int pool(void)
 {
-	(void)argc;
-	(void)argv;
 	for (int i = 0; i < 4; i++)
 		truth_thread("worker", 1, worker);
 	return short_work(4);
 }
 
-static int spin(int argc, char **argv)
+static int spin(void)
 {
 	tlob_window_t w;
 
-	(void)argc;
-	(void)argv;
 	truth_fifo(20);
 	truth_join(truth_late);
 	w = tlob_start(truth_late, 1);
@@ -91,14 +83,12 @@ static int spin(int argc, char **argv)
 	return 0;
 }
 
-static int minor_faults(int argc, char **argv)
+static int minor_faults(void)
 {
 	const size_t bytes = 128u << 20;
 	tlob_window_t w;
 	char *memory;
 
-	(void)argc;
-	(void)argv;
 	truth_fifo(20);
 	truth_join(truth_late);
 	memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -129,13 +119,11 @@ static bool write_to(const char *folder, const char *file, const char *text)
 	return good;
 }
 
-static int throttled(int argc, char **argv)
+static int throttled(void)
 {
 	char group[64], tid[16];
 	tlob_window_t w;
 
-	(void)argc;
-	(void)argv;
 	truth_join(truth_late);
 	snprintf(group, sizeof(group), "/sys/fs/cgroup/cpu/tlob-truth-%d", getpid());
 	snprintf(tid, sizeof(tid), "%ld", syscall(SYS_gettid));
@@ -171,14 +159,12 @@ static int large_map(void)
 	return fd;
 }
 
-static int kernel_thread(int argc, char **argv)
+static int kernel_thread(void)
 {
 	char before[64] = "";
 	tlob_window_t w;
 	int map, fd = open(QUEUES "/cpumask", O_RDONLY | O_CLOEXEC);
 
-	(void)argc;
-	(void)argv;
 	if (fd < 0 || read(fd, before, sizeof(before) - 1) <= 0)
 		return 77;
 	close(fd);
@@ -199,12 +185,10 @@ static int kernel_thread(int argc, char **argv)
 
 /* ---- nested: both windows are late for the same reason */
 
-static int nested(int argc, char **argv)
+static int nested(void)
 {
 	tlob_window_t outer, inner;
 
-	(void)argc;
-	(void)argv;
 	truth_thread("rt-hog", 1, fifo_hog);
 	pin_to(1);
 	truth_join(truth_late);

@@ -46,12 +46,10 @@ static void *hold(void *arg)
 	return NULL;
 }
 
-static int mutex(int argc, char **argv)
+static int mutex(void)
 {
 	tlob_window_t w;
 
-	(void)argc;
-	(void)argv;
 	truth_thread("holder", 0, hold);
 	w = begin(truth_late, 1);
 	pthread_mutex_lock(&lock);
@@ -73,12 +71,10 @@ static void *produce(void *arg)
 	return NULL;
 }
 
-static int cond(int argc, char **argv)
+static int cond(void)
 {
 	tlob_window_t w;
 
-	(void)argc;
-	(void)argv;
 	truth_thread("producer", 0, produce);
 	w = begin(truth_late, 1);
 	pthread_mutex_lock(&lock);
@@ -107,13 +103,11 @@ static void *drain(void *arg)
 	return NULL;
 }
 
-static int full_pipe(int argc, char **argv)
+static int full_pipe(void)
 {
 	static char block[65536 + 4096];
 	tlob_window_t w;
 
-	(void)argc;
-	(void)argv;
 	if (pipe(ends))
 		return 77;
 	truth_thread("reader", 0, drain);
@@ -139,13 +133,11 @@ static void *serve(void *arg)
 	return NULL;
 }
 
-static int server(int argc, char **argv)
+static int server(void)
 {
 	char byte = 'q';
 	tlob_window_t w;
 
-	(void)argc;
-	(void)argv;
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends))
 		return 77;
 	truth_thread("server", 0, serve);
@@ -174,13 +166,11 @@ static bool connect_tcp(void)
 	return ends[0] >= 0;
 }
 
-static int tcp(int argc, char **argv)
+static int tcp(void)
 {
 	char byte = 'q';
 	tlob_window_t w;
 
-	(void)argc;
-	(void)argv;
 	if (!connect_tcp())
 		return 77;
 	truth_thread("server", 0, serve);
@@ -201,13 +191,11 @@ static void *notify(void *arg)
 	return NULL;
 }
 
-static int event(int argc, char **argv)
+static int event(void)
 {
 	struct pollfd p = {.events = POLLIN};
 	tlob_window_t w;
 
-	(void)argc;
-	(void)argv;
 	p.fd = ends[0] = eventfd(0, EFD_CLOEXEC);
 	truth_thread("notifier", 0, notify);
 	w = begin(truth_late, 1);
@@ -270,12 +258,10 @@ static void lock_file(void)
 	flock(fd, LOCK_UN);
 }
 
-static int file_lock(int argc, char **argv)
+static int file_lock(void)
 {
 	tlob_window_t w;
 
-	(void)argc;
-	(void)argv;
 	locked_file = memfd_create("truth", 0);
 	child("flocker", lock_file);
 	w = begin(truth_late, 0);
@@ -292,12 +278,10 @@ static void compute(void)
 	spin_ns(TROUBLE);
 }
 
-static int wait_child(int argc, char **argv)
+static int wait_child(void)
 {
 	tlob_window_t w;
 
-	(void)argc;
-	(void)argv;
 	child("compiler", compute);
 	w = begin(truth_late, 0);
 	if (write(ends[1], "g", 1) != 1 || wait(NULL) < 0)
@@ -318,12 +302,10 @@ static void crash(void)
 	*nowhere = 0;
 }
 
-static int crashed_child(int argc, char **argv)
+static int crashed_child(void)
 {
 	tlob_window_t w;
 
-	(void)argc;
-	(void)argv;
 	child("faulty", crash);
 	w = begin(truth_late, 0);
 	if (write(ends[1], "g", 1) != 1 || wait(NULL) < 0)
@@ -340,12 +322,10 @@ static void stop_parent(void)
 	kill(getppid(), SIGCONT);
 }
 
-static int stopped(int argc, char **argv)
+static int stopped(void)
 {
 	tlob_window_t w;
 
-	(void)argc;
-	(void)argv;
 	child("stopper", stop_parent);
 	w = begin(truth_late, 0);
 	if (write(ends[1], "g", 1) != 1)
@@ -358,26 +338,22 @@ static int stopped(int argc, char **argv)
 
 /* ---- clocks and disks */
 
-static int nap(int argc, char **argv)
+static int nap(void)
 {
 	tlob_window_t w;
 
-	(void)argc;
-	(void)argv;
 	w = begin(truth_late, 0);
 	sleep_ns(TROUBLE);
 	tlob_stop(w);
 	return 0;
 }
 
-static int sync_file(int argc, char **argv)
+static int sync_file(void)
 {
 	int fd = truth_cold_file(1u << 20);
 	static char block[1 << 20];
 	tlob_window_t w;
 
-	(void)argc;
-	(void)argv;
 	if (fd < 0)
 		return 77;
 	for (int i = 0; i < 32; i++)
@@ -388,14 +364,12 @@ static int sync_file(int argc, char **argv)
 	return tlob_stop(w) == -EOVERFLOW ? 0 : 77; /* a disk faster than 1 ms */
 }
 
-static int read_disk(int argc, char **argv)
+static int read_disk(void)
 {
 	int fd = truth_cold_file(16u << 20);
 	char page[4096];
 	tlob_window_t w;
 
-	(void)argc;
-	(void)argv;
 	if (fd < 0)
 		return 77;
 	w = begin(truth_quick, 0);
@@ -405,15 +379,13 @@ static int read_disk(int argc, char **argv)
 	return tlob_stop(w) == -EOVERFLOW ? 0 : 77;
 }
 
-static int major_faults(int argc, char **argv)
+static int major_faults(void)
 {
 	const size_t bytes = 16u << 20;
 	int fd = truth_cold_file(bytes);
 	volatile char *file;
 	tlob_window_t w;
 
-	(void)argc;
-	(void)argv;
 	file = fd < 0 ? MAP_FAILED : mmap(NULL, bytes, PROT_READ, MAP_SHARED, fd, 0);
 	if (file == MAP_FAILED)
 		return 77;

@@ -30,12 +30,10 @@ __attribute__((noinline)) static void spin_here(uint64_t ns)
 	sink++;
 }
 
-static int in_function(int argc, char **argv)
+static int in_function(void)
 {
 	tlob_window_t w;
 
-	(void)argc;
-	(void)argv;
 	begin(&w);
 	spin_here(TROUBLE);
 	tlob_stop(w);
@@ -54,12 +52,10 @@ __attribute__((noinline)) static void around_inlined(uint64_t ns)
 	sink++;
 }
 
-static int in_inlined(int argc, char **argv)
+static int in_inlined(void)
 {
 	tlob_window_t w;
 
-	(void)argc;
-	(void)argv;
 	begin(&w);
 	around_inlined(TROUBLE);
 	tlob_stop(w);
@@ -67,7 +63,7 @@ static int in_inlined(int argc, char **argv)
 }
 
 /* The library is closed, and its memory gone, before the budget expires and anybody is told. */
-static int in_closed_library(int argc, char **argv)
+static int in_closed_library(void)
 {
 	char path[PATH_MAX + 32];
 	ssize_t n = readlink("/proc/self/exe", path, PATH_MAX);
@@ -75,8 +71,6 @@ static int in_closed_library(int argc, char **argv)
 	tlob_window_t w;
 	void *library;
 
-	(void)argc;
-	(void)argv;
 	if (n <= 0)
 		return 1;
 	path[n] = '\0';
@@ -110,12 +104,10 @@ __attribute__((noinline)) static void sort_slowly(void)
 	sink += (unsigned int)numbers[0];
 }
 
-static int below_library(int argc, char **argv)
+static int below_library(void)
 {
 	tlob_window_t w;
 
-	(void)argc;
-	(void)argv;
 	begin(&w);
 	sort_slowly();
 	tlob_stop(w);
@@ -129,12 +121,10 @@ __attribute__((noinline)) static void nap_early(void)
 }
 
 /* What comes last is not what took long. */
-static int early_sleep(int argc, char **argv)
+static int early_sleep(void)
 {
 	tlob_window_t w;
 
-	(void)argc;
-	(void)argv;
 	begin(&w);
 	nap_early();
 	SPIN(8 * MS);
@@ -162,13 +152,11 @@ static void *elsewhere(void *arg)
 }
 
 /* Whoever begins first has the timer on its CPU, and so the other's expiry is noticed there. */
-static int other_cpu(int argc, char **argv)
+static int other_cpu(void)
 {
 	pthread_t thread;
 	tlob_window_t w;
 
-	(void)argc;
-	(void)argv;
 	pin_to(0);
 	truth_join(truth_late);
 	w = tlob_start(truth_late, 0);
@@ -187,12 +175,10 @@ __attribute__((noinline)) static void spin_and_exit(void)
 	_exit(0);
 }
 
-static int exits(int argc, char **argv)
+static int exits(void)
 {
 	tlob_window_t w;
 
-	(void)argc;
-	(void)argv;
 	begin(&w);
 	spin_and_exit();
 	return 1;

@@ -20,18 +20,18 @@ struct verdict {
 	char wrong[128]; /* empty: right */
 };
 
-static int run_case(int argc, char **argv);
-static int storm(int argc, char **argv);
+static int run_case(void);
+static int storm(void);
 const struct conf_subject conf_subjects[] = {{"case", run_case}, {"storm", storm}, {NULL, NULL}};
 
-static int run_case(int argc, char **argv)
+static int run_case(void)
 {
 	sem_init(&truth_ready, 0, 0);
 	sem_init(&truth_go, 0, 0);
 	for (size_t g = 0; g < GROUPS; g++)
 		for (const struct truth_case *t = groups[g]; t->name; t++)
-			if (argc > 1 && !strcmp(t->name, argv[1]))
-				return t->fn(argc, argv);
+			if (conf_argument && !strcmp(t->name, conf_argument))
+				return t->fn();
 	return 124;
 }
 
@@ -261,13 +261,11 @@ static void check_case(struct conf *c, const struct truth_case *t, struct verdic
 
 #define STORM_NS (1500 * MS)
 
-static int storm(int argc, char **argv)
+static int storm(void)
 {
 	TLOB_REGION(tiny, "tiny", TLOB_US(1));
 	uint64_t end = now_ns() + STORM_NS;
 
-	(void)argc;
-	(void)argv;
 	while (now_ns() < end) {
 		tlob_window_t w = tlob_start(&tiny, 1);
 
