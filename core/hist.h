@@ -80,8 +80,7 @@ tlob_inline __u64 tlob_hist_value(__u32 index)
 
 #if !defined(__bpf__)
 
-/* The maximum first, so that whoever sees the count sees a maximum that covers it. */
-tlob_inline void tlob_hist_add(struct tlob_hist *h, __u64 ns)
+tlob_inline void tlob_hist_raise(struct tlob_hist *h, __u64 ns)
 {
 	__u64 max = tlob_load(&h->max_ns);
 
@@ -92,6 +91,12 @@ tlob_inline void tlob_hist_add(struct tlob_hist *h, __u64 ns)
 			break;
 		max = was;
 	}
+}
+
+/* The maximum first, so that whoever sees the count sees a maximum that covers it. */
+tlob_inline void tlob_hist_add(struct tlob_hist *h, __u64 ns)
+{
+	tlob_hist_raise(h, ns);
 	tlob_add(&h->count[tlob_hist_index(ns)], 1);
 }
 

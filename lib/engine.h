@@ -39,22 +39,22 @@ struct tlob_engine {
 	int (*leave)(struct tlob_seat *seat);
 	/* @deadline_ns lies before the arena's next wake-up. */
 	int (*arm)(struct tlob_seat *seat, __u64 now_ns, __u64 deadline_ns);
-	/* The window had expired. */
-	int (*close)(const struct tlob_ending *end);
-	/* The window was late, and its stop won. If the engine has gone nobody is told. */
-	int (*report)(const struct tlob_ending *end);
+	/*
+	 * The window had expired; or it was late and its stop won: if the engine has gone then,
+	 * nobody is told.
+	 */
+	int (*finish)(const struct tlob_ending *end, bool expired);
 	/*
 	 * Arena @number, from the engine itself; NULL: the agent has them, or the process makes
 	 * them.
 	 */
 	int (*grow)(struct tlob_home *home, __u32 number);
 	/*
-	 * The same as arm, close and report for windows of no thread, in any thread. NULL: this
-	 * engine has no such windows. @arena is the pool's.
+	 * The same as arm and finish for windows of no thread, in any thread. NULL: this engine has
+	 * no such windows. @arena is the pool's.
 	 */
 	int (*transit_arm)(struct tlob_home *home, __u32 arena, __u64 now_ns, __u64 deadline_ns);
-	int (*transit_close)(const struct tlob_transit_ending *end);
-	int (*transit_report)(const struct tlob_transit_ending *end);
+	int (*transit_finish)(const struct tlob_transit_ending *end, bool expired);
 	/*
 	 * Windows that any process of the same agent may end, by a hash of the region's name and
 	 * the tag. Begin: the window at @p is filled in; 0: it is the engine's. -EEXIST, -ENOSPC. End:
@@ -81,6 +81,15 @@ extern const struct tlob_engine tlob_engine_user;
  * engine has gone.
  */
 void tlob_engine_tell(const struct tlob_ending *end, bool engine_gone);
+
+/*
+ * Result @r of a kick in @seat's name: that nobody is enrolled here is only true in the child of a
+ * vfork.
+ */
+static inline int tlob_engine_result(const struct tlob_seat *seat, int r)
+{
+	return r == -ESRCH && tlob_load(&seat->slot->tid) == tlob_gettid() ? -ESHUTDOWN : r;
+}
 
 /* Is this kick's result a reason to give the engine up? */
 static inline bool tlob_engine_gone(int r)

@@ -21,8 +21,7 @@
 
 /*
  * What the program returned, a positive errno, or why it could not be run. A descriptor that means
- * another file now is -EBADF or -EINVAL. That nobody is enrolled here is only true in the child of
- * a vfork.
+ * another file now is -EBADF or -EINVAL.
  */
 static int call(const struct tlob_home *home, struct tlob_kick *k)
 {
@@ -42,9 +41,7 @@ static int call(const struct tlob_home *home, struct tlob_kick *k)
 
 static int kick(const struct tlob_seat *seat, struct tlob_kick *k)
 {
-	int r = call(seat->home, k);
-
-	return r == -ESRCH && tlob_load(&seat->slot->tid) == tlob_gettid() ? -ESHUTDOWN : r;
+	return tlob_engine_result(seat, call(seat->home, k));
 }
 
 static int enroll(struct tlob_seat *seat)
@@ -76,6 +73,11 @@ static int arm(struct tlob_seat *seat, __u64 now_ns, __u64 deadline_ns)
 	return kick(seat, &k);
 }
 
+static bool is_heard(bool engine_gone)
+{
+	return engine_gone ? tlob_record_heard() : tlob_record_has_callback();
+}
+
 /*
  * Both records as this thread sees them, for the callback, or for everybody if the engine has gone
  * since the first.
@@ -84,47 +86,26 @@ void tlob_engine_tell(const struct tlob_ending *end, bool engine_gone)
 {
 	struct tlob_split now;
 	struct tlob_record r;
-	__u16 flags;
 
-	if (engine_gone ? !tlob_record_heard() : !tlob_record_has_callback())
+	if (!is_heard(engine_gone))
 		return;
 	tlob_record_begin_own(&r, end);
 	(void)tlob_own_clock(end->seat->slot, &now);
-	flags = tlob_window_split(end->window, &now, r.elapsed_ns, &r);
-	r.type = TLOB_REC_OVERRUN;
-	r.flags = flags | TLOB_F_AT_STOP;
-	if (engine_gone)
-		tlob_record_tell(end->seat->home, &r);
-	else
-		tlob_record_call(&r);
-	r.type = TLOB_REC_CLOSE;
-	r.flags = flags;
-	if (engine_gone)
-		tlob_record_tell(end->seat->home, &r);
-	else
-		tlob_record_call(&r);
+	r.flags = tlob_window_split(end->window, &now, r.elapsed_ns, &r);
+	tlob_record_tell_both(end->seat->home, &r, !engine_gone);
 }
 
-static int finish(const struct tlob_ending *end, enum tlob_kick_op op)
+static int finish(const struct tlob_ending *end, bool expired)
 {
-	struct tlob_kick k = {.op = op, .window = end->index, .now_ns = end->now_ns};
-	int r;
+	struct tlob_kick k = {.op = expired ? TLOB_KICK_CLOSE : TLOB_KICK_REPORT,
+			      .window = end->index,
+			      .now_ns = end->now_ns,
+			      .deadline_ns = end->window->deadline_ns};
+	int r = kick(end->seat, &k);
 
-	k.deadline_ns = end->window->deadline_ns;
-	r = kick(end->seat, &k);
-	if (op == TLOB_KICK_CLOSE || !tlob_engine_gone(r))
+	if (expired || !tlob_engine_gone(r))
 		tlob_engine_tell(end, tlob_engine_gone(r));
 	return r;
-}
-
-static int close_window(const struct tlob_ending *end)
-{
-	return finish(end, TLOB_KICK_CLOSE);
-}
-
-static int report(const struct tlob_ending *end)
-{
-	return finish(end, TLOB_KICK_REPORT);
 }
 
 /* ---- windows of no thread */
@@ -148,45 +129,24 @@ static void tell_transit(const struct tlob_transit_ending *end, bool engine_gone
 {
 	struct tlob_record r;
 
-	if (engine_gone ? !tlob_record_heard() : !tlob_record_has_callback())
+	if (!is_heard(engine_gone))
 		return;
 	tlob_record_begin_transit(&r, end->window, &end->place, end->word, end->now_ns);
-	r.type = TLOB_REC_OVERRUN;
-	r.flags |= TLOB_F_AT_STOP;
-	if (engine_gone)
-		tlob_record_tell(end->home, &r);
-	else
-		tlob_record_call(&r);
-	r.type = TLOB_REC_CLOSE;
-	r.flags &= ~TLOB_F_AT_STOP;
 	r.end_tid = tlob_gettid();
-	if (engine_gone)
-		tlob_record_tell(end->home, &r);
-	else
-		tlob_record_call(&r);
+	tlob_record_tell_both(end->home, &r, !engine_gone);
 }
 
-static int finish_transit(const struct tlob_transit_ending *end, enum tlob_kick_op op)
+static int finish_transit(const struct tlob_transit_ending *end, bool expired)
 {
-	struct tlob_kick k = {.op = op,
+	struct tlob_kick k = {.op = expired ? TLOB_KICK_TRANSIT_CLOSE : TLOB_KICK_TRANSIT_REPORT,
 			      .slot = end->place.number,
 			      .window = end->place.index,
 			      .now_ns = end->now_ns};
 	int r = call_transit(end->home, &k, end->place.arena);
 
-	if (op == TLOB_KICK_TRANSIT_CLOSE || !tlob_engine_gone(r))
+	if (expired || !tlob_engine_gone(r))
 		tell_transit(end, tlob_engine_gone(r));
 	return r;
-}
-
-static int close_transit(const struct tlob_transit_ending *end)
-{
-	return finish_transit(end, TLOB_KICK_TRANSIT_CLOSE);
-}
-
-static int report_transit(const struct tlob_transit_ending *end)
-{
-	return finish_transit(end, TLOB_KICK_TRANSIT_REPORT);
 }
 
 /* ---- of no process */
@@ -215,11 +175,9 @@ const struct tlob_engine tlob_engine_bpf = {
 	.enroll = enroll,
 	.leave = leave,
 	.arm = arm,
-	.close = close_window,
-	.report = report,
+	.finish = finish,
 	.transit_arm = arm_transit,
-	.transit_close = close_transit,
-	.transit_report = report_transit,
+	.transit_finish = finish_transit,
 	.shared_begin = begin_shared,
 	.shared_end = end_shared,
 };

@@ -35,15 +35,10 @@ static int kick_fd(int fd, const struct tlob_kick *k)
 	return ioctl(fd, TLOB_IOCTL_KICK, k) ? -errno : 0;
 }
 
-/*
- * That nobody is enrolled here is only true in the child of a vfork. A descriptor that means
- * another file now is -ENOTTY.
- */
+/* A descriptor that means another file now is -ENOTTY. */
 static int kick(const struct tlob_seat *seat, const struct tlob_kick *k)
 {
-	int r = kick_fd(seat->home->kick.fd, k);
-
-	return r == -ESRCH && tlob_load(&seat->slot->tid) == tlob_gettid() ? -ESHUTDOWN : r;
+	return tlob_engine_result(seat, kick_fd(seat->home->kick.fd, k));
 }
 
 static union tlob_arena_entry *map_arena(int fd, __u32 number)
@@ -166,13 +161,15 @@ static int arm(struct tlob_seat *seat, __u64 now_ns, __u64 deadline_ns)
 	return 0;
 }
 
-static int finish(const struct tlob_ending *end, enum tlob_kick_op op)
+static int finish(const struct tlob_ending *end, bool expired)
 {
-	struct tlob_kick k = {.op = op, .window = end->index, .now_ns = end->now_ns};
+	struct tlob_kick k = {.op = expired ? TLOB_KICK_CLOSE : TLOB_KICK_REPORT,
+			      .window = end->index,
+			      .now_ns = end->now_ns};
 	int r = kick(end->seat, &k);
 
 	if (tlob_engine_gone(r)) {
-		if (op == TLOB_KICK_CLOSE)
+		if (expired)
 			tlob_engine_tell(end, true);
 	} else if (end->seat->home->agent) {
 		tlob_engine_tell(end, false); /* the agent reads the ring */
@@ -183,24 +180,13 @@ static int finish(const struct tlob_ending *end, enum tlob_kick_op op)
 	return r;
 }
 
-static int close_window(const struct tlob_ending *end)
-{
-	return finish(end, TLOB_KICK_CLOSE);
-}
-
-static int report(const struct tlob_ending *end)
-{
-	return finish(end, TLOB_KICK_REPORT);
-}
-
 const struct tlob_engine tlob_engine_kernel = {
 	.name = "kernel",
 	.clocked = true,
 	.enroll = enroll,
 	.leave = leave,
 	.arm = arm,
-	.close = close_window,
-	.report = report,
+	.finish = finish,
 	.hear = hear,
 	.grow = tlob_kernel_grow,
 };

@@ -25,60 +25,35 @@ static int arm(struct tlob_seat *seat, __u64 now_ns, __u64 deadline_ns)
 	return 0;
 }
 
-/* With an agent the callback has not heard of the overrun yet: it is told of both now. */
-static void tell_callback(struct tlob_record *r)
-{
-	__u16 flags = r->flags;
-
-	if (!tlob_record_has_callback())
-		return;
-	r->type = TLOB_REC_OVERRUN;
-	r->flags = flags | TLOB_F_AT_STOP;
-	tlob_record_call(r);
-	r->type = TLOB_REC_CLOSE;
-	r->flags = flags;
-	tlob_record_call(r);
-}
-
 static void deliver(struct tlob_home *home, struct tlob_record *r, bool overrun_too)
 {
 	bool agent = home->agent && !tlob_load(&home->dead);
-	__u16 flags = r->flags;
 
-	if (overrun_too) {
-		r->type = TLOB_REC_OVERRUN;
-		r->flags = flags | TLOB_F_AT_STOP;
-		tlob_record_deliver(home, r);
-	}
 	r->type = TLOB_REC_CLOSE;
-	r->flags = flags;
+	if (overrun_too) {
+		struct tlob_record overrun = tlob_record_overrun_of(r);
+
+		tlob_record_deliver(home, &overrun);
+	}
 	tlob_record_deliver(home, r);
+	/* with an agent the callback has not heard of the overrun yet: it is told of both now */
 	if (agent && !tlob_load(&home->dead))
-		tell_callback(r);
+		tlob_record_tell_both(home, r, true);
 }
 
-static int end_overrun(const struct tlob_ending *end, bool overrun_too)
+static int finish(const struct tlob_ending *end, bool expired)
 {
 	struct tlob_home *home = end->seat->home;
 	struct tlob_record r;
 
+	if (expired)
+		tlob_watch_settle(end->window);
 	if (!tlob_process_listens(home))
 		return 0;
 	tlob_record_begin_own(&r, end);
 	tlob_baseline_split_own(end->seat, end->window, &r);
-	deliver(home, &r, overrun_too);
+	deliver(home, &r, !expired);
 	return 0;
-}
-
-static int close_window(const struct tlob_ending *end)
-{
-	tlob_watch_settle(end->window);
-	return end_overrun(end, false);
-}
-
-static int report(const struct tlob_ending *end)
-{
-	return end_overrun(end, true);
 }
 
 static int arm_transit(struct tlob_home *home, __u32 arena, __u64 now_ns, __u64 deadline_ns)
@@ -88,37 +63,32 @@ static int arm_transit(struct tlob_home *home, __u32 arena, __u64 now_ns, __u64 
 	return 0;
 }
 
-static int end_transit(const struct tlob_transit_ending *end, __u16 flags, bool overrun_too)
+static int end_transit(const struct tlob_transit_ending *end, __u16 flags, bool expired)
 {
 	struct tlob_record r;
 
+	if (expired)
+		tlob_watch_settle(end->window);
 	if (!tlob_process_listens(end->home))
 		return 0;
 	tlob_record_begin_transit(&r, end->window, &end->place, end->word, end->now_ns);
 	r.flags |= flags;
 	r.end_tid = flags & TLOB_F_ABANDONED ? 0 : tlob_gettid();
-	if (overrun_too)
+	if (!expired)
 		tlob_record_deliver_stages(end->home, &r, end->window, &end->place);
 	tlob_record_deliver_stages(end->home, &r, end->window, &end->place);
-	deliver(end->home, &r, overrun_too);
+	deliver(end->home, &r, !expired);
 	return 0;
 }
 
-static int close_transit(const struct tlob_transit_ending *end)
+static int finish_transit(const struct tlob_transit_ending *end, bool expired)
 {
-	tlob_watch_settle(end->window);
-	return end_transit(end, 0, false);
-}
-
-static int report_transit(const struct tlob_transit_ending *end)
-{
-	return end_transit(end, 0, true);
+	return end_transit(end, 0, expired);
 }
 
 static void abandon_transit(const struct tlob_transit_ending *end)
 {
-	tlob_watch_settle(end->window);
-	end_transit(end, TLOB_F_ABANDONED, false);
+	end_transit(end, TLOB_F_ABANDONED, true);
 }
 
 static void abandon(struct tlob_seat *seat, __u32 index)
@@ -160,10 +130,8 @@ const struct tlob_engine tlob_engine_user = {
 	.enroll = enroll,
 	.leave = leave,
 	.arm = arm,
-	.close = close_window,
-	.report = report,
+	.finish = finish,
 	.transit_arm = arm_transit,
-	.transit_close = close_transit,
-	.transit_report = report_transit,
+	.transit_finish = finish_transit,
 	.transit_abandon = abandon_transit,
 };

@@ -53,19 +53,6 @@ void tlob_ledger_add_shared(struct tlob_seat *seat, struct tlob_hist *hist, __u6
 /* Thread exit: the shard is free for another. */
 void tlob_ledger_leave_shard(struct tlob_seat *seat);
 
-tlob_inline void tlob_hist_raise(struct tlob_hist *h, __u64 ns)
-{
-	__u64 max = tlob_load(&h->max_ns);
-
-	while (ns > max) {
-		__u64 was = tlob_cmpxchg(&h->max_ns, max, ns);
-
-		if (was == max)
-			break;
-		max = was;
-	}
-}
-
 /* Where a window counts. Looked up before it ends, so that the end has little left to do. */
 struct tlob_cell {
 	struct tlob_hist *hist; /* NULL: nowhere */

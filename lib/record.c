@@ -119,6 +119,32 @@ void tlob_record_tell(const struct tlob_home *home, const struct tlob_record *r)
 	tlob_record_call(r);
 }
 
+struct tlob_record tlob_record_overrun_of(const struct tlob_record *close)
+{
+	struct tlob_record r = *close;
+
+	r.type = TLOB_REC_OVERRUN;
+	r.flags |= TLOB_F_AT_STOP;
+	if (r.flags & TLOB_F_TRANSIT)
+		r.end_tid = 0;
+	return r;
+}
+
+void tlob_record_tell_both(const struct tlob_home *home, struct tlob_record *close,
+			   bool callback_only)
+{
+	struct tlob_record overrun = tlob_record_overrun_of(close);
+
+	close->type = TLOB_REC_CLOSE;
+	if (callback_only) {
+		tlob_record_call(&overrun);
+		tlob_record_call(close);
+	} else {
+		tlob_record_tell(home, &overrun);
+		tlob_record_tell(home, close);
+	}
+}
+
 void tlob_record_deliver(struct tlob_home *home, const struct tlob_record *r)
 {
 	if (home->agent && !tlob_load(&home->dead)) {

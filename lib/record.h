@@ -28,6 +28,11 @@ void tlob_record_deliver_stages(struct tlob_home *home, const struct tlob_record
 void tlob_record_tell(const struct tlob_home *home, const struct tlob_record *r);
 /* To the callback only. */
 void tlob_record_call(const struct tlob_record *r);
+/* What came before @close if that is the first that is heard of its window. */
+struct tlob_record tlob_record_overrun_of(const struct tlob_record *close);
+/* Both records of a late window, @close being the second but for its type: to the callback only, or as above. */
+void tlob_record_tell_both(const struct tlob_home *home, struct tlob_record *close,
+			   bool callback_only);
 /* Is there a callback, or a log? */
 bool tlob_record_heard(void);
 bool tlob_record_has_callback(void);

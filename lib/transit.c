@@ -228,11 +228,11 @@ static int end_over(struct tlob_transit_ending *end, bool expired)
 			end->now_ns = w->deadline_ns;
 		add(home, region, end->now_ns - w->start_ns);
 		count(home, region, overruns);
-		if (tlob_engine_gone(home->engine->transit_close(end)))
+		if (tlob_engine_gone(home->engine->transit_finish(end, true)))
 			tlob_process_lost(home);
 		return EOVERFLOW;
 	}
-	if (tlob_engine_gone(home->engine->transit_report(end))) {
+	if (tlob_engine_gone(home->engine->transit_finish(end, false))) {
 		count(home, region, cancelled);
 		tlob_process_lost(home);
 		return ECANCELED;

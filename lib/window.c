@@ -202,7 +202,7 @@ static int end_expired(struct tlob_ending *end)
 		end->now_ns = deadline;
 	tlob_ledger_add(seat, tlob_ledger_cell(seat, region), end->now_ns - end->window->start_ns);
 	tlob_ledger_count(seat, region, overruns);
-	if (tlob_engine_gone(seat->home->engine->close(end)))
+	if (tlob_engine_gone(seat->home->engine->finish(end, true)))
 		tlob_process_lost(seat->home);
 	return -EOVERFLOW;
 }
@@ -216,7 +216,7 @@ static int end_late(struct tlob_ending *end)
 	struct tlob_seat *seat = end->seat;
 	__u32 region = end->window->region;
 
-	if (tlob_engine_gone(seat->home->engine->report(end))) {
+	if (tlob_engine_gone(seat->home->engine->finish(end, false))) {
 		tlob_ledger_count(seat, region, cancelled);
 		tlob_process_lost(seat->home);
 		return -ECANCELED;
