@@ -108,6 +108,10 @@ struct task_struct {
 	struct sched_info sched_info;
 };
 
+struct irqaction {
+	const char *name;
+};
+
 struct pcpu_hot {
 	int preempt_count; /* x86 from Linux 6.2 to 6.14 */
 };

@@ -7,7 +7,7 @@
 #ifndef TLOB_BPF_SWITCH_H
 #define TLOB_BPF_SWITCH_H
 
-#include "history.h"
+#include "interrupts.h"
 #include "stacks.h"
 
 /* Wake-ups are followed by a program of their own: on kernels where a queue cannot be looked into at expiry. */
@@ -85,6 +85,8 @@ int sched_switch(__u64 *ctx)
 
 	if (history_on) {
 		now = bpf_ktime_get_ns();
+		if (interrupts_on)
+			interrupts_switch(prev, now);
 		history_switch(ctx, prev, next, now);
 	}
 	thread = bpf_task_storage_get(&threads, prev, NULL, 0);

@@ -5,6 +5,7 @@
  *	kernel.h	what is known of the kernel's own structures
  *	maps.h		who has which slot
  *	history.h	who ran, and who woke whom
+ *	interrupts.h	what interrupts took
  *	interrupt.h	an interrupt at will
  *	stacks.h	where threads are
  *	switch.h	thread clocks

@@ -17,7 +17,17 @@ enum tlob_history_kind {
 	TLOB_HISTORY_WAKE = 2, /* prev_tid woke tid */
 	TLOB_HISTORY_NEW = 3, /* prev_tid started tid */
 	TLOB_HISTORY_MIGRATE = 4, /* tid moved to the queue of other_cpu */
+	TLOB_HISTORY_INTERRUPTS =
+		5, /* those of @source had the CPU for interrupt_ns since since_ns */
 };
+
+/* Who interrupts: a soft interrupt by its number, one of x86's own by the number here, a device by its line's. */
+#define TLOB_INTERRUPT_LOCAL_TIMER 10
+#define TLOB_INTERRUPT_RESCHEDULE 11
+#define TLOB_INTERRUPT_CALL 12
+#define TLOB_INTERRUPT_CALL_SINGLE 13
+#define TLOB_INTERRUPT_WORK 14
+#define TLOB_INTERRUPT_LINE 16 /* line 0, and so on */
 
 /* Switches, of tid. */
 #define TLOB_HISTORY_KTHREAD (1 << 0)
@@ -42,15 +52,24 @@ enum tlob_history_kind {
 struct tlob_history_entry {
 	__u64 seq;
 	__u64 time_ns;
-	__u32 prev_tid; /* 0: the idle thread */
-	__u32 tid;
-	__u32 tgid; /* switches: of tid */
+	union {
+		__u32 prev_tid; /* 0: the idle thread */
+		__u32 source; /* interrupts */
+	};
+	__u32 tid; /* interrupts: that they took the CPU from */
+	union {
+		__u32 tgid; /* switches: of tid */
+		__u32 interrupt_ns;
+	};
 	__u16 cpu; /* where it happened */
 	__u8 kind; /* enum tlob_history_kind */
 	__u8 flags;
 	/* only of switches, as tgid above: of tid, */
-	char comm[TLOB_COMM_BYTES];
-	__u64 cgroup; /* id (version 2), 0 unknown */
+	char comm[TLOB_COMM_BYTES]; /* interrupts: name of the line */
+	union {
+		__u64 cgroup; /* id (version 2), 0 unknown */
+		__u64 since_ns; /* interrupts */
+	};
 	/* of prev_tid, */
 	__u16 prev_state; /* what it left the CPU for; runnable: it was preempted */
 	__u16 syscall; /* in which it went to sleep, or woke somebody by a soft interrupt */

@@ -75,6 +75,9 @@ int tlobctl_bpf_explain(int err, const struct tlobctl_bpf_features *features, co
 /* Before the load: its size and programs. After it: map it. */
 void tlobctl_bpf_history_configure(const struct tlobctl *ctl, struct tlobctl_bpf *bpf);
 int tlobctl_bpf_history_map(struct tlobctl *ctl, struct tlobctl_bpf *bpf);
+/* Before the load, after that of the history. After the load: attach them, if they are to be there. */
+void tlobctl_bpf_interrupts_configure(const struct tlobctl *ctl, struct tlobctl_bpf *bpf);
+int tlobctl_bpf_interrupts_attach(struct tlob *skel);
 /* Before the load: is there a program for CPU samples? After it: take them. */
 void tlobctl_bpf_samples_configure(const struct tlobctl *ctl, struct tlobctl_bpf *bpf);
 int tlobctl_bpf_samples_open(struct tlobctl *ctl);

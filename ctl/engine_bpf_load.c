@@ -142,6 +142,7 @@ static void configure(const struct tlobctl *ctl, struct tlobctl_bpf *bpf,
 				  features->timers && !features->local_timer);
 	bpf_program__set_autoload(s->progs.sched_process_fork, o->pid && o->children);
 	tlobctl_bpf_history_configure(ctl, bpf);
+	tlobctl_bpf_interrupts_configure(ctl, bpf);
 	tlobctl_bpf_samples_configure(ctl, bpf);
 	tlobctl_bpf_stacks_configure(ctl, bpf, features);
 }
@@ -182,6 +183,8 @@ static int attach_standing(struct tlob *s)
 	if (!r)
 		r = tlobctl_bpf_attach_if_loaded(s->progs.irq_work_entry, &s->links.irq_work_entry);
 	if (!r)
+		r = tlobctl_bpf_interrupts_attach(s);
+	if (!r)
 		r = tlobctl_bpf_attach_if_loaded(s->progs.sched_switch, &s->links.sched_switch);
 	return r;
 }
@@ -201,8 +204,23 @@ static int load_once(struct tlobctl *ctl, struct tlobctl_bpf *bpf,
 	return r ? r : attach_standing(bpf->skel);
 }
 
+/* Causes need neither interrupts nor stacks; clocks and deadlines do not need the switch history. */
+static bool do_with_less(struct tlobctl *ctl, bool interrupts)
+{
+	if (ctl->opts.why == TLOBCTL_WHY_NONE)
+		return false;
+	if (ctl->opts.interrupts) {
+		ctl->opts.interrupts = false;
+		return true;
+	}
+	ctl->opts.interrupts = interrupts;
+	ctl->opts.why--;
+	return true;
+}
+
 int tlobctl_bpf_load(struct tlobctl *ctl, struct tlobctl_bpf *bpf)
 {
+	const bool interrupts = ctl->opts.interrupts;
 	struct tlobctl_bpf_features features;
 	libbpf_print_fn_t before;
 	int r;
@@ -215,10 +233,8 @@ int tlobctl_bpf_load(struct tlobctl *ctl, struct tlobctl_bpf *bpf)
 		return tlobctl_bpf_explain(-EOPNOTSUPP, &features, "");
 	}
 	r = load_once(ctl, bpf, &features);
-	while (r && ctl->opts.why != TLOBCTL_WHY_NONE) {
-		/* causes do not need stacks, clocks and deadlines do not need the switch history */
+	while (r && do_with_less(ctl, interrupts)) {
 		tlob__destroy(bpf->skel);
-		ctl->opts.why--;
 		r = load_once(ctl, bpf, &features);
 	}
 	libbpf_set_print(before);

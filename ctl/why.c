@@ -17,6 +17,8 @@
 /* Looked at before a window, to find out what others were in when it began: as long as the window, within limits. */
 #define BEFORE_MIN_NS 10000000ULL
 #define BEFORE_MAX_NS 100000000ULL
+#define INTERRUPTS_AFTER_NS \
+	10000000ULL /* what interrupts took may be told as late as at the next tick: every 10 ms, or more often */
 #define MAX_ENTRIES (1u << 18) /* looked at for one window: the latest */
 
 void tlobctl_why_init(struct tlobctl *ctl)
@@ -63,10 +65,12 @@ static int look(struct tlobctl *ctl, const struct tlob_record *record)
 			  record->elapsed_ns > BEFORE_MAX_NS ? BEFORE_MAX_NS :
 							       record->elapsed_ns;
 	uint64_t from = window.start_ns > before ? window.start_ns - before : 0;
+	uint64_t after = ctl->opts.interrupts ? INTERRUPTS_AFTER_NS : 0;
 	int r = ctl->engine->refresh && !ctl->engine->refresh(ctl) ? -ENODATA : 0;
 
 	if (!r)
-		r = why_history_read(&w->history, from, window.end_ns, MAX_ENTRIES, &w->stream);
+		r = why_history_read(&w->history, from, window.end_ns + after, MAX_ENTRIES,
+				     &w->stream);
 
 	return r ? r : why_culprits(&w->stream, &window, &w->answer);
 }
@@ -123,6 +127,8 @@ void tlobctl_why_stats(const struct tlobctl *ctl, struct tlobctl_why_stat *out)
 	*out = ctl->why.stat;
 	out->mode = mode_of(ctl);
 	out->note = symbolizer ? why_symbolizer_note(symbolizer) : ctl->why.missing;
+	out->interrupts = ctl->opts.interrupts && ctl->why.history.lines &&
+			  ctl->engine->kind == TLOB_ENGINE_BPF;
 	out->history_bytes = ctl->why.history.bytes;
 	out->agent_cpu_ns = tlobctl_clock_ns(CLOCK_PROCESS_CPUTIME_ID) - ctl->why.begun_cpu_ns;
 }

@@ -12,6 +12,7 @@
 
 #define CHAINS 3 /* culprits that get one */
 #define CHAIN_MIN_SHARE 20 /* of the window: a twentieth */
+#define INTERRUPTS_MIN_SHARE 20 /* of the window: below that they are not to blame */
 
 struct build {
 	const struct why_stream *stream;
@@ -170,6 +171,55 @@ static void add_to_culprits(struct build *b, const struct tlobctl_segment *s)
 		c->longest_ns = ns;
 }
 
+/* What of @e lies in the window: all of it, or as much as of its time. */
+static uint64_t interrupts_within(const struct tlob_history_entry *e, const struct why_window *w)
+{
+	uint64_t from = e->since_ns > w->start_ns ? e->since_ns : w->start_ns;
+	uint64_t to = e->time_ns < w->end_ns ? e->time_ns : w->end_ns;
+
+	if (e->since_ns >= w->start_ns && e->time_ns <= w->end_ns)
+		return e->interrupt_ns;
+	if (from >= to)
+		return 0;
+	return (uint64_t)((double)e->interrupt_ns * (double)(to - from) /
+			  (double)(e->time_ns - e->since_ns));
+}
+
+static struct tlobctl_culprit *find_running(const struct build *b)
+{
+	for (size_t i = 0; i < b->nculprits; i++)
+		if (b->answer->culprits[i].cause == TLOBCTL_CAUSE_RUNNING)
+			return &b->answer->culprits[i];
+	return NULL;
+}
+
+/* What interrupts took has been counted as the thread's running so far. */
+static void take_from_running(struct build *b, const struct tlob_history_entry *e)
+{
+	struct tlobctl_culprit *running = find_running(b);
+	uint64_t ns = interrupts_within(e, b->window);
+	struct tlobctl_segment piece = {.cause = TLOBCTL_CAUSE_INTERRUPTED, .syscall = ""};
+
+	if (!running || !ns || !running->ns)
+		return;
+	piece.end_ns = ns < running->ns ? ns : running->ns;
+	running->ns -= piece.end_ns;
+	if (running->longest_ns > running->ns)
+		running->longest_ns = running->ns;
+	piece.who = why_who_interrupted(b->answer, &b->why->nwho, e);
+	add_to_culprits(b, &piece);
+}
+
+static void add_interrupts(struct build *b)
+{
+	const struct why_stream *s = b->stream;
+
+	for (size_t i = 0; i < s->count; i++)
+		if (s->entries[i].kind == TLOB_HISTORY_INTERRUPTS &&
+		    s->entries[i].tid == b->window->tid)
+			take_from_running(b, &s->entries[i]);
+}
+
 static int by_ns(const void *a, const void *b)
 {
 	const struct tlobctl_culprit *x = a, *y = b;
@@ -225,10 +275,37 @@ static bool same_blame(const struct why_answer *a, const struct tlobctl_culprit 
 {
 	if (x->cause != y->cause || (x->who == TLOBCTL_NOBODY) != (y->who == TLOBCTL_NOBODY))
 		return false;
+	if (x->cause == TLOBCTL_CAUSE_INTERRUPTED)
+		return true;
 	return x->who == y->who || !strcmp(a->who[x->who].comm, a->who[y->who].comm);
 }
 
-/* Threads of one name count as one: a pool of workers is to blame as a whole. */
+static uint64_t sum_of(const struct build *b, enum tlobctl_cause cause)
+{
+	uint64_t ns = 0;
+
+	for (size_t i = 0; i < b->nculprits; i++)
+		if (b->answer->culprits[i].cause == cause)
+			ns += b->answer->culprits[i].ns;
+	return ns;
+}
+
+/* There are always some interrupts. Few of them are part of the running. */
+static bool may_be_blamed(const struct build *b, const struct tlobctl_culprit *c)
+{
+	uint64_t interrupts = sum_of(b, TLOBCTL_CAUSE_INTERRUPTED);
+	bool few = interrupts < (b->window->end_ns - b->window->start_ns) / INTERRUPTS_MIN_SHARE;
+
+	if (c->cause == TLOBCTL_CAUSE_INTERRUPTED)
+		return !few;
+	return c->cause != TLOBCTL_CAUSE_RUNNING ||
+	       c->ns + (few ? interrupts : 0) >= b->window->budget_ns;
+}
+
+/*
+ * Threads of one name count as one: a pool of workers is to blame as a whole. So are interrupts, the largest of them
+ * being named.
+ */
 static size_t find_blame(const struct build *b)
 {
 	const struct tlobctl_culprit *all = b->answer->culprits;
@@ -238,7 +315,7 @@ static size_t find_blame(const struct build *b)
 	for (size_t i = 0; i < b->nculprits; i++) {
 		uint64_t ns = 0;
 
-		if (all[i].cause == TLOBCTL_CAUSE_RUNNING && all[i].ns < b->window->budget_ns)
+		if (!may_be_blamed(b, &all[i]))
 			continue;
 		for (size_t k = i; k < b->nculprits; k++)
 			if (same_blame(b->answer, &all[i], &all[k]))
@@ -320,6 +397,7 @@ int why_culprits(const struct why_stream *stream, const struct why_window *windo
 	why_timeline(stream, window, add_segment, &b);
 	for (size_t i = 0; i < b.nsegments; i++)
 		add_to_culprits(&b, &a->segments[i]);
+	add_interrupts(&b);
 	if (b.err)
 		return b.err;
 	if (b.nculprits)

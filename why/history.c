@@ -10,7 +10,9 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define LOOK_BACK 256 /* entries before the part asked for, to find out who ran then */
+#define LOOK_BACK 256 /* entries before the part asked for, to find out who ran then, */
+#define LOOK_BACK_INTERRUPTS \
+	4096 /* and of those about interrupts, which somebody who runs for long has */
 
 int why_history_map(struct why_history *history, int fd, uint32_t cpus, uint32_t capacity)
 {
@@ -124,12 +126,15 @@ static uint64_t seek(struct ring *r, uint64_t time_ns)
 static uint64_t step_back(struct ring *r, uint64_t position)
 {
 	struct tlob_history_entry e;
+	uint64_t interrupts = 0;
 
-	for (uint64_t p = position; p > r->begin && position - p < LOOK_BACK;) {
+	for (uint64_t p = position; p > r->begin && interrupts < LOOK_BACK_INTERRUPTS &&
+				    position - p - interrupts < LOOK_BACK;) {
 		if (!copy_entry(r, --p, &e))
 			break;
 		if (e.kind == TLOB_HISTORY_SWITCH)
 			return p;
+		interrupts += e.kind == TLOB_HISTORY_INTERRUPTS;
 	}
 	return position;
 }

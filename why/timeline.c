@@ -213,7 +213,8 @@ static void step(struct walk *w, size_t i)
 
 static bool concerns(const struct tlob_history_entry *e, uint32_t tid)
 {
-	return e->tid == tid || (e->kind == TLOB_HISTORY_SWITCH && e->prev_tid == tid);
+	return (e->tid == tid && e->kind != TLOB_HISTORY_INTERRUPTS) ||
+	       (e->kind == TLOB_HISTORY_SWITCH && e->prev_tid == tid);
 }
 
 /* The state that the entries before @i left it in. A wake-up only counts for a thread that slept. */

@@ -2,6 +2,7 @@
 /* See who.h. */
 #include "who.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "syscall.h"
@@ -44,6 +45,56 @@ uint32_t why_who(struct why_answer *answer, size_t *n, uint32_t tid,
 	}
 	if (e)
 		describe(&all[i], e);
+	return i;
+}
+
+/* Those the kernel has no thread for go by a name. */
+static const char *interrupt_name(const struct tlob_history_entry *e, char *buf)
+{
+	static const char *const names[] = {
+		"hi",
+		"timer",
+		"net_tx",
+		"net_rx",
+		"block",
+		"irq_poll",
+		"tasklet",
+		"sched",
+		"hrtimer",
+		"rcu",
+		[TLOB_INTERRUPT_LOCAL_TIMER] = "local_timer",
+		[TLOB_INTERRUPT_RESCHEDULE] = "reschedule",
+		[TLOB_INTERRUPT_CALL] = "call_function",
+		[TLOB_INTERRUPT_CALL_SINGLE] = "call_function",
+		[TLOB_INTERRUPT_WORK] = "irq_work",
+	};
+
+	if (e->source < sizeof(names) / sizeof(*names))
+		return names[e->source];
+	memcpy(buf, e->comm, TLOB_COMM_BYTES);
+	buf[TLOB_COMM_BYTES - 1] = '\0';
+	if (!*buf)
+		snprintf(buf, TLOB_COMM_BYTES, "irq %u", e->source - TLOB_INTERRUPT_LINE);
+	return buf;
+}
+
+uint32_t why_who_interrupted(struct why_answer *answer, size_t *n,
+			     const struct tlob_history_entry *e)
+{
+	struct tlobctl_who *all = answer->who;
+	char buf[TLOB_COMM_BYTES];
+	const char *name = interrupt_name(e, buf);
+	uint32_t i = 0;
+
+	while (i < *n && (all[i].tid || strcmp(all[i].comm, name)))
+		i++;
+	if (i == WHY_MAX_WHO)
+		return WHY_MAX_WHO - 1;
+	if (i < *n)
+		return i;
+	(*n)++;
+	all[i] = (struct tlobctl_who){.kernel = true, .priority = 120, .cgroup = ""};
+	snprintf(all[i].comm, sizeof(all[i].comm), "%s", i < WHY_MAX_WHO - 1 ? name : "(others)");
 	return i;
 }
 

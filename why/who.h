@@ -13,6 +13,9 @@ uint32_t why_who(struct why_answer *answer, size_t *n, uint32_t tid,
 /* Index of the thread that @wake is due to. */
 uint32_t why_who_woke(struct why_answer *answer, size_t *n, const struct why_stream *stream,
 		      const struct tlob_history_entry *wake);
+/* Index of the interrupts that @e is about. */
+uint32_t why_who_interrupted(struct why_answer *answer, size_t *n,
+			     const struct tlob_history_entry *e);
 /* Not by the thread that was on the CPU then, but by an interrupt. */
 bool why_by_interrupt(const struct tlob_history_entry *wake);
 

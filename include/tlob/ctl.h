@@ -57,6 +57,7 @@ struct tlobctl_opts {
 	const char *token; /* only TLOB_AGENT="@name,TOKEN" may join; NULL: anybody */
 	uint32_t sample_hz; /* TLOBCTL_WHY_SAMPLES: of each CPU, 10 to 20,000; 0: 999 */
 	uint32_t good_share; /* and of one in so many windows in time; 0: 10; TLOBCTL_GOOD_NONE */
+	bool interrupts; /* bpf, with why: what interrupts took of a window is told apart from its own running */
 };
 
 /* Text of the last failure in this thread; "" if none. */
@@ -120,6 +121,7 @@ enum tlobctl_cause {
 	TLOBCTL_CAUSE_INTERRUPT, /* it slept until an interrupt woke it: a timer or a device */
 	TLOBCTL_CAUSE_STOPPED, /* it was stopped by a signal or a debugger, until @who let it go on */
 	TLOBCTL_CAUSE_ASLEEP, /* it slept, and nobody has woken it yet */
+	TLOBCTL_CAUSE_INTERRUPTED, /* it had the CPU, but interrupts used it: @who names them, as its comm */
 };
 
 #define TLOBCTL_NOBODY UINT32_MAX
@@ -134,7 +136,7 @@ struct tlobctl_who {
 	const char *cgroup; /* its path; "" unknown */
 };
 
-/* The window is cut into these, without gap. */
+/* The window is cut into these, without gap. What interrupts took is part of the running ones. */
 struct tlobctl_segment {
 	uint64_t start_ns, end_ns;
 	enum tlobctl_cause cause;
@@ -289,6 +291,7 @@ struct tlobctl_why_stat {
 	uint64_t agent_cpu_ns; /* of this process, for everything since the session was opened, but for adding regions */
 	const char *
 		note; /* which functions have no names, and what to do; or why there is no history; valid until tlobctl_close(); "" */
+	bool interrupts; /* the history has what interrupts took */
 };
 void tlobctl_why_stats(const struct tlobctl *ctl, struct tlobctl_why_stat *out);
 

@@ -129,6 +129,25 @@ static void test_what_was_before(void **state)
 	assert_int_equal(stream.entries[2].time_ns, 30);
 }
 
+/* A thread that has had the CPU for two seconds: its switch is behind what interrupts took from it, each millisecond. */
+static void test_behind_interrupts(void **state)
+{
+	static union tlob_history_line one[1 + 4096];
+	const struct why_history long_one = {one, sizeof(one), 1, 4096};
+
+	(void)state;
+	for (uint64_t p = 0; p < 2000; p++) {
+		struct tlob_history_entry *e = &one[1 + p].entry;
+
+		e->time_ns = 1000 + p * 1000;
+		e->kind = p == 3 ? TLOB_HISTORY_SWITCH : TLOB_HISTORY_INTERRUPTS;
+		tlob_history_commit(&one[0].head, e, p);
+	}
+	assert_int_equal(why_history_read(&long_one, 1990000, 2000000, 10000, &stream), 0);
+	assert_int_equal(stream.entries[0].kind, TLOB_HISTORY_SWITCH);
+	assert_int_equal(stream.count, 1997);
+}
+
 static void test_does_not_reach_back(void **state)
 {
 	(void)state;
@@ -259,6 +278,7 @@ int main(void)
 		CASE(nothing),
 		CASE(merged_in_order),
 		CASE(what_was_before),
+		CASE(behind_interrupts),
 		CASE(does_not_reach_back),
 		CASE(one_cpu_busy_one_idle),
 		CASE(at_most),
