@@ -12,7 +12,7 @@
 #define obstack_chunk_free free
 
 #define MAX_WHO 1024 /* in one event */
-#define LAST_CAUSE TLOBCTL_CAUSE_ASLEEP
+#define LAST_CAUSE TLOBCTL_CAUSE_INTERRUPTED
 
 const char *cli_report_string(struct json_object *o, const char *key)
 {

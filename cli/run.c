@@ -49,6 +49,7 @@ static int run_session(struct cli_session *s, struct cli_child *child, char **ar
 				    .engine = s->settings->engine,
 				    .why = s->settings->why,
 				    .history_bytes = s->settings->history_bytes,
+				    .interrupts = s->settings->interrupts,
 				    .sample_hz = s->settings->sample_hz,
 				    .good_share = s->settings->good_share,
 				    .socket = address->socket,
@@ -116,7 +117,8 @@ const struct cli_command cli_run = {
 		(const struct cli_option *const[]){
 			&cli_option_region, &cli_option_chain, &cli_option_engine, &cli_option_json,
 			&cli_option_hgrm, &cli_option_why, &cli_option_history,
-			&cli_option_sample_rate, &cli_option_good_share, &cli_option_fail,
-			&cli_option_quiet, &cli_option_color, &cli_option_help, NULL},
+			&cli_option_interrupts, &cli_option_sample_rate, &cli_option_good_share,
+			&cli_option_fail, &cli_option_quiet, &cli_option_color, &cli_option_help,
+			NULL},
 	.main = run_main,
 };

@@ -24,6 +24,9 @@ int cli_session_init(struct cli_session *s, const char *command,
 		     const struct cli_settings *settings, int fd)
 {
 	*s = (struct cli_session){.settings = settings, .command = command, .signals.fd = -1};
+	if (settings->interrupts && settings->why == TLOBCTL_WHY_NONE)
+		return cli_usage(
+			"--interrupts needs the history of --why=culprit; with --why=none there is none");
 	if (settings->hgrm && cli_hgrm_prepare(settings->hgrm))
 		return CLI_ERROR;
 	if (cli_terminal_init(&s->term, fd, settings->color))
@@ -109,6 +112,25 @@ static void announce_why(const struct cli_session *s)
 	cli_wrap(&s->term, text, 0);
 }
 
+static void announce_interrupts(const struct cli_session *s)
+{
+	const char *engine = tlobctl_engine_name(s->ctl);
+	struct tlobctl_why_stat stat;
+	char text[256];
+
+	tlobctl_why_stats(s->ctl, &stat);
+	if (!s->settings->interrupts || stat.interrupts)
+		return;
+	if (strcmp(engine, "bpf"))
+		snprintf(text, sizeof(text),
+			 "No interrupts: engine %s does not see them; they need engine bpf.",
+			 engine);
+	else
+		snprintf(text, sizeof(text),
+			 "No interrupts: this kernel does not take the programs for them.");
+	cli_wrap(&s->term, text, 0);
+}
+
 static void announce(const struct cli_session *s, const char *program)
 {
 	const char *note = tlobctl_note(s->ctl);
@@ -127,6 +149,7 @@ static void announce(const struct cli_session *s, const char *program)
 		cli_wrap(&s->term, text, 0);
 	}
 	announce_why(s);
+	announce_interrupts(s);
 	cli_regions_print(&s->regions, &s->term);
 	cli_floor_regions(&s->regions, &s->term);
 	fputc('\n', out);

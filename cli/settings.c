@@ -119,6 +119,10 @@ const struct cli_option cli_option_history = {
 	0, "history", "MIB",
 	"memory for what the whole machine did last, to ask\nin (8 for each CPU)",
 	CLI_HISTORY(struct cli_settings, history_bytes)};
+const struct cli_option cli_option_interrupts = {
+	0, "interrupts", NULL,
+	"and what interrupts took of a late window, apart\nfrom its own running (engine bpf)",
+	CLI_FLAG(struct cli_settings, interrupts)};
 const struct cli_option cli_option_sample_rate = {
 	0, "sample-rate", "HZ", "CPU samples of each CPU in a second, with\n--why=samples (999)",
 	.set = set_sample_rate};

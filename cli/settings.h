@@ -22,6 +22,7 @@ struct cli_settings {
 	const char *hgrm; /* folder; NULL: none */
 	enum tlobctl_why_mode why;
 	uint64_t history_bytes;
+	bool interrupts;
 	uint32_t sample_hz; /* 0: the library's default */
 	uint32_t good_share; /* likewise */
 	bool fail;
@@ -33,7 +34,7 @@ struct cli_settings {
 };
 
 extern const struct cli_option cli_option_region, cli_option_chain, cli_option_engine,
-	cli_option_json, cli_option_hgrm, cli_option_why, cli_option_history,
+	cli_option_json, cli_option_hgrm, cli_option_why, cli_option_history, cli_option_interrupts,
 	cli_option_sample_rate, cli_option_good_share, cli_option_fail, cli_option_quiet,
 	cli_option_color;
 

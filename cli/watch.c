@@ -42,6 +42,7 @@ static int watch_session(struct cli_session *s)
 				    .engine = settings->engine,
 				    .why = settings->why,
 				    .history_bytes = settings->history_bytes,
+				    .interrupts = settings->interrupts,
 				    .sample_hz = settings->sample_hz,
 				    .good_share = settings->good_share,
 				    .socket = AGENT_SOCKET,
@@ -103,8 +104,8 @@ const struct cli_command cli_watch = {
 		(const struct cli_option *const[]){
 			&cli_option_region, &cli_option_chain, &option_pid, &option_cgroup,
 			&option_duration, &cli_option_engine, &cli_option_json, &cli_option_hgrm,
-			&cli_option_why, &cli_option_history, &cli_option_sample_rate,
-			&cli_option_good_share, &cli_option_fail, &cli_option_quiet,
-			&cli_option_color, &cli_option_help, NULL},
+			&cli_option_why, &cli_option_history, &cli_option_interrupts,
+			&cli_option_sample_rate, &cli_option_good_share, &cli_option_fail,
+			&cli_option_quiet, &cli_option_color, &cli_option_help, NULL},
 	.main = watch_main,
 };

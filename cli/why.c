@@ -52,12 +52,16 @@ static const char *comm_of(char *buf, const struct tlobctl_why *why, uint32_t wh
 
 const char *cli_why_word(enum tlobctl_cause cause)
 {
-	static const char *const words[] = {
-		[TLOBCTL_CAUSE_UNKNOWN] = "unknown",	 [TLOBCTL_CAUSE_RUNNING] = "running",
-		[TLOBCTL_CAUSE_BEHIND] = "behind",	 [TLOBCTL_CAUSE_THROTTLED] = "throttled",
-		[TLOBCTL_CAUSE_IDLE] = "idle",		 [TLOBCTL_CAUSE_WOKEN] = "woken",
-		[TLOBCTL_CAUSE_INTERRUPT] = "interrupt", [TLOBCTL_CAUSE_STOPPED] = "stopped",
-		[TLOBCTL_CAUSE_ASLEEP] = "asleep"};
+	static const char *const words[] = {[TLOBCTL_CAUSE_UNKNOWN] = "unknown",
+					    [TLOBCTL_CAUSE_RUNNING] = "running",
+					    [TLOBCTL_CAUSE_BEHIND] = "behind",
+					    [TLOBCTL_CAUSE_THROTTLED] = "throttled",
+					    [TLOBCTL_CAUSE_IDLE] = "idle",
+					    [TLOBCTL_CAUSE_WOKEN] = "woken",
+					    [TLOBCTL_CAUSE_INTERRUPT] = "interrupt",
+					    [TLOBCTL_CAUSE_STOPPED] = "stopped",
+					    [TLOBCTL_CAUSE_ASLEEP] = "asleep",
+					    [TLOBCTL_CAUSE_INTERRUPTED] = "interrupted"};
 
 	return words[cause];
 }
@@ -177,6 +181,9 @@ char *cli_why_cause(char *buf, size_t size, const struct tlobctl_event *e)
 	case TLOBCTL_CAUSE_ASLEEP:
 		snprintf(buf, size, "sleeping%s%s", in, c->syscall);
 		break;
+	case TLOBCTL_CAUSE_INTERRUPTED:
+		snprintf(buf, size, "interrupted (%s)", who);
+		break;
 	default:
 		snprintf(buf, size, "%s, before the history begins", beyond_history(e->record));
 	}
@@ -197,6 +204,7 @@ static int kind_of(enum tlobctl_cause cause)
 {
 	switch (cause) {
 	case TLOBCTL_CAUSE_RUNNING:
+	case TLOBCTL_CAUSE_INTERRUPTED:
 		return RUN;
 	case TLOBCTL_CAUSE_BEHIND:
 	case TLOBCTL_CAUSE_THROTTLED:
@@ -360,6 +368,29 @@ static void print_waiting(const struct tlobctl_why *why, uint64_t least,
 	print_words(term, &w);
 }
 
+/* Culprits are in order of their time. */
+static void print_interrupts(const struct tlobctl_why *why, uint64_t least,
+			     const struct cli_terminal *term)
+{
+	struct cli_words w = {.used = 0};
+	uint64_t total = sum(why, TLOBCTL_CAUSE_INTERRUPTED);
+	char t[TLOB_DURATION_BYTES], who[NAME_BYTES];
+	size_t named = 0;
+
+	if (!total || total < least)
+		return;
+	cli_say(&w, "interrupts took %s of its running time:", ms(t, total));
+	for (size_t i = 0; i < why->nculprits && named < NAMES; i++) {
+		const struct tlobctl_culprit *c = &why->culprits[i];
+
+		if (c->cause != TLOBCTL_CAUSE_INTERRUPTED || (named && c->ns < total / 100))
+			continue;
+		cli_say(&w, "%s %s %s", named++ ? "," : "", comm_of(who, why, c->who),
+			ms(t, c->ns));
+	}
+	print_words(term, &w);
+}
+
 static void say_link(struct cli_words *w, const struct tlobctl_why *why,
 		     const struct tlobctl_link *l)
 {
@@ -462,6 +493,7 @@ void cli_why_print(const struct tlobctl_event *e, const struct cli_terminal *ter
 
 	fputs(cli_style(term, CLI_DIM), term->out);
 	print_bar(e, term);
+	print_interrupts(why, least, term);
 	print_waiting(why, least, term);
 	for (size_t i = 0; i < why->nculprits && sleeps < SLEEPS; i++) {
 		const struct tlobctl_culprit *c = &why->culprits[i];

@@ -5,7 +5,7 @@
 . "$(dirname "$0")/../tap.sh"
 tlob=$BUILD/tlob
 why=$("$tlob" doctor --usable bpf 2>&1) || skip_all "engine bpf: $(head -n 1 <<<"$why")"
-plan 42
+plan 48
 
 lacks() { # NAME WORDS
 	[[ $err != *"$2"* ]]
@@ -52,6 +52,25 @@ has "stopped by a signal" "by a signal until stopper[" "$err"
 
 late spin ''
 ok "who ran all the time" grep -qE '^ {14}\[[#-]+\] ' <<<"$err"
+
+# ---- interrupts
+late interrupts 'interrupts took' --interrupts
+why=$("$BUILD/tests/truth/truth" --subject case interrupts 2>&1 >/dev/null)
+if [[ $? == 77 ]]; then
+	for what in "what interrupts took" "also while it is still open" "and in the ranking"; do
+		skip "$what" "${why#\# interrupts: }"
+	done
+else
+	ok "what interrupts took" grep -qE ' interrupts took [234][0-9]\.[0-9]ms of its running time: net_rx [23][0-9]\.[0-9]ms' \
+		<<<"$(tr -s '\n ' ' ' <<<"$err")"
+	ok "also while it is still open" grep -qE '^ {14}so far: [0-9.]+ms interrupted \(net_rx\)$' <<<"$err"
+	has "and in the ranking" "late was over budget once: interrupted (net_rx)." "$err"
+fi
+late interrupts ''
+lacks "without --interrupts there is no word of them" "interrupt"
+err=$("$tlob" run --interrupts --why=none -- true 2>&1)
+is "they need the history: exit status" 64 $?
+has "they need the history: why" "--interrupts needs the history of --why=culprit" "$err"
 
 # ---- where its code was
 late inlined 'spin_inlined' --why=stacks
