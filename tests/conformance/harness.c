@@ -130,6 +130,7 @@ void conf_open(struct conf *c)
 	opts.engine = conf_engine(c);
 	opts.socket = c->socket;
 	opts.why = c->why;
+	opts.interrupts = c->interrupts;
 	opts.good_share = c->good_share;
 	r = tlobctl_open(&opts, &c->ctl);
 	if (r < 0)

@@ -56,6 +56,7 @@ struct conf {
 	bool bpf;
 	struct tlobctl *ctl;
 	enum tlobctl_why_mode why;
+	bool interrupts;
 	uint32_t good_share; /* with samples; as in struct tlobctl_opts */
 	tlobctl_event_fn *hook; /* sees each event as it comes */
 	void *hook_arg;

@@ -10,7 +10,9 @@
 #define ATTEMPTS \
 	4 /* others on this machine may take the CPU, or the disk, in the middle of a case: then they are to blame */
 
-static const struct truth_case *const groups[] = {truth_cpu, truth_sleep, truth_chain, truth_where};
+/* The last group is for a session that has interrupts in its history. */
+static const struct truth_case *const groups[] = {
+	truth_cpu, truth_sleep, truth_chain, truth_where, truth_uninterrupted, truth_interrupt};
 #define GROUPS (sizeof(groups) / sizeof(*groups))
 
 struct verdict {
@@ -54,7 +56,8 @@ static size_t put_cause(char *buf, size_t size, const struct tlobctl_why *why,
 					    [TLOBCTL_CAUSE_INTERRUPT] =
 						    "sleeping until an interrupt",
 					    [TLOBCTL_CAUSE_STOPPED] = "stopped, let go on by",
-					    [TLOBCTL_CAUSE_ASLEEP] = "sleeping"};
+					    [TLOBCTL_CAUSE_ASLEEP] = "sleeping",
+					    [TLOBCTL_CAUSE_INTERRUPTED] = "interrupted by"};
 	int n = snprintf(buf, size, "%s%s%s", words[cause], who < why->nwho ? " " : "",
 			 comm(why, who));
 
@@ -319,6 +322,14 @@ static int count_wanted(void)
 	return n;
 }
 
+static void check_group(struct conf *c, const struct truth_case *group, struct verdict *v,
+			FILE *table)
+{
+	for (const struct truth_case *t = group; t->name; t++)
+		if (is_wanted(t->name))
+			check_case(c, t, v, table);
+}
+
 int conf_main(struct conf *c)
 {
 	const char *path = getenv("TLOB_TRUTH_TABLE");
@@ -333,13 +344,16 @@ int conf_main(struct conf *c)
 	if (table)
 		fprintf(table,
 			"| case | what happens | tlob says | right |\n| --- | --- | --- | --- |\n");
-	for (size_t g = 0; g < GROUPS; g++)
-		for (const struct truth_case *t = groups[g]; t->name; t++)
-			if (is_wanted(t->name))
-				check_case(c, t, &v, table);
+	for (size_t g = 0; g < GROUPS - 1; g++)
+		check_group(c, groups[g], &v, table);
 	c->hook = NULL;
 	if (is_wanted("storm"))
 		check_storm(c);
+	conf_close(c);
+	c->interrupts = true;
+	c->hook = judge;
+	conf_open(c);
+	check_group(c, groups[GROUPS - 1], &v, table);
 	conf_close(c);
 	if (table)
 		fclose(table);

@@ -41,7 +41,8 @@ struct truth_case {
 	bool where_asleep, where_inlined;
 };
 
-extern const struct truth_case truth_cpu[], truth_sleep[], truth_chain[], truth_where[];
+extern const struct truth_case truth_cpu[], truth_interrupt[], truth_sleep[], truth_chain[],
+	truth_uninterrupted[], truth_where[];
 
 /* ---- for the subjects */
 
