@@ -18,7 +18,7 @@ done
 work=$(mktemp -d "${TMPDIR:-/tmp}/tlob-kernel.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$work/ram/usr/bin" "$work/ram/mnt" "$work/out"
-files=("$build/tlob" "$build/tests/conformance/probee" "$build/tests/conformance/probee_throw")
+files=("$build/tlob" "$build/tests/conformance/probee" "$build/tests/conformance/probee_throw" "$build/tests/truth/truth")
 for program in $programs; do files+=("$build/tests/conformance/conf_$program"); done
 cp "${files[@]}" "$work/ram/"
 cp "$("$top/scripts/vm/fetch" qemu)/usr/bin/busybox" "$work/ram/usr/bin/unshare"
@@ -32,8 +32,12 @@ for library in $(ldd "${files[@]}" | grep -o '/[^ :]*\.so[^ :]*' | sort -u) "$li
 done
 cat >"$work/ram/run.sh" <<EOF
 export LD_LIBRARY_PATH=/lib
-mkdir -p /run
+mkdir -p /run /tmp
 /tlob doctor --usable bpf && echo "# usable"
+echo "# program interrupts"
+/tlob run --interrupts --json /tmp/interrupts -- /truth --subject case spin
+grep -o '"cause":"interrupted","who":{"comm":"[a-z_]*"' /tmp/interrupts | sort -u
+echo "# end interrupts"
 for program in $programs; do
 	echo "# program \$program"
 	timeout 120 /conf_\$program bpf
@@ -49,6 +53,7 @@ check() # TEXT PATTERN
 	if grep -qx "$2" "$work/output"; then echo "ok $n - $1"; else echo "not ok $n - $1"; fi
 }
 check "Linux 6.1: engine bpf is usable" "# usable"
+check "Linux 6.1: interrupts are seen" '"cause":"interrupted","who":{"comm":"local_timer"'
 for program in $programs; do check "Linux 6.1: conf_$program" "# end $program 0"; done
 n=$((n + 1))
 if grep -qE 'WARNING:|BUG:|Oops' "$work/out/console.log"; then echo "not ok $n - Linux 6.1: its log is clean"; else echo "ok $n - Linux 6.1: its log is clean"; fi
