@@ -73,8 +73,6 @@ void timerlat_print_lines(const char *text, const struct cli_terminal *term);
 void timerlat_print_hit(const struct tlobctl_timerlat_hit *hit, const struct cli_terminal *term);
 /* The cause in a few words, in @buf; NULL: not known. */
 char *timerlat_reason(char *buf, size_t size, const struct tlobctl_timerlat_hit *hit);
-/* Who had the CPU when the timer interrupted: "hog[123]", "" nobody, NULL unknown. */
-const char *timerlat_interrupted(char *buf, size_t size, const struct tlobctl_timerlat_hit *hit);
 
 /* The table of --top: drawn over itself on a terminal, else a line each time. */
 struct timerlat_top {

@@ -44,10 +44,11 @@ static int longest_part(const struct tlobctl_timerlat_hit *hit)
 	return hit->split ? longest : TLOBCTL_TIMERLAT_TOTAL;
 }
 
-const char *timerlat_interrupted(char *buf, size_t size, const struct tlobctl_timerlat_hit *hit)
+/* Who had the CPU when the timer interrupted: "hog[123]", "" nobody, NULL unknown. */
+static const char *interrupted(char *buf, size_t size, const struct tlobctl_timerlat_hit *hit)
 {
 	const struct tlobctl_who *who = hit->found;
-	char comm[NAME_BYTES];
+	char comm[TLOB_COMM_BYTES];
 
 	if (hit->why && hit->interrupted < hit->why->nwho)
 		who = &hit->why->who[hit->interrupted];
@@ -64,7 +65,7 @@ char *timerlat_reason(char *buf, size_t size, const struct tlobctl_timerlat_hit 
 {
 	struct tlobctl_event e;
 	char name[NAME_BYTES];
-	const char *who = timerlat_interrupted(name, sizeof(name), hit);
+	const char *who = interrupted(name, sizeof(name), hit);
 	enum tlobctl_cause cause = TLOBCTL_CAUSE_UNKNOWN;
 
 	event_of(hit, &e);
@@ -95,7 +96,7 @@ static bool is_suspect(const struct tlobctl_timerlat_hit *hit)
 static void print_stack(const struct tlobctl_timerlat_hit *hit, const struct cli_terminal *term)
 {
 	char name[NAME_BYTES];
-	const char *who = timerlat_interrupted(name, sizeof(name), hit);
+	const char *who = interrupted(name, sizeof(name), hit);
 
 	if (!is_suspect(hit) || (who && !*who)) /* an idle CPU was not kept from anything */
 		return;

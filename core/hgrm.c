@@ -117,6 +117,7 @@ static int write_ladder(struct output *o, const struct tlob_hist *h, __u64 total
 	return total ? write_last(o, h->max_ns, total) : 0;
 }
 
+/* Of the buckets' mid-points, in ns; 0 when empty. */
 static double mean_of(const struct tlob_hist *h)
 {
 	double sum = 0, n = 0;
@@ -147,11 +148,6 @@ static double deviation_of(const struct tlob_hist *h, double mean)
 	for (root = 0x1p43, i = 0; i < 64; i++)
 		root = (root + sum / root) / 2;
 	return root;
-}
-
-__u64 tlob_hist_mean(const struct tlob_hist *h)
-{
-	return (__u64)(mean_of(h) + 0.5);
 }
 
 static int write_footer(struct output *o, const struct tlob_hist *h, __u64 total)

@@ -124,9 +124,6 @@ tlob_inline __u64 tlob_hist_percentile(const struct tlob_hist *h, double percent
 	return tlob_hist_quantile(h, percent > 0 ? (__u64)(percent * 1e7 + 0.5) : 0);
 }
 
-/* Mean, in ns, of the bucket mid-points; 0 when empty. */
-__u64 tlob_hist_mean(const struct tlob_hist *h);
-
 /* Takes @bytes of text without a NUL; a negative result ends the writing and is passed on. */
 typedef int tlob_hist_write_fn(void *arg, const char *text, __u64 bytes);
 

@@ -31,7 +31,8 @@ struct tlobctl_guest {
 
 /* ---- a descriptor with a ring */
 
-int tlobctl_rv_open(struct tlobctl_rv *rv, size_t records)
+/* With room for @records, a power of two, if possible. 0 or a negative errno, without a text. */
+static int rv_open(struct tlobctl_rv *rv, size_t records)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 
@@ -47,7 +48,7 @@ int tlobctl_rv_open(struct tlobctl_rv *rv, size_t records)
 	return 0;
 }
 
-void tlobctl_rv_close(struct tlobctl_rv *rv)
+static void rv_close(struct tlobctl_rv *rv)
 {
 	if (rv->page)
 		munmap((void *)rv->page, rv->bytes);
@@ -116,7 +117,7 @@ int tlobctl_rv_missing(int err, const char *else_do)
 
 static void guest_close(struct tlobctl_guest *g)
 {
-	tlobctl_rv_close(&g->rv);
+	rv_close(&g->rv);
 	if (g->kick >= 0)
 		close(g->kick);
 	g->kick = -1;
@@ -136,7 +137,7 @@ static void kernel_close(struct tlobctl *ctl)
 {
 	struct tlobctl_kernel *k = tlobctl_kernel_of(ctl);
 
-	tlobctl_rv_close(&k->rv); /* its probes go with it */
+	rv_close(&k->rv); /* its probes go with it */
 	while (k->guests) {
 		struct tlobctl_guest *g = k->guests;
 
@@ -169,7 +170,7 @@ static int kernel_open(struct tlobctl *ctl)
 	if (!k)
 		return tlobctl_fail(-ENOMEM, "out of memory for engine kernel");
 	ctl->engine_state = k;
-	r = tlobctl_rv_open(&k->rv, probe_records(&ctl->opts));
+	r = rv_open(&k->rv, probe_records(&ctl->opts));
 	if (r) {
 		r = tlobctl_rv_missing(r, "; or use engine bpf or user");
 	} else {
@@ -240,7 +241,7 @@ static uint64_t kernel_dropped(const struct tlobctl *ctl)
 
 static int guest_open(struct tlobctl *ctl, struct tlobctl_guest *g, int *arena)
 {
-	int r = tlobctl_rv_open(&g->rv, GUEST_RECORDS);
+	int r = rv_open(&g->rv, GUEST_RECORDS);
 
 	g->kick = open(TLOBCTL_DEVICE, O_RDWR | O_CLOEXEC);
 	if (r || g->kick < 0)

@@ -35,9 +35,6 @@ static inline struct tlobctl_kernel *tlobctl_kernel_of(struct tlobctl *ctl)
 	return ctl->engine_state;
 }
 
-/* With room for @records, a power of two, if possible. 0 or a negative errno, without a text. */
-int tlobctl_rv_open(struct tlobctl_rv *rv, size_t records);
-void tlobctl_rv_close(struct tlobctl_rv *rv);
 /* Says why the device could not be opened and what to do, @else_do too; returns @err. */
 int tlobctl_rv_missing(int err, const char *else_do);
 /* The ready() of the probes' source. */

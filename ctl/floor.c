@@ -109,7 +109,8 @@ bool tlobctl_floor_parse(const char *text, struct tlobctl_floor *out)
 
 /* ---- place */
 
-bool tlobctl_floor_path(char *path, size_t size)
+/* Where it is kept. False: there is no such place. */
+static bool floor_path(char *path, size_t size)
 {
 	const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
 
@@ -194,7 +195,7 @@ int tlobctl_floor_write(const struct tlobctl_floor *floor)
 	size_t n;
 	int r;
 
-	if (!tlobctl_floor_path(path, sizeof(path)))
+	if (!floor_path(path, sizeof(path)))
 		return tlobctl_fail(
 			-ENOENT,
 			"there is no place for this machine's floor: neither XDG_STATE_HOME nor HOME is set");
@@ -212,7 +213,7 @@ int tlobctl_floor_read(struct tlobctl_floor *out)
 {
 	struct tlobctl_floor floor, here;
 	char path[4096];
-	bool own = tlobctl_floor_path(path, sizeof(path)) && read_file(path, &floor);
+	bool own = floor_path(path, sizeof(path)) && read_file(path, &floor);
 
 	/* who has none goes by the machine's, unless sent elsewhere */
 	if (!own && (getenv("XDG_STATE_HOME") || !read_file(MACHINE_FOLDER "/floor", &floor)))

@@ -15,7 +15,5 @@ size_t tlobctl_floor_format(char text[TLOBCTL_FLOOR_BYTES], const struct tlobctl
 bool tlobctl_floor_parse(const char *text, struct tlobctl_floor *floor);
 /* Of the machine as it runs now: kernel and boot. */
 void tlobctl_floor_here(struct tlobctl_floor *floor);
-/* Where it is kept. False: there is no such place. */
-bool tlobctl_floor_path(char *path, size_t size);
 
 #endif

@@ -35,11 +35,6 @@ struct why_symbolizer *tlobctl_symbolizer(struct tlobctl *ctl);
 
 /* ---- for the rings that take part in passes */
 
-enum tlobctl_objects_ring {
-	TLOBCTL_OBJECTS_SAMPLES,
-	TLOBCTL_OBJECTS_RECORDS
-};
-
 /* The ring of records is emptied from here on, and has been. Without objects: nothing. */
 void tlobctl_objects_begin(struct tlobctl *ctl);
 void tlobctl_objects_end(struct tlobctl *ctl);

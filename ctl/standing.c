@@ -78,7 +78,8 @@ static bool read_number(const char *text, uint64_t *value)
 }
 
 /* p PATH:START STOP threshold=NS, from the end, as only the path may hold anything */
-bool tlobctl_standing_parse(char *line, struct tlobctl_standing_row *row)
+/* What a line of the listing says, without its end. False: it says nothing. @line is changed. */
+static bool parse(char *line, struct tlobctl_standing_row *row)
 {
 	static const char key[] = "threshold=";
 	char *budget = cut_last(line, ' '), *stop = cut_last(line, ' '),
@@ -170,7 +171,7 @@ static int take_line(struct tlobctl_standing_rows *rows, char *line)
 	if (!list)
 		return tlobctl_fail(-ENOMEM, "out of memory for standing regions");
 	rows->list = list;
-	if (!tlobctl_standing_parse(line, &list[rows->count]))
+	if (!parse(line, &list[rows->count]))
 		return tlobctl_fail(-EPROTO,
 				    CONTROL " has a line that this version of tlob does "
 					    "not understand: '%s'",

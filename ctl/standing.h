@@ -21,8 +21,6 @@ struct tlobctl_standing_rows {
 	size_t count;
 };
 
-/* What a line of the listing says, without its end. False: it says nothing. @line is changed. */
-bool tlobctl_standing_parse(char *line, struct tlobctl_standing_row *row);
 /* All lines, points with the names of their symbols. */
 int tlobctl_standing_read(struct tlobctl_standing_rows *rows);
 void tlobctl_standing_deinit(struct tlobctl_standing_rows *rows);

@@ -43,8 +43,9 @@ static struct tlobctl_row *append(struct tlobctl_table *table, const char *regio
 	return row;
 }
 
-struct tlobctl_row *tlobctl_table_row(struct tlobctl_table *table, const char *region,
-				      const char *program)
+/* The row of @region and @program, made if there is none. NULL when memory is short. */
+static struct tlobctl_row *table_row(struct tlobctl_table *table, const char *region,
+				     const char *program)
 {
 	struct tlobctl_row *row = find(table, region, program);
 
@@ -101,7 +102,7 @@ static int add_unmeasured(const struct tlobctl_client *client, struct tlobctl_ta
 
 	if (!starts)
 		return 0;
-	row = tlobctl_table_row(table, UNMEASURED, client->program);
+	row = table_row(table, UNMEASURED, client->program);
 	if (!row)
 		return tlobctl_fail(-ENOMEM, "out of memory for statistics");
 	add(&row->stat.refused, starts);
@@ -118,7 +119,7 @@ int tlobctl_stats_client(struct tlobctl *ctl, struct tlobctl_client *client,
 
 		if (!tlobctl_ledger_region(client->ledger, i, &r))
 			continue;
-		row = tlobctl_table_row(table, r.name, client->program);
+		row = table_row(table, r.name, client->program);
 		if (!row)
 			return tlobctl_fail(-ENOMEM, "out of memory for statistics");
 		row->stat.budget_ns = r.budget_ns;
@@ -170,7 +171,7 @@ static int add_bindings(struct tlobctl *ctl, struct tlobctl_table *table)
 		struct tlobctl_stat counted = {0};
 		struct tlobctl_row *row;
 
-		row = tlobctl_table_row(table, b->name, base ? base + 1 : b->path);
+		row = table_row(table, b->name, base ? base + 1 : b->path);
 		if (!row)
 			return tlobctl_fail(-ENOMEM, "out of memory for statistics");
 		row->stat.budget_ns = b->budget_ns;

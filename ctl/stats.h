@@ -23,9 +23,6 @@ struct tlobctl_table {
 	size_t nrows;
 };
 
-/* The row of @region and @program, made if there is none. NULL when memory is short. */
-struct tlobctl_row *tlobctl_table_row(struct tlobctl_table *table, const char *region,
-				      const char *program);
 void tlobctl_table_deinit(struct tlobctl_table *table);
 
 struct tlobctl_client;

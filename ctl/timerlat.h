@@ -94,8 +94,6 @@ struct tlobctl_timerlat {
 /* Adds a line to the note. */
 void timerlat_note(struct tlobctl_timerlat *t, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
-/* One cycle of @lane has ended. False: that was the last one, a limit was passed. */
-bool timerlat_count(struct timerlat_lane *lane, const struct timerlat_marks *marks);
 
 /* All threads, on their CPUs, measuring. On failure those that were started have ended. */
 int timerlat_threads_start(struct tlobctl_timerlat *t);

@@ -49,7 +49,8 @@ static void pass_limit(struct timerlat_lane *lane, const struct timerlat_marks *
 		return; /* only if it is full, and then it is readable already */
 }
 
-bool timerlat_count(struct timerlat_lane *lane, const struct timerlat_marks *marks)
+/* One cycle of @lane has ended. False: that was the last one, a limit was passed. */
+static bool count(struct timerlat_lane *lane, const struct timerlat_marks *marks)
 {
 	const struct tlobctl_timerlat_opts *o = &lane->t->opts;
 	uint64_t ns[TLOBCTL_TIMERLAT_PARTS];
@@ -155,7 +156,7 @@ static void measure(struct timerlat_lane *lane)
 			break;
 		if (r)
 			continue;
-		if (!timerlat_count(lane, &marks))
+		if (!count(lane, &marks))
 			break;
 		lane->deadline_ns = timerlat_next(lane->deadline_ns, t->opts.period_ns,
 						  marks.user_ns, &skipped);

@@ -17,8 +17,7 @@
 #define WIDTH 1200
 #define SIDE 10 /* margins */
 #define ROW 18
-#define FONT 12
-#define CHAR_WIDTH 7.25 /* of a monospace font of that size */
+#define CHAR_WIDTH 7.25 /* of the 12 px font in flame_script.c */
 #define GAP 0.5
 #define LABEL_MIN 5 /* characters that a frame must have room for */
 #define SMALLEST 0.15 /* pixels: narrower is left out */
