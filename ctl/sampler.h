@@ -82,7 +82,7 @@ struct tlobctl_sampler {
 };
 
 /*
- * From now on samples are taken at @hz by @clock. @read hands what is in the ring to tlobctl_sampler_push(). 0 or a negative errno
+ * From now on samples are taken by @clock, at the rate of the session's options. @read hands what is in the ring to tlobctl_sampler_push(). 0 or a negative errno
  * with tlobctl_error() set. Needs objects.
  */
 int tlobctl_sampler_open(struct tlobctl *ctl, const char *clock, void (*read)(struct tlobctl *ctl),

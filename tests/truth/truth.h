@@ -49,7 +49,7 @@ extern const struct truth_case truth_cpu[], truth_interrupt[], truth_sleep[], tr
 extern struct tlob_region *const truth_late; /* 10 ms */
 extern struct tlob_region *const truth_quick; /* 1 ms */
 
-/* Threads of a case are ready when their post() comes, and go when the window is open. */
+/* A thread of a case posts the one when it is ready; the other is posted when the window is open. */
 extern sem_t truth_ready, truth_go;
 
 /* Take part: this thread joins the engine, so that its first window costs no more than others. */

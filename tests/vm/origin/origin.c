@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A base for tests/vm/bench_origin.c: what the series that tlob descends from does at a context switch, with nothing around it. A hash of
+ * A base for tests/vm/bench_origin.h: what the series that tlob descends from does at a context switch, with nothing around it. A hash of
  * 64 buckets and at most 64 tasks, looked up for both tasks of each switch; times in us under the task's own lock. With
  * global=1 the table's one lock is held for that, too; the series takes that one only where a window begins or ends.
  *
