@@ -73,6 +73,14 @@ static int set_output(void *settings, const char *value)
 	return 0;
 }
 
+static int set_input(void *settings, const char *value)
+{
+	if (!*value)
+		return cli_usage("--input needs the name of a file");
+	((struct ring_settings *)settings)->opts.recording = value;
+	return 0;
+}
+
 static int set_size(void *settings, const char *value)
 {
 	unsigned long kib;
@@ -100,9 +108,14 @@ static const struct cli_option option_follow = {'f', "follow", NULL,
 static const struct cli_option option_count = {0, "count", NULL,
 					       "print how many there were, not what",
 					       CLI_FLAG(struct ring_settings, count)};
-static const struct cli_option option_output = {'o', "output", "FILE",
-						"copy the pages to FILE.cpu0, FILE.cpu1 and so on",
-						.set = set_output};
+static const struct cli_option option_input = {
+	'i', "input", "FILE", "print what --output has written, on whatever machine",
+	.set = set_input};
+static const struct cli_option option_output = {
+	'o', "output", "FILE",
+	"copy the pages to FILE.cpu0, FILE.cpu1 and so on, and\n"
+	"to FILE what -i has to know of them",
+	.set = set_output};
 static const struct cli_option option_duration = {'d', "duration", "TIME",
 						  "stop after this time: 500ms, 10s, 5m, 1h",
 						  CLI_DURATION(struct ring_settings, duration_ns)};
@@ -125,13 +138,6 @@ struct session {
 	uint64_t end_ns; /* 0: Ctrl-C is the end */
 	bool stop;
 	unsigned int taken;
-	/* --output: of each CPU */
-	struct ring_file {
-		int fd;
-		uint64_t page; /* the one last written to */
-		uint64_t pages; /* in the file */
-	} * files;
-	size_t nfiles;
 };
 
 static void print_event(struct session *s, const struct tlobctl_ring_event *event)
@@ -139,7 +145,8 @@ static void print_event(struct session *s, const struct tlobctl_ring_event *even
 	char text[4096], clean[4096], when[CLI_TIME_BYTES];
 
 	tlobctl_ring_text(s->ring, event, text, sizeof(text));
-	printf("%s %12.6f  cpu%-3u %-16s %s\n", cli_time_of_day(when, event->time_ns),
+	printf("%s %12.6f  cpu%-3u %-16s %s\n",
+	       cli_time_of_day_unix(when, tlobctl_ring_unix_ns(s->ring, event->time_ns)),
 	       (double)event->time_ns / CLI_NS_PER_S, event->cpu, event->name,
 	       cli_printable(clean, sizeof(clean), text, 0));
 }
@@ -190,70 +197,20 @@ static int take_events(struct session *s)
 	return status;
 }
 
-static struct ring_file *file_of(struct session *s, uint32_t cpu)
+/* Pages into files; one that is still being written grows there, too. */
+static int save_parts(struct session *s)
 {
-	char path[PATH_MAX];
-
-	while (s->nfiles <= cpu) {
-		struct ring_file *files = reallocarray(s->files, s->nfiles + 1, sizeof(*files));
-
-		if (!files)
-			return NULL;
-		s->files = files;
-		files[s->nfiles++] = (struct ring_file){.fd = -1};
-	}
-	if (s->files[cpu].fd < 0) {
-		snprintf(path, sizeof(path), "%s.cpu%u", s->settings->output, cpu);
-		s->files[cpu].fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	}
-	return s->files[cpu].fd < 0 ? NULL : &s->files[cpu];
-}
-
-static bool write_at(int fd, const void *data, size_t bytes, uint64_t at)
-{
-	while (bytes > 0) {
-		ssize_t n = pwrite(fd, data, bytes, (off_t)at);
-
-		if (n < 0 && errno != EINTR)
-			return false;
-		if (n > 0) {
-			data = (const char *)data + n;
-			bytes -= (size_t)n;
-			at += (uint64_t)n;
-		}
-	}
-	return true;
-}
-
-/* From the mapping into the file; a page that is still being written grows there, too. */
-static int copy_parts(struct session *s)
-{
-	struct tlobctl_ring_part part;
 	int status = 0, r;
 
-	while ((r = tlobctl_ring_next_part(s->ring, &part)) > 0) {
-		struct ring_file *f = file_of(s, part.cpu);
-		uint64_t at;
-
-		if (f && f->page != part.page) {
-			f->page = part.page;
-			f->pages++;
-		}
-		at = f ? (f->pages - 1) * part.page_bytes : 0;
-		if (!f || !write_at(f->fd, part.data, part.bytes, at + part.at) ||
-		    !write_at(f->fd, part.head, part.head_bytes, at) ||
-		    ftruncate(f->fd, (off_t)(at + part.page_bytes)))
-			return cli_error(CLI_ERROR, "cannot write '%s.cpu%u': %m",
-					 s->settings->output, part.cpu);
+	while ((r = tlobctl_ring_save_next(s->ring)) > 0)
 		if (is_enough(s, &status))
 			break;
-	}
 	return r < 0 ? cli_error(CLI_ERROR, "%s", tlobctl_error()) : status;
 }
 
 static int take(struct session *s)
 {
-	return s->settings->output ? copy_parts(s) : take_events(s);
+	return s->settings->output ? save_parts(s) : take_events(s);
 }
 
 static int until_ms(uint64_t end_ns)
@@ -306,6 +263,7 @@ static int loop(struct session *s)
 static void announce(const struct session *s)
 {
 	const char *note = tlobctl_ring_note(s->ring);
+	const char *way = tlobctl_ring_is_mapped(s->ring) ? "mapped" : "read";
 
 	if (s->settings->quiet)
 		return;
@@ -313,7 +271,7 @@ static void announce(const struct session *s)
 		!strcmp(tlobctl_ring_source_name(s->ring), "kernel") ?
 			"the kernel's trace buffers" :
 			"the module's rings",
-		tlobctl_ring_is_mapped(s->ring) ? "mapped" : "read");
+		s->settings->opts.recording ? "recorded" : way);
 	while (*note) {
 		size_t length = strcspn(note, "\n");
 
@@ -337,6 +295,24 @@ static int finish(struct session *s)
 	return 0;
 }
 
+/* 0, or the exit status to leave with at once. */
+static int record(struct session *s)
+{
+	const struct ring_settings *o = s->settings;
+	int status;
+
+	if (o->output && tlobctl_ring_save(s->ring, o->output))
+		return cli_error(CLI_ERROR, "%s", tlobctl_error());
+	if (o->duration_ns)
+		s->end_ns = cli_now_ns() + o->duration_ns;
+	else if (!o->follow && !o->output)
+		s->end_ns = cli_now_ns() + MOMENT_NS;
+	status = loop(s);
+	if (status == 0 && o->output && tlobctl_ring_save_end(s->ring))
+		status = cli_error(CLI_ERROR, "%s", tlobctl_error());
+	return status;
+}
+
 static int run(struct session *s)
 {
 	const struct ring_settings *o = s->settings;
@@ -345,14 +321,25 @@ static int run(struct session *s)
 	if (tlobctl_ring_open(&o->opts, &s->ring))
 		return cli_error(CLI_ERROR, "%s", tlobctl_error());
 	announce(s);
-	if (o->duration_ns)
-		s->end_ns = cli_now_ns() + o->duration_ns;
-	else if (!o->follow && !o->output)
-		s->end_ns = cli_now_ns() + MOMENT_NS;
-	status = loop(s);
+	status = o->opts.recording ? take_events(s) : record(s);
 	if (status == 0)
 		status = finish(s);
 	return status;
+}
+
+/* 0 or an exit status. */
+static int check(const struct ring_settings *o)
+{
+	if (o->output && (o->follow || o->count))
+		return cli_usage(
+			"--output copies pages; it goes with neither --follow nor --count");
+	if (o->follow && o->count)
+		return cli_usage("--follow prints events, --count does not: one of them");
+	if (o->opts.recording && (o->output || o->follow || o->duration_ns || o->opts.bytes ||
+				  o->opts.copy || o->opts.source))
+		return cli_usage(
+			"--input reads a recording; it goes with --event, --count and --quiet only");
+	return 0;
 }
 
 static int ring_main(const struct cli_command *self, int argc, char **argv)
@@ -362,22 +349,15 @@ static int ring_main(const struct cli_command *self, int argc, char **argv)
 	int status;
 	int first = cli_options_parse(self, argc, argv, &settings, &status);
 
-	if (first >= 0 && settings.output && (settings.follow || settings.count))
-		status = cli_usage(
-			"--output copies pages; it goes with neither --follow nor --count");
-	else if (first >= 0 && settings.follow && settings.count)
-		status = cli_usage("--follow prints events, --count does not: one of them");
-	else if (first >= 0 && cli_signals_init(&s.signals))
+	if (first >= 0)
+		status = check(&settings);
+	if (first >= 0 && status == 0 && cli_signals_init(&s.signals))
 		status = cli_error(CLI_ERROR, "cannot receive signals: %m");
-	else if (first >= 0)
+	else if (first >= 0 && status == 0)
 		status = run(&s);
 	tlobctl_ring_close(s.ring);
 	if (s.signals.fd >= 0)
 		cli_signals_deinit(&s.signals);
-	for (size_t i = 0; i < s.nfiles; i++)
-		if (s.files[i].fd >= 0)
-			close(s.files[i].fd);
-	free(s.files);
 	ring_count_deinit(&s.count);
 	free(settings.events);
 	return status;
@@ -391,9 +371,9 @@ const struct cli_command cli_ring = {
 		"Records context switches, wake-ups, overruns or any of the kernel's trace events, for\n"
 		"a second if not told otherwise, and prints what the rings then hold. They are read\n"
 		"from a mapping where that is possible. The kernel's own trace settings stay as they\n"
-		"are.",
+		"are. With --input it prints a recording instead.",
 	.options = (const struct cli_option *const[]){&option_source, &option_event, &option_follow,
-						      &option_count, &option_output,
+						      &option_count, &option_output, &option_input,
 						      &option_duration, &option_size, &option_copy,
 						      &option_quiet, &cli_option_help, NULL},
 	.alone = true,

@@ -25,7 +25,11 @@ uint64_t cli_unix_ns(uint64_t monotonic_ns)
 
 char *cli_time_of_day(char buf[CLI_TIME_BYTES], uint64_t monotonic_ns)
 {
-	uint64_t unix_ns = cli_unix_ns(monotonic_ns);
+	return cli_time_of_day_unix(buf, cli_unix_ns(monotonic_ns));
+}
+
+char *cli_time_of_day_unix(char buf[CLI_TIME_BYTES], uint64_t unix_ns)
+{
 	time_t seconds = (time_t)(unix_ns / CLI_NS_PER_S);
 	struct tm local;
 

@@ -14,5 +14,7 @@ uint64_t cli_now_ns(void);
 uint64_t cli_unix_ns(uint64_t monotonic_ns);
 /* "14:03:07.123", local time. Returns @buf. */
 char *cli_time_of_day(char buf[CLI_TIME_BYTES], uint64_t monotonic_ns);
+/* The same of ns since 1970. */
+char *cli_time_of_day_unix(char buf[CLI_TIME_BYTES], uint64_t unix_ns);
 
 #endif

@@ -6,7 +6,7 @@ declare -gA _tlob_options=(
 	[run]='-r --region --chain -e --engine -j --json --hgrm --why --history --interrupts --sample-rate --good-share --fail -q --quiet --color -h --help'
 	[watch]='-r --region --chain -p --pid -c --cgroup -d --duration -e --engine -j --json --hgrm --why --history --interrupts --sample-rate --good-share --fail -q --quiet --color -h --help'
 	[timerlat]='-c --cpus -p --period -P --priority -d --duration -T --total -i --irq --why --history -b --backend --top --hist -j --json --hgrm --load --deep-idle -q --quiet --color -h --help'
-	[ring]='-s --source -e --event -f --follow --count -o --output -d --duration --size --copy -q --quiet -h --help'
+	[ring]='-s --source -e --event -f --follow --count -o --output -i --input -d --duration --size --copy -q --quiet -h --help'
 	[ls]='-j --json --color -h --help'
 	[add]='-q --quiet -h --help'
 	[rm]='-a --all -h --help'
@@ -49,7 +49,7 @@ _tlob_value() {
 	*:--load) _tlob_words all cpu timer fork memory io rt ;;
 	ring:-s | ring:--source) _tlob_words auto module kernel ;;
 	ring:-e | ring:--event) _tlob_words switch wake record mark migrate sched:sched_switch sched:sched_waking ;;
-	ring:-o | ring:--output) _tlob_files -f ;;
+	ring:-o | ring:--output | ring:-i | ring:--input) _tlob_files -f ;;
 	ring:--size) _tlob_words 64 1024 8192 ;;
 	timerlat:--why) _tlob_words culprit stacks none ;;
 	timerlat:-c | timerlat:--cpus) _tlob_words "$(cat /sys/devices/system/cpu/online 2>/dev/null)" ;;

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cpulist.h"
@@ -123,6 +124,8 @@ static int open_source(struct tlobctl_ring *ring, const struct tlobctl_ring_opts
 {
 	int r;
 
+	if (opts->recording)
+		return tlobctl_ring_file_open(ring, opts);
 	ring->ops = &tlobctl_ring_module;
 	if (opts->source == TLOBCTL_RING_KERNEL)
 		ring->ops = &tlobctl_ring_kernel;
@@ -172,13 +175,20 @@ void tlobctl_ring_close(struct tlobctl_ring *ring)
 		if (c->pages)
 			munmap(c->pages, c->pages_bytes);
 		free(c->copy);
+		free(c->event_copy);
 		close(c->fd);
 	}
-	if (ring->ops->close)
+	if (ring->ops && ring->ops->close)
 		ring->ops->close(ring);
 	if (ring->epoll >= 0)
 		close(ring->epoll);
 	free(ring->cpus);
+	tlobctl_ring_saving_free(ring->saving);
+	tlobctl_ring_head_deinit(&ring->file);
+	for (size_t i = 0; i < ring->nwanted; i++)
+		free(ring->wanted[i]);
+	free(ring->wanted);
+	free(ring->recording);
 	free(ring->note);
 	free(ring);
 }
@@ -199,6 +209,18 @@ bool tlobctl_ring_is_mapped(const struct tlobctl_ring *ring)
 const char *tlobctl_ring_note(const struct tlobctl_ring *ring)
 {
 	return ring->note ? ring->note : "";
+}
+
+uint64_t tlobctl_ring_unix_ns(const struct tlobctl_ring *ring, uint64_t time_ns)
+{
+	struct timespec unix_time, now;
+
+	if (ring->recording)
+		return time_ns + (uint64_t)ring->file.unix_offset_ns;
+	clock_gettime(CLOCK_REALTIME, &unix_time);
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return time_ns + (uint64_t)(unix_time.tv_sec - now.tv_sec) * 1000000000 +
+	       (uint64_t)(unix_time.tv_nsec - now.tv_nsec);
 }
 
 int tlobctl_ring_fd(const struct tlobctl_ring *ring)
@@ -287,6 +309,8 @@ int tlobctl_ring_counts(struct tlobctl_ring *ring, int cpu, struct tlobctl_ring_
 
 int tlobctl_ring_next_part(struct tlobctl_ring *ring, struct tlobctl_ring_part *part)
 {
+	if (ring->recording)
+		return tlobctl_fail(-EINVAL, "the pages of a recording are in its files");
 	for (size_t tried = 0; tried < ring->ncpus; tried++) {
 		struct tlobctl_ring_cpu *c = &ring->cpus[ring->next_part++ % ring->ncpus];
 		int r = ring->ops->fetch(ring, c);
@@ -302,7 +326,7 @@ int tlobctl_ring_next_part(struct tlobctl_ring *ring, struct tlobctl_ring_part *
 		*part = (struct tlobctl_ring_part){
 			.cpu = c->cpu,
 			.page = c->page_count,
-			.page_bytes = ring->page_bytes,
+			.page_bytes = c->page_bytes,
 			.at = c->begin > ring->head_bytes ? c->begin : 0,
 			.head = ring->head,
 			.head_bytes = ring->head_bytes,

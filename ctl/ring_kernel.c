@@ -62,6 +62,18 @@ static char *file_text(const char *path, size_t *bytes)
 	return text;
 }
 
+void tlobctl_ring_kernel_learn(struct tlobctl_ring *ring, const struct tlobctl_ring_format *format)
+{
+	static const char key[] = "name: ";
+	size_t skip = strncmp(format->text, key, strlen(key)) == 0 ? strlen(key) : 0;
+	const char *name = format->text + skip;
+
+	if (tep_parse_event(ring->tep, format->text, format->bytes, format->system))
+		tlobctl_ring_noted(
+			ring, "the format of %.*s is beyond libtraceevent, events show as numbers",
+			(int)strcspn(name, "\n"), name);
+}
+
 /* .../events/SYSTEM/EVENT, a folder: switch it on and learn its format. */
 static int enable(struct tlobctl_ring *ring, const char *folder)
 {
@@ -77,12 +89,11 @@ static int enable(struct tlobctl_ring *ring, const char *folder)
 		return tlobctl_fail(-ENOMEM, "out of memory");
 	system = strstr(folder, "/events/") + strlen("/events/");
 	snprintf(path, sizeof(path), "%.*s", (int)strcspn(system, "/"), system);
-	r = tep_parse_event(ring->tep, text, bytes, path);
+	r = tlobctl_ring_head_add_format(&ring->file, path, text, bytes);
 	free(text);
 	if (r)
-		tlobctl_ring_noted(
-			ring, "the format of %s is beyond libtraceevent, events show as numbers",
-			strrchr(folder, '/') + 1);
+		return tlobctl_fail(r, "out of memory");
+	tlobctl_ring_kernel_learn(ring, &ring->file.formats[ring->file.nformats - 1]);
 	return 0;
 }
 
@@ -138,7 +149,7 @@ static int map(struct tlobctl_ring *ring, struct tlobctl_ring_cpu *c)
 	}
 	c->meta = meta;
 	c->meta_bytes = page;
-	ring->page_bytes = meta->subbuf_size;
+	c->page_bytes = meta->subbuf_size;
 	c->pages_bytes = (size_t)meta->nr_subbufs * meta->subbuf_size;
 	c->pages = mmap(NULL, c->pages_bytes, PROT_READ, MAP_SHARED, c->fd,
 			(off_t)meta->meta_page_size);
@@ -164,17 +175,34 @@ static int open_cpu(struct tlobctl_ring *ring, uint32_t cpu, const struct tlobct
 	if (r)
 		return r;
 	ring->head_bytes = HEAD_BYTES;
-	ring->page_bytes = (uint32_t)sysconf(_SC_PAGESIZE);
-	c->kbuffer = kbuffer_alloc(sizeof(long) == 8 ? KBUFFER_LSIZE_8 : KBUFFER_LSIZE_4,
-				   __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ?
-					   KBUFFER_ENDIAN_LITTLE :
-					   KBUFFER_ENDIAN_BIG);
-	if (!c->kbuffer)
-		return tlobctl_fail(-ENOMEM, "out of memory");
+	c->page_bytes = (uint32_t)sysconf(_SC_PAGESIZE);
+	r = tlobctl_ring_kernel_decoder(c);
+	if (r)
+		return r;
 	if (!opts->copy && map(ring, c) == 0)
 		return 0;
-	c->copy = malloc(ring->page_bytes);
+	c->copy = malloc(c->page_bytes);
 	return c->copy ? 0 : tlobctl_fail(-ENOMEM, "out of memory");
+}
+
+int tlobctl_ring_kernel_set_up(struct tlobctl_ring *ring, uint32_t memory_page_bytes)
+{
+	ring->tep = tep_alloc();
+	if (!ring->tep)
+		return tlobctl_fail(-ENOMEM, "out of memory");
+	tep_set_long_size(ring->tep, sizeof(long));
+	tep_set_page_size(ring->tep, (int)memory_page_bytes);
+	tep_set_loglevel(TEP_LOG_NONE);
+	return 0;
+}
+
+int tlobctl_ring_kernel_decoder(struct tlobctl_ring_cpu *cpu)
+{
+	cpu->kbuffer = kbuffer_alloc(sizeof(long) == 8 ? KBUFFER_LSIZE_8 : KBUFFER_LSIZE_4,
+				     __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ?
+					     KBUFFER_ENDIAN_LITTLE :
+					     KBUFFER_ENDIAN_BIG);
+	return cpu->kbuffer ? 0 : tlobctl_fail(-ENOMEM, "out of memory");
 }
 
 static int set_up(struct tlobctl_ring *ring, uint64_t bytes)
@@ -191,13 +219,7 @@ static int set_up(struct tlobctl_ring *ring, uint64_t bytes)
 	if (r)
 		return tlobctl_fail(r, "cannot have trace buffers of %s KiB: %s", text,
 				    strerror(-r));
-	ring->tep = tep_alloc();
-	if (!ring->tep)
-		return tlobctl_fail(-ENOMEM, "out of memory");
-	tep_set_long_size(ring->tep, sizeof(long));
-	tep_set_page_size(ring->tep, (int)sysconf(_SC_PAGESIZE));
-	tep_set_loglevel(TEP_LOG_NONE);
-	return 0;
+	return tlobctl_ring_kernel_set_up(ring, (uint32_t)sysconf(_SC_PAGESIZE));
 }
 
 static int kernel_open(struct tlobctl_ring *ring, const struct tlobctl_ring_opts *opts)
@@ -250,9 +272,9 @@ static int fetch_mapped(struct tlobctl_ring_cpu *c)
 	return 1;
 }
 
-static int fetch_read(struct tlobctl_ring *ring, struct tlobctl_ring_cpu *c)
+static int fetch_read(struct tlobctl_ring_cpu *c)
 {
-	ssize_t n = read(c->fd, c->copy, ring->page_bytes);
+	ssize_t n = read(c->fd, c->copy, c->page_bytes);
 	uint64_t commit;
 
 	if (n < 0 && errno != EAGAIN)
@@ -265,30 +287,34 @@ static int fetch_read(struct tlobctl_ring *ring, struct tlobctl_ring_cpu *c)
 	c->page = c->copy;
 	c->begin = HEAD_BYTES;
 	c->end = HEAD_BYTES + (uint32_t)(commit & 0xfffff);
-	if (c->end > ring->page_bytes)
-		c->end = ring->page_bytes;
+	if (c->end > c->page_bytes)
+		c->end = c->page_bytes;
 	return 1;
+}
+
+void tlobctl_ring_kernel_load(struct tlobctl_ring_cpu *cpu)
+{
+	kbuffer_load_subbuffer(cpu->kbuffer, (void *)cpu->page);
+	cpu->at = 0; /* nothing of the page was looked at */
 }
 
 static int kernel_fetch(struct tlobctl_ring *ring, struct tlobctl_ring_cpu *c)
 {
-	int r = c->meta ? fetch_mapped(c) : fetch_read(ring, c);
+	int r = c->meta ? fetch_mapped(c) : fetch_read(c);
 
+	(void)ring;
 	if (r <= 0)
 		return r;
-	kbuffer_load_subbuffer(c->kbuffer, (void *)c->page);
+	tlobctl_ring_kernel_load(c);
 	if (!c->meta && kbuffer_missed_events(c->kbuffer) > 0)
 		c->counts.lost += (uint64_t)kbuffer_missed_events(c->kbuffer);
-	c->at = 0; /* nothing of the page was looked at */
 	return 1;
 }
 
 /* Time runs from event to event, so what was returned before is passed over rather than left out. */
-static bool kernel_next(struct tlobctl_ring *ring, struct tlobctl_ring_cpu *c)
+bool tlobctl_ring_kernel_take(struct tlobctl_ring_cpu *c)
 {
 	unsigned long long time;
-	struct tep_record record = {0};
-	struct tep_event *event;
 	void *data;
 
 	do {
@@ -298,17 +324,31 @@ static bool kernel_next(struct tlobctl_ring *ring, struct tlobctl_ring_cpu *c)
 		if (!data || (uint32_t)((char *)data - c->page) >= c->end)
 			return false;
 	} while ((uint32_t)((char *)data - c->page) < c->begin);
-	record.data = data;
-	record.size = kbuffer_event_size(c->kbuffer);
-	event = tep_find_event_by_record(ring->tep, &record);
 	c->event = (struct tlobctl_ring_event){
 		.time_ns = time,
 		.cpu = c->cpu,
-		.name = event ? event->name : "unknown",
 		.data = data,
-		.bytes = (size_t)record.size,
+		.bytes = (size_t)kbuffer_event_size(c->kbuffer),
 	};
 	return true;
+}
+
+const char *tlobctl_ring_kernel_name(struct tlobctl_ring *ring, struct tlobctl_ring_event *event)
+{
+	struct tep_record record = {.data = (void *)event->data, .size = (int)event->bytes};
+	const struct tep_event *known = tep_find_event_by_record(ring->tep, &record);
+
+	event->name = known ? known->name : "unknown";
+	return known ? known->system : "";
+}
+
+static bool kernel_next(struct tlobctl_ring *ring, struct tlobctl_ring_cpu *c)
+{
+	bool some = tlobctl_ring_kernel_take(c);
+
+	if (some)
+		tlobctl_ring_kernel_name(ring, &c->event);
+	return some;
 }
 
 static int kernel_text(struct tlobctl_ring *ring, const struct tlobctl_ring_event *event, char *buf,

@@ -99,7 +99,7 @@ static int map(struct tlobctl_ring *ring, struct tlobctl_ring_cpu *c)
 	}
 	c->meta = meta;
 	c->meta_bytes = page;
-	ring->page_bytes = meta->page_bytes;
+	c->page_bytes = meta->page_bytes;
 	c->pages_bytes = (size_t)meta->pages * meta->page_bytes;
 	c->pages = mmap(NULL, c->pages_bytes, PROT_READ, MAP_SHARED, c->fd, meta->meta_bytes);
 	if (c->pages != MAP_FAILED && meta->struct_bytes >= sizeof(*meta))
@@ -132,8 +132,8 @@ static int open_cpu(struct tlobctl_ring *ring, uint32_t cpu, const struct tlobct
 	ring->head_bytes = sizeof(struct tlob_page_head);
 	if (!opts->copy && map(ring, c) == 0)
 		return 0;
-	ring->page_bytes = 65536;
-	c->copy = malloc(ring->page_bytes);
+	c->page_bytes = 65536;
+	c->copy = malloc(c->page_bytes);
 	return c->copy ? 0 : tlobctl_fail(-ENOMEM, "out of memory");
 }
 
@@ -171,7 +171,7 @@ static int fetch_mapped(struct tlobctl_ring_cpu *c)
 
 static int fetch_read(struct tlobctl_ring *ring, struct tlobctl_ring_cpu *c)
 {
-	ssize_t n = read(c->fd, c->copy + ring->head_bytes, ring->page_bytes - ring->head_bytes);
+	ssize_t n = read(c->fd, c->copy + ring->head_bytes, c->page_bytes - ring->head_bytes);
 
 	if (n < 0 && errno != EAGAIN)
 		return tlobctl_fail(-errno, "cannot read events of CPU %u: %s", c->cpu,
@@ -193,8 +193,8 @@ static int module_fetch(struct tlobctl_ring *ring, struct tlobctl_ring_cpu *c)
 	return r;
 }
 
-static const char *const names[TLOB_PAGE_TYPES] = {"padding", "switch", "wake",
-						   "record",  "mark",	"migrate"};
+const char *const tlobctl_ring_module_names[TLOB_PAGE_TYPES] = {"padding", "switch", "wake",
+								"record",  "mark",   "migrate"};
 
 static bool module_next(struct tlobctl_ring *ring, struct tlobctl_ring_cpu *c)
 {
@@ -210,7 +210,8 @@ static bool module_next(struct tlobctl_ring *ring, struct tlobctl_ring_cpu *c)
 		c->event = (struct tlobctl_ring_event){
 			.time_ns = e->time_ns,
 			.cpu = c->cpu,
-			.name = e->type < TLOB_PAGE_TYPES ? names[e->type] : "unknown",
+			.name = e->type < TLOB_PAGE_TYPES ? tlobctl_ring_module_names[e->type] :
+							    "unknown",
 			.data = e + 1,
 			.bytes = e->bytes - sizeof(*e),
 		};
@@ -238,6 +239,13 @@ static const char *left_for(uint32_t state)
 	}
 }
 
+static int line_bytes(const char *text, size_t room)
+{
+	const char *newline = memchr(text, '\n', strnlen(text, room));
+
+	return newline ? (int)(newline - text) : (int)room;
+}
+
 static int module_text(struct tlobctl_ring *ring, const struct tlobctl_ring_event *event, char *buf,
 		       size_t bytes)
 {
@@ -259,15 +267,15 @@ static int module_text(struct tlobctl_ring *ring, const struct tlobctl_ring_even
 	else if (!strcmp(event->name, "record") && event->bytes >= sizeof(*r))
 		snprintf(
 			buf, bytes,
-			"%s %s[%u] elapsed %llu ns of %llu (running %llu waiting %llu sleeping %llu) tag %#llx",
-			r->type == TLOB_REC_OVERRUN ? "overrun" : "end", r->comm, r->tid,
-			(unsigned long long)r->elapsed_ns, (unsigned long long)r->budget_ns,
+			"%s %.*s[%u] elapsed %llu ns of %llu (running %llu waiting %llu sleeping %llu) tag %#llx",
+			r->type == TLOB_REC_OVERRUN ? "overrun" : "end", TLOB_COMM_BYTES, r->comm,
+			r->tid, (unsigned long long)r->elapsed_ns, (unsigned long long)r->budget_ns,
 			(unsigned long long)r->running_ns, (unsigned long long)r->waiting_ns,
 			(unsigned long long)r->sleeping_ns, (unsigned long long)r->tag);
 	else if (!strcmp(event->name, "migrate") && event->bytes >= sizeof(*m))
 		snprintf(buf, bytes, "%u to cpu%u", m->tid, m->cpu);
 	else if (!strcmp(event->name, "mark"))
-		snprintf(buf, bytes, "%.*s", (int)strcspn(event->data, "\n"), /* it ends with NUL */
+		snprintf(buf, bytes, "%.*s", line_bytes(event->data, event->bytes),
 			 (const char *)event->data);
 	else
 		snprintf(buf, bytes, "%zu bytes", event->bytes);

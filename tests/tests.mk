@@ -36,9 +36,10 @@ $(B)/tests/bench/bench_%: tests/bench/bench_%.c $(B)/tests/bench/bench.o $(B)/li
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) -I. $(ALL_CFLAGS) $(ALL_LDFLAGS) $< $(B)/tests/bench/bench.o -o $@ $(B)/libtlobctl.a \
 		$(B)/libtlob.a -lpthread -lm $(CTL_LIBS) $(BENCH_LIBS) -ldl
+$(B)/tests/fuzz/fuzz_ring: FUZZ_WITH := $(wildcard ctl/ring*.c) ctl/error.c -ltraceevent -lz
 $(B)/tests/fuzz/%: tests/fuzz/%.c $(wildcard core/*.[ch] ctl/*.[ch]) | $(GEN)
 	@mkdir -p $(@D)
-	$(CLANG) $(CPPFLAGS) -I. -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined $< $(wildcard core/*.c) -o $@
+	$(CLANG) $(CPPFLAGS) -I. -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined $< $(wildcard core/*.c) $(FUZZ_WITH) -o $@
 
 .SECONDARY: $(HARNESS) $(B)/tests/bench/bench.o
 .PHONY: tests check bench

@@ -528,6 +528,11 @@ struct tlobctl_ring_opts {
 	size_t nevents;
 	uint64_t bytes; /* of each CPU's ring; 0: as it is (module), 1 MiB (kernel) */
 	bool copy; /* by read(), even where the ring can be mapped */
+	/*
+	 * A recording that tlobctl_ring_save() made, on whatever machine, instead of rings; NULL: none. Of the others only events
+	 * count then: those to return, SYSTEM:EVENT, SYSTEM or EVENT, patterns; NULL: all.
+	 */
+	const char *recording;
 };
 
 /* Opens every CPU's; events are recorded from here on. */
@@ -539,7 +544,7 @@ const char *tlobctl_ring_source_name(const struct tlobctl_ring *ring);
 bool tlobctl_ring_is_mapped(const struct tlobctl_ring *ring);
 /* What could not be had, and why, a line each; "" nothing. */
 const char *tlobctl_ring_note(const struct tlobctl_ring *ring);
-/* Readable when there are events; for poll(). */
+/* Readable when there are events; for poll(). Of a recording -1: all are there. */
 int tlobctl_ring_fd(const struct tlobctl_ring *ring);
 
 struct tlobctl_ring_event {
@@ -559,6 +564,9 @@ int tlobctl_ring_next(struct tlobctl_ring *ring, struct tlobctl_ring_event *even
 /* @event, just returned by tlobctl_ring_next(), for people: "123 prog -> 0 idle". */
 int tlobctl_ring_text(struct tlobctl_ring *ring, const struct tlobctl_ring_event *event, char *buf,
 		      size_t bytes);
+
+/* A time of an event, or of any of then, in ns since 1970. */
+uint64_t tlobctl_ring_unix_ns(const struct tlobctl_ring *ring, uint64_t time_ns);
 
 /* One CPU's, or of all with @cpu -1. Lost: overwritten or dropped before it was read. */
 struct tlobctl_ring_counts {
@@ -584,6 +592,14 @@ struct tlobctl_ring_part {
 	size_t head_bytes;
 };
 int tlobctl_ring_next_part(struct tlobctl_ring *ring, struct tlobctl_ring_part *part);
+
+/*
+ * The same parts into files: @path.cpu0, @path.cpu1 and so on, the pages as they are, and @path, which says how to read them. They are
+ * made, or made empty, by the first; the second is to be called until it returns 0, again and again; the last says that all is there.
+ */
+int tlobctl_ring_save(struct tlobctl_ring *ring, const char *path);
+int tlobctl_ring_save_next(struct tlobctl_ring *ring);
+int tlobctl_ring_save_end(struct tlobctl_ring *ring);
 
 /* Histogram arithmetic for those who read statistics; @percent 0..100. */
 uint64_t tlobctl_hist_percentile(const struct tlob_hist *hist, double percent);

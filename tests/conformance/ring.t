@@ -9,7 +9,7 @@ tracing=/sys/kernel/tracing
 [[ $(id -u) == 0 ]] || skip_all "needs root"
 mount | grep -q " on $tracing type tracefs" || skip_all "there is no tracefs at $tracing"
 [[ -d $tracing/events/syscalls/sys_enter_getppid ]] || skip_all "this kernel does not trace system calls"
-plan 37
+plan 56
 
 # ring OPTION...: text in $out, messages in $err, its status in $status
 ring() {
@@ -123,6 +123,72 @@ is "copies: as many events are in the files" "$(sed -nE 's/.* ([0-9]+) events, .
 	"$(perl "$TMP/parse" "$TMP"/copy.cpu*)"
 ok "copies: all of 5000" test "$(perl "$TMP/parse" "$TMP"/copy.cpu*)" -ge 5000
 
+# ---- recordings: what was copied, read back
+n=$(sed -nE 's/.* ([0-9]+) events, .*/\1/p' <<<"$err")
+ring -i "$TMP/copy"
+is "reads back: status" 0 $status
+is "reads back: every event" "$n" "$(grep -c . <<<"$out")"
+# shellcheck disable=SC2016 # the fields are awk's
+ok "reads back: in order of time, all CPUs" awk '{ if ($2 + 0 < last) exit 1; last = $2 + 0 }' <<<"$out"
+has "reads back: says of what machine" "on Linux $release, $(uname -m), $(nproc) CPU" "$err"
+has "reads back: says how many" "$n events, 0 lost" "$err"
+ring -i "$TMP/copy" --count
+is "reads back: counts" "$n" "$(awk '$1 == "all" && $2 == "(all)" { print $3 }' <<<"$out")"
+
+# live and recorded at once: the same words
+rm -f "$TMP/err"
+"$tlob" ring -s kernel -f -e syscalls:sys_enter_getppid -e sched:sched_process_exec >"$TMP/live" 2>"$TMP/err2" </dev/null &
+live=$!
+"$tlob" ring -s kernel -o "$TMP/both" -e syscalls:sys_enter_getppid -e sched:sched_process_exec >/dev/null 2>"$TMP/err" </dev/null &
+pid=$!
+wait_for grep -q buffers "$TMP/err" && wait_for grep -q buffers "$TMP/err2"
+perl -e 'syscall(110) for 1..200; exec "/bin/true"' &
+caller=$!
+wait $caller
+kill -INT $live $pid
+wait $live $pid
+words() { # of the caller's events: without their times, which are two rings'
+	awk -v pid=$caller '$5 == pid { $1 = $2 = ""; print }' "$1"
+}
+"$tlob" ring -q -i "$TMP/both" >"$TMP/again"
+is "recorded: an exec among them" 1 "$(words "$TMP/again" | grep -c 'sched_process_exec .*filename=/bin/true')"
+is "recorded: the same words as live" "$(words "$TMP/live")" "$(words "$TMP/again")"
+ring -q -i "$TMP/both" -e 'sched:*exec'
+is "by name: only that event" "sched_process_exec" "$(awk '{ print $4 }' <<<"$out" | sort -u)"
+ring -i "$TMP/both" -e sched_switch
+is "by name: an event that is not in it" \
+	"1 tlob ring: '$TMP/both' has no event 'sched_switch'; there are sched_process_exec, sys_enter_getppid" "$status $err"
+
+# killed: what there is, and that it was not ended
+rm -f "$TMP/err"
+"$tlob" ring -s kernel -o "$TMP/killed" -e syscalls:sys_enter_getppid >/dev/null 2>"$TMP/err" </dev/null &
+pid=$!
+wait_for grep -q buffers "$TMP/err"
+calls 3000
+some() { [[ $("$tlob" ring -q -i "$TMP/killed" | grep -c .) -ge 3000 ]]; }
+ok "killed: it can be read meanwhile" wait_for some
+{ kill -KILL $pid && wait $pid; } 2>/dev/null
+ring -i "$TMP/killed"
+is "killed: and after" 0 $status
+has "killed: says so" "the recording was not ended" "$err"
+
+# what is no recording, or not all of it
+ring -i "$TMP/nosuch"
+is "a recording that is not there" "1 tlob ring: cannot open '$TMP/nosuch': No such file or directory" "$status $err"
+ring -i "$TMP/copy.cpu0"
+is "pages instead of a recording" "1 tlob ring: '$TMP/copy.cpu0' has pages of one CPU; the recording is '$TMP/copy'" "$status $err"
+ring -i "$TMP/parse"
+is "another file" "1 tlob ring: '$TMP/parse' is no recording of tlob ring" "$status $err"
+pages=$TMP/copy.cpu0
+[[ -s $pages ]] || pages=$TMP/copy.cpu1
+printf '\377\377\377\377\377\377' | dd of="$pages" bs=1 seek=8 conv=notrunc status=none
+ring -i "$TMP/copy" --count
+is "damaged pages" "1 tlob ring: '$pages' is corrupt: at byte 16, the page says that it is larger than it is" \
+	"$status $(tail -n 1 <<<"$err")"
+truncate -s -1 "$pages"
+ring -i "$TMP/copy"
+has "pages cut off" "'$pages' is truncated: " "$err"
+
 # ---- follows; ends by Ctrl-C
 rm -f "$TMP/err"
 "$tlob" ring -s kernel -f -e sched:sched_process_exec >"$TMP/follow" 2>"$TMP/err" </dev/null &
@@ -185,4 +251,6 @@ is "unknown source" 64 $status
 has "unknown source: what was meant" "did you mean kernel?" "$err"
 ring -f --count
 is "to follow and to count" 64 $status
+ring -i "$TMP/both" -f
+is "to follow a recording" 64 $status
 finish
