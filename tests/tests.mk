@@ -9,6 +9,8 @@ HARNESS := $(B)/tests/conformance/harness.o $(B)/tests/conformance/subject.o
 FUZZ := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 BENCH := $(patsubst tests/bench/%.c,$(B)/tests/bench/%,$(wildcard tests/bench/bench_*.c))
 
+# callbacks of cmocka, pthread and the like, which say everywhere what few need
+$(B)/tests/%: private ALL_CFLAGS += -Wno-unused-parameter
 $(B)/tests/unit/test_stack_tree: $(REPORT)
 $(B)/tests/unit/%: tests/unit/%.c $(B)/libtlobctl.a $(B)/libtlob.a | $(GEN)
 	@mkdir -p $(@D)

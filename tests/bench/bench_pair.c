@@ -131,7 +131,6 @@ static pthread_barrier_t all_in, all_out;
 
 static void *registered(void *arg)
 {
-	(void)arg;
 	pairs(1);
 	pthread_barrier_wait(&all_in);
 	pthread_barrier_wait(&all_out);

@@ -24,7 +24,6 @@ static void *echo(void *arg)
 {
 	char byte;
 
-	(void)arg;
 	bench_pin(1);
 	join_engine();
 	bench_fifo(5);
@@ -88,7 +87,6 @@ int main(int argc, char **argv)
 					    .socket = socket,
 					    .why = TLOBCTL_WHY_STACKS};
 
-	(void)argv;
 	if (argc > 1)
 		return pingpong();
 	snprintf(socket, sizeof(socket), "@tlob-bench-switch-%d", getpid());

@@ -91,7 +91,6 @@ static void *take_late(void *arg)
 {
 	uint64_t tag = get();
 
-	(void)arg;
 	tell_result(tag, tlob_end(&tight, tag));
 	return NULL;
 }
@@ -99,7 +98,6 @@ static void *take_late(void *arg)
 /* The thread that begins has gone when the budget expires, the one that ends has not been started yet. */
 static void *begin_and_leave(void *arg)
 {
-	(void)arg;
 	tell_result(100, tlob_begin(&tight, 7));
 	put(7);
 	return NULL;
@@ -426,7 +424,6 @@ static uint64_t queue_ms;
 
 static void *filter_it(void *arg)
 {
-	(void)arg;
 	tlob_begin(&filter, 9);
 	sleep_ns(2 * MS);
 	tlob_end(&filter, 9);
@@ -435,7 +432,6 @@ static void *filter_it(void *arg)
 
 static void *render_it(void *arg)
 {
-	(void)arg;
 	sleep_ns(queue_ms * MS); /* it lies in a queue */
 	if (conf_argument && !strcmp(conf_argument, "wait"))
 		told_to_go();
@@ -476,7 +472,6 @@ static void look_at_stages(const struct tlobctl_event *e, void *arg)
 	uint64_t sum = 0, longest = 0;
 	size_t where = 99;
 
-	(void)arg;
 	if (strcmp(e->region, "whole"))
 		return;
 	seen.events++;

@@ -14,7 +14,6 @@ TLOB_REGION(roomy, "roomy", TLOB_S(100));
 
 static void *leave_open(void *arg)
 {
-	(void)arg;
 	tlob_start(&open_ended, 1);
 	return NULL;
 }

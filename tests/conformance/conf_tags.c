@@ -151,7 +151,6 @@ static void look_at_stages(const struct tlobctl_event *e, void *arg)
 	uint64_t sum = 0, longest = 0;
 	size_t where = 99;
 
-	(void)arg;
 	if (strcmp(e->region, "whole"))
 		return;
 	*(e->record->type == TLOB_REC_OVERRUN ? &seen.overruns : &seen.closes) += 1;

@@ -197,8 +197,8 @@ static void check_misuse(struct conf *c)
 
 int conf_main(struct conf *c)
 {
-	(void)never;
 	tap_plan(4 + 3 * 7 + 3 + 4);
+	(void)never;
 	conf_open(c);
 	check_within(c);
 	CONF_RUN(c, "over", "spin");

@@ -21,7 +21,6 @@ static int need_lock(int threads)
 
 static void *hold_a_little(void *arg)
 {
-	(void)arg;
 	truth_fifo(10);
 	pthread_mutex_lock(&outer);
 	truth_wait_go();
@@ -32,7 +31,6 @@ static void *hold_a_little(void *arg)
 
 static void *fifo_hog(void *arg)
 {
-	(void)arg;
 	truth_fifo(30);
 	truth_wait_go();
 	spin_ns(TROUBLE);
@@ -58,7 +56,6 @@ static int inversion(void)
 
 static void *hold_inner(void *arg)
 {
-	(void)arg;
 	truth_fifo(20);
 	pthread_mutex_lock(&inner);
 	truth_wait_go();
@@ -69,7 +66,6 @@ static void *hold_inner(void *arg)
 
 static void *hold_outer(void *arg)
 {
-	(void)arg;
 	truth_fifo(20);
 	pthread_mutex_lock(&outer);
 	truth_wait_go();
@@ -89,7 +85,6 @@ static int three(void)
 
 static void *hold_asleep(void *arg)
 {
-	(void)arg;
 	truth_fifo(20);
 	pthread_mutex_lock(&outer);
 	truth_wait_go();
@@ -107,7 +102,6 @@ static int holder_sleeps(void)
 
 static void *hold_long(void *arg)
 {
-	(void)arg;
 	truth_fifo(20);
 	pthread_mutex_lock(&outer);
 	truth_wait_go();

@@ -13,7 +13,6 @@
 
 static void *nice_hog(void *arg)
 {
-	(void)arg;
 	truth_nice(-20);
 	truth_wait_go();
 	truth_burn(3 * TROUBLE);
@@ -22,7 +21,6 @@ static void *nice_hog(void *arg)
 
 static void *fifo_hog(void *arg)
 {
-	(void)arg;
 	truth_fifo(30);
 	truth_wait_go();
 	spin_ns(TROUBLE);
@@ -31,7 +29,6 @@ static void *fifo_hog(void *arg)
 
 static void *worker(void *arg)
 {
-	(void)arg;
 	truth_fifo(30);
 	truth_wait_go();
 	spin_ns(TROUBLE / 4);

@@ -118,7 +118,6 @@ static void *flood(void *arg)
 	bool good = apart && connect_both(in, out);
 	uint64_t next;
 
-	(void)arg;
 	truth_fifo(20);
 	truth_wait_go();
 	for (next = now_ns(); !enough && good; next += each_ns) {

@@ -37,7 +37,6 @@ static tlob_window_t begin(struct tlob_region *region, int threads)
 
 static void *hold(void *arg)
 {
-	(void)arg;
 	truth_fifo(20);
 	pthread_mutex_lock(&lock);
 	truth_wait_go();
@@ -60,7 +59,6 @@ static int mutex(void)
 
 static void *produce(void *arg)
 {
-	(void)arg;
 	truth_fifo(20);
 	truth_wait_go();
 	spin_ns(TROUBLE);
@@ -89,7 +87,6 @@ static void *drain(void *arg)
 {
 	char block[65536];
 
-	(void)arg;
 	truth_fifo(20);
 	truth_wait_go();
 	spin_ns(TROUBLE);
@@ -122,7 +119,6 @@ static void *serve(void *arg)
 {
 	char byte;
 
-	(void)arg;
 	truth_fifo(20);
 	truth_wait_go();
 	if (recv(ends[0], &byte, 1, 0) != 1)
@@ -183,7 +179,6 @@ static int tcp(void)
 
 static void *notify(void *arg)
 {
-	(void)arg;
 	truth_fifo(20);
 	truth_wait_go();
 	spin_ns(TROUBLE);

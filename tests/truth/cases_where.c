@@ -89,8 +89,6 @@ static int in_closed_library(void)
 
 static int compare(const void *a, const void *b)
 {
-	(void)a;
-	(void)b;
 	poll(NULL, 0, TROUBLE / MS);
 	return 0;
 }
@@ -142,7 +140,6 @@ static void *elsewhere(void *arg)
 {
 	tlob_window_t w;
 
-	(void)arg;
 	truth_fifo(20);
 	truth_wait_go();
 	w = tlob_start(truth_late, 1);

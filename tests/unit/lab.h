@@ -21,7 +21,6 @@ static char lab[] = "/tmp/tlob-lab.XXXXXX";
 
 static inline int lab_make(void **state)
 {
-	(void)state;
 	return mkdtemp(lab) ? 0 : -1;
 }
 
@@ -29,7 +28,6 @@ static inline int lab_remove(void **state)
 {
 	char command[64];
 
-	(void)state;
 	snprintf(command, sizeof(command), "rm -rf %s", lab);
 	return system(command);
 }

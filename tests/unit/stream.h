@@ -33,7 +33,6 @@ static struct why_answer answer;
 
 static inline int begin(void **state)
 {
-	(void)state;
 	memset(entries, 0, sizeof(entries));
 	stream = (struct why_stream){.entries = entries};
 	return 0;
@@ -41,7 +40,6 @@ static inline int begin(void **state)
 
 static inline int end(void **state)
 {
-	(void)state;
 	why_answer_deinit(&answer);
 	return 0;
 }

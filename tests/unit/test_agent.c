@@ -179,7 +179,6 @@ static void strangers_stay_outside(void **state)
 	char socket[64];
 	struct tlobctl *ctl;
 
-	(void)state;
 	snprintf(socket, sizeof(socket), "@tlob-test-token-%d", getpid());
 	assert_null(open_with(socket, ""));
 	assert_null(open_with(socket, "with,comma"));
@@ -211,7 +210,6 @@ static void stale_socket_is_replaced(void **state)
 	struct stat st;
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
 
-	(void)state;
 	snprintf(a.sun_path, sizeof(a.sun_path), "/tmp/tlob-test-stale-%d", getpid());
 	assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
 	close(fd); /* the file stays, nobody listens */
@@ -229,7 +227,6 @@ static void live_socket_is_left_alone(void **state)
 	struct tlobctl *first, *second;
 	struct stat st;
 
-	(void)state;
 	snprintf(path, sizeof(path), "/tmp/tlob-test-live-%d", getpid());
 	first = open_at(path);
 	assert_non_null(first);
@@ -252,7 +249,6 @@ static void locked_folder_is_no_obstacle(void **state)
 	struct stat st;
 	int fd;
 
-	(void)state;
 	snprintf(folder, sizeof(folder), "/tmp/tlob-test-folder-%d", getpid());
 	snprintf(path, sizeof(path), "%s/a.sock", folder);
 	snprintf(lock, sizeof(lock), "%s.lock", path);
@@ -288,7 +284,6 @@ static void files_are_left_alone(void **state)
 	struct stat st;
 	int fd;
 
-	(void)state;
 	snprintf(path, sizeof(path), "/tmp/tlob-test-file-%d", getpid());
 	fd = open(path, O_CREAT | O_WRONLY, 0600);
 	assert_true(fd >= 0);
@@ -312,7 +307,6 @@ static void sleeping_ring_is_refused(void **state)
 	struct tlobctl_opts opts = {.size = sizeof(opts), .engine = TLOBCTL_ENGINE_BPF};
 	struct tlobctl *ctl = NULL;
 
-	(void)state;
 	if (geteuid())
 		skip(); /* lacks more than that */
 	setenv("TLOB_BPF_WITHOUT", "ring", 1);

@@ -378,7 +378,6 @@ static void text_is_copied_first(void **state)
 	pthread_t thread;
 	int bad = 0;
 
-	(void)state;
 	memset(l.regions[0].name, 'A', 40);
 	l.regions[0].ready = 1;
 	assert_int_equal(pthread_create(&thread, NULL, flip, &f), 0);

@@ -84,7 +84,6 @@ static void by_process(void **state)
 	struct tlobctl_site *s = lab_site(pid, "libouter.so:outer");
 	char path[64];
 
-	(void)state;
 	snprintf(path, sizeof(path), "%s/libouter.so.1.0", lab);
 	assert_string_equal(s->path, path);
 	tlobctl_sites_free(s, 1);
@@ -106,7 +105,6 @@ static void replaced_under_a_process(void **state)
 	char old[64], link[64];
 	pid_t pid;
 
-	(void)state;
 	if (geteuid())
 		skip();
 	lab_run("cp libouter.so.1.0 saved && ln -f libouter.so.1.0 other-name");
@@ -169,7 +167,6 @@ static void in_another_root(void **state)
 	char root[64], command[128], build_id[128] = "", proc[64];
 	FILE *f;
 
-	(void)state;
 	if (geteuid())
 		skip();
 	/* an absolute link that only means something inside, and debug files where only that world has them */
@@ -214,7 +211,6 @@ static void by_name(void **state)
 	static const char script[] = "#!/usr/bin/env python3\n";
 	char old[4096], text[4200];
 
-	(void)state;
 	lab_write("tool", script, strlen(script));
 	lab_run("cp user tlob-test-tool && mkdir -p first && cp tool first/tlob-test-tool");
 	snprintf(old, sizeof(old), "%s", getenv("PATH"));
@@ -244,7 +240,6 @@ static void by_name(void **state)
 
 static void debug_file_by_link(void **state)
 {
-	(void)state;
 	lab_run("mkdir -p linked/.debug && objcopy --remove-section .note.gnu.build-id bare.so linked/a.so");
 	lab_run("cd linked && cp ../whole.debug a.debug && objcopy --add-gnu-debuglink=a.debug a.so");
 	tlobctl_sites_free(lab_site(0, lab_spec("linked/a.so", "inner")), 1);
@@ -259,7 +254,6 @@ static void debug_file_by_link(void **state)
 
 static void mini_debuginfo(void **state)
 {
-	(void)state;
 	lab_run("objcopy -g whole.debug mini && xz -k mini && "
 		"objcopy --add-section .gnu_debugdata=mini.xz bare.so packed.so");
 	lab_refuses(0, lab_spec("bare.so", "inner"), -ENOENT, "stripped", NULL);
@@ -275,7 +269,6 @@ static void other_files(void **state)
 	char path[64];
 	int fd;
 
-	(void)state;
 	lab_run(": > empty; echo text > text; mkdir -p folder; mkfifo pipe; ln -s loop loop");
 	lab_run("cc -c lib.c -o lib.o && ar rc lib.a lib.o && cp user arm && cp user core");
 	snprintf(path, sizeof(path), "%s/arm", lab);
@@ -309,7 +302,6 @@ static void other_files(void **state)
 
 static void no_permission(void **state)
 {
-	(void)state;
 	lab_run("cp user locked && chmod 0 locked && chmod 711 .");
 	if (!geteuid() && seteuid(65534))
 		skip();
@@ -341,7 +333,6 @@ static void damaged_files(void **state)
 	ssize_t n;
 	int fd;
 
-	(void)state;
 	lab_run("cp user damaged");
 	snprintf(path, sizeof(path), "%s/user", lab);
 	fd = open(path, O_RDONLY);
@@ -400,7 +391,6 @@ static void library_cache(void **state)
 	};
 	char list[256] = "";
 
-	(void)state;
 	assert_int_equal(tlobctl_ldcache_each(&cache, sizeof(cache), note, list), 2);
 	assert_string_equal(list, "liba=/lib/a /lib/a=liba ");
 	/* a string without an end is none */

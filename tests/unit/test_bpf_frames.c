@@ -77,7 +77,6 @@ static void frames_are_small(void **state)
 {
 	int without, with;
 
-	(void)state;
 	libbpf_set_print(NULL);
 	without = check_programs(false);
 	with = check_programs(true); /* not on real-time kernels */

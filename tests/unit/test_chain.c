@@ -15,7 +15,6 @@ static void test_holder_preempted(void **state)
 {
 	const struct tlobctl_culprit *c;
 
-	(void)state;
 	sw(40, 1, 0, 0, LOADER);
 	sw(50, 0, 0, 0, ME);
 	sw(150, 1, LOADER, 0, HOG);
@@ -37,7 +36,6 @@ static void test_chain_of_three(void **state)
 {
 	const struct tlobctl_culprit *c;
 
-	(void)state;
 	sw(40, 1, 0, 0, LOADER);
 	sw(50, 0, 0, 0, ME);
 	sw(200, 0, ME, S, 0);
@@ -61,7 +59,6 @@ static void test_chain_ends_in_a_circle(void **state)
 {
 	const struct tlobctl_culprit *c;
 
-	(void)state;
 	sw(40, 1, 0, 0, LOADER);
 	sw(50, 0, 0, 0, ME);
 	sw(60, 1, LOADER, S, 0);
@@ -83,7 +80,6 @@ static void test_chain_ends_in_a_circle(void **state)
 
 static void test_chain_is_bounded(void **state)
 {
-	(void)state;
 	sw(50, 0, 0, 0, ME);
 	sw(100, 0, ME, S, 0);
 	for (uint16_t i = 0; i < 20; i++)
@@ -103,7 +99,6 @@ static void test_waker_is_new(void **state)
 {
 	const struct tlobctl_culprit *c;
 
-	(void)state;
 	sw(40, 1, 0, 0, DISK);
 	sw(50, 0, 0, 0, ME);
 	sw(200, 0, ME, S, 0);

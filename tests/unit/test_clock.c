@@ -23,7 +23,6 @@ static struct tlob_clock thread_clock;
 
 static int reset(void **state)
 {
-	(void)state;
 	memset(&thread_clock, 0, sizeof(thread_clock));
 	thread_clock.since_ns = 1000;
 	return 0;
@@ -55,7 +54,6 @@ static void check_split(struct tlob_split s, uint64_t running, uint64_t waiting,
 
 static void test_time_goes_to_the_state_it_was_spent_in(void **state)
 {
-	(void)state;
 	step(PREEMPT, 1010);
 	check_split(read_at(1010), 10, 0, 0);
 	step(SWITCH_IN, 1030);
@@ -72,7 +70,6 @@ static void test_time_goes_to_the_state_it_was_spent_in(void **state)
 
 static void test_time_never_runs_backwards(void **state)
 {
-	(void)state;
 	step(PREEMPT, 1010);
 	step(SWITCH_IN, 1005); /* another CPU's clock, a little behind */
 	check_split(read_at(1010), 10, 0, 0);
@@ -84,7 +81,6 @@ static void test_time_never_runs_backwards(void **state)
 
 static void test_event_the_model_forbids(void **state)
 {
-	(void)state;
 	step(SLEEP, 1010);
 	step(PREEMPT, 1030); /* of a thread that sleeps: it still slept until now */
 	assert_int_equal(thread_clock.state, TLOB_SLEEPING);
@@ -97,7 +93,6 @@ static void test_sum_is_the_time_since_the_start(void **state)
 	uint64_t now = 1000, x = 5;
 	int i;
 
-	(void)state;
 	for (i = 0; i < 100000; i++) {
 		struct tlob_split s;
 
@@ -115,7 +110,6 @@ static void test_sum_is_the_time_since_the_start(void **state)
 
 static void test_time_in_progress_is_included(void **state)
 {
-	(void)state;
 	check_split(read_at(1000), 0, 0, 0);
 	check_split(read_at(1500), 500, 0, 0);
 	step(PREEMPT, 2000);
@@ -128,7 +122,6 @@ static void test_time_in_progress_is_included(void **state)
 /* The time was read, then the thread was switched, then it read its clock. */
 static void test_clock_ahead_of_the_time(void **state)
 {
-	(void)state;
 	step(PREEMPT, 1100);
 	check_split(read_at(1090), 90, 0, 0); /* the watcher's time is a little old */
 	step(SWITCH_IN, 1400);
@@ -147,7 +140,6 @@ static void test_writer_at_work(void **state)
 {
 	struct tlob_split s;
 
-	(void)state;
 	tlob_clock_write_begin(&thread_clock);
 	assert_int_equal(tlob_clock_try_read(&thread_clock, 2000, &s), 0);
 	tlob_clock_write_end(&thread_clock);
@@ -160,7 +152,6 @@ static void test_scribbled_clock(void **state)
 	uint64_t x = 9;
 	int i;
 
-	(void)state;
 	for (i = 0; i < 10000; i++) {
 		size_t j;
 
@@ -191,7 +182,6 @@ static void *switch_often(void *arg)
 	uint64_t now = 1000;
 	int i;
 
-	(void)arg;
 	for (i = 0; i < STEPS; i++) {
 		now += (uint64_t)(i % 1000);
 		tlob_clock_write_begin(&thread_clock);
@@ -210,7 +200,6 @@ static void test_reader_gets_one_instant(void **state)
 	uint64_t reads = 0;
 	pthread_t writer;
 
-	(void)state;
 	writing = 1;
 	assert_int_equal(pthread_create(&writer, NULL, switch_often, NULL), 0);
 	while (__atomic_load_n(&writing, __ATOMIC_ACQUIRE) || reads == 0) {

@@ -35,7 +35,6 @@ static void assert_refused(const char *text, int err, size_t at)
 
 static void test_lists_are_sorted_and_shortened(void **state)
 {
-	(void)state;
 	assert_list("0", "0", 1);
 	assert_list("0-3,6", "0-3,6", 5);
 	assert_list("6,0-1,2-3,3", "0-3,6", 5);
@@ -46,7 +45,6 @@ static void test_lists_are_sorted_and_shortened(void **state)
 
 static void test_what_is_no_list_is_refused_where_it_is_wrong(void **state)
 {
-	(void)state;
 	assert_refused("", -EINVAL, 0);
 	assert_refused("x", -EINVAL, 0);
 	assert_refused("1,", -EINVAL, 2);
@@ -65,7 +63,6 @@ static void test_printing_stops_at_the_end_of_the_buffer(void **state)
 	const uint32_t cpus[] = {10, 12, 14};
 	char out[6] = "-----";
 
-	(void)state;
 	assert_int_equal(tlob_cpulist_print(out, sizeof(out), cpus, 3), 8);
 	assert_string_equal(out, "10,12");
 	assert_int_equal(tlob_cpulist_print(out, sizeof(out), cpus, 0), 0);

@@ -6,7 +6,6 @@ static void test_ran_all_the_time(void **state)
 {
 	const struct tlobctl_why *why;
 
-	(void)state;
 	sw(50, 0, 0, 0, ME);
 	sw(500, 1, 0, 0, HOG); /* elsewhere */
 	why = judge(100, 1000);
@@ -18,7 +17,6 @@ static void test_ran_all_the_time(void **state)
 
 static void test_nothing_was_recorded(void **state)
 {
-	(void)state;
 	judge(100, 1000);
 	assert_int_equal(us_of(TLOBCTL_CAUSE_RUNNING, 0), 900);
 }
@@ -27,7 +25,6 @@ static void test_waits_behind_two(void **state)
 {
 	const struct tlobctl_why *why;
 
-	(void)state;
 	sw(50, 0, 0, 0, ME);
 	sw(200, 0, ME, 0, HOG)->cgroup = 7;
 	sw(500, 0, HOG, 0, LOADER)->flags = TLOB_HISTORY_KTHREAD;
@@ -52,7 +49,6 @@ static void test_threads_of_a_process_add_up(void **state)
 {
 	const struct tlobctl_why *why;
 
-	(void)state;
 	sw(50, 0, 0, 0, ME);
 	sw(200, 0, ME, 0, HOG + 1);
 	sw(300, 0, HOG + 1, 0, HOG + 2);
@@ -67,7 +63,6 @@ static void test_sleeps_until_woken(void **state)
 {
 	const struct tlobctl_why *why;
 
-	(void)state;
 	sw(40, 1, 0, 0, LOADER);
 	sw(50, 0, 0, 0, ME);
 	sw(200, 0, ME, S, 0);
@@ -89,7 +84,6 @@ static void test_wake_up_waits_behind_others(void **state)
 {
 	const struct tlobctl_why *why;
 
-	(void)state;
 	sw(50, 0, 0, 0, ME);
 	sw(200, 0, ME, S, HOG);
 	wake(300, 1, LOADER, ME);
@@ -103,7 +97,6 @@ static void test_wake_up_waits_behind_others(void **state)
 
 static void test_interrupt_wakes(void **state)
 {
-	(void)state;
 	sw(50, 0, 0, 0, ME);
 	sw(200, 0, ME, S, HOG)->syscall = 0xfff0;
 	wake(700, 0, HOG, ME)->flags = TLOB_HISTORY_INTERRUPT; /* the hog was only interrupted */
@@ -119,7 +112,6 @@ static void test_sender_wakes_through_soft_interrupt(void **state)
 {
 	struct tlob_history_entry *e;
 
-	(void)state;
 	for (int sends = 0; sends < 2; sends++) {
 		begin(NULL);
 		sw(40, 1, 0, 0, LOADER);
@@ -137,7 +129,6 @@ static void test_sender_wakes_through_soft_interrupt(void **state)
 
 static void test_idle_waker_is_an_interrupt(void **state)
 {
-	(void)state;
 	sw(50, 0, 0, 0, ME);
 	sw(200, 0, ME, S, 0);
 	wake(700, 0, 0, ME);
@@ -150,7 +141,6 @@ static void test_disk_sleep(void **state)
 {
 	const struct tlobctl_why *why;
 
-	(void)state;
 	sw(50, 0, 0, 0, ME);
 	sw(200, 0, ME, D, 0)->flags = TLOB_HISTORY_IOWAIT;
 	wake(900, 1, DISK, ME);
@@ -164,7 +154,6 @@ static void test_stopped(void **state)
 {
 	const struct tlobctl_why *why;
 
-	(void)state;
 	sw(50, 0, 0, 0, ME);
 	sw(200, 0, ME, TLOB_HISTORY_STOPPED, 0);
 	wake(900, 1, LOADER, ME);
@@ -178,7 +167,6 @@ static void test_still_asleep(void **state)
 {
 	const struct tlobctl_why *why;
 
-	(void)state;
 	sw(50, 0, 0, 0, ME);
 	sw(200, 0, ME, S, 0);
 	why = judge(100, 1000);
@@ -189,7 +177,6 @@ static void test_still_asleep(void **state)
 /* Preempted, and then nobody has the CPU although it is runnable. */
 static void test_held_back(void **state)
 {
-	(void)state;
 	sw(50, 0, 0, 0, ME);
 	sw(200, 0, ME, 0, 0);
 	sw(900, 0, 0, 0, ME);
@@ -200,7 +187,6 @@ static void test_held_back(void **state)
 /* The control group's time is used up: whoever runs meanwhile is not to blame. */
 static void test_throttled(void **state)
 {
-	(void)state;
 	sw(50, 0, 0, 0, ME);
 	sw(200, 0, ME, 0, HOG)->flags = TLOB_HISTORY_THROTTLED;
 	sw(300, 0, HOG, S, 0);
@@ -215,7 +201,6 @@ static void test_moved_while_queued(void **state)
 {
 	const struct tlobctl_why *why;
 
-	(void)state;
 	sw(40, 1, 0, 0, LOADER);
 	sw(50, 0, 0, 0, ME);
 	sw(200, 0, ME, 0, HOG);
@@ -232,7 +217,6 @@ static void test_placed_at_wake_up(void **state)
 {
 	const struct tlobctl_why *why;
 
-	(void)state;
 	sw(40, 1, 0, 0, LOADER);
 	sw(50, 0, 0, 0, ME);
 	sw(200, 0, ME, S, HOG);
@@ -248,7 +232,6 @@ static void test_placed_at_wake_up(void **state)
 /* Nothing says that it moved, but it appears elsewhere. */
 static void test_appears_elsewhere(void **state)
 {
-	(void)state;
 	sw(50, 0, 0, 0, ME);
 	sw(200, 0, ME, 0, HOG);
 	sw(500, 1, 0, 0, ME);
@@ -259,7 +242,6 @@ static void test_appears_elsewhere(void **state)
 /* Woken by another CPU at the moment it went to sleep: it never slept. */
 static void test_wake_up_overtakes_sleep(void **state)
 {
-	(void)state;
 	sw(50, 0, 0, 0, ME);
 	wake(199, 1, LOADER, ME);
 	sw(200, 0, ME, S, HOG);
@@ -273,7 +255,6 @@ static void test_wake_up_overtakes_sleep(void **state)
 /* A wake-up of a thread that was awake changes nothing, also not for the sleep long after. */
 static void test_idle_wake_up(void **state)
 {
-	(void)state;
 	sw(20, 0, 0, 0, ME);
 	wake(60, 1, LOADER, ME);
 	sw(500, 0, ME, S, 0);
@@ -288,7 +269,6 @@ static void test_window_older_than_history(void **state)
 {
 	const struct tlobctl_why *why;
 
-	(void)state;
 	stream.covers_ns = 400 * US;
 	sw(410, 0, HOG, 0, ME);
 	sw(600, 0, ME, S, 0);
@@ -306,7 +286,6 @@ static void test_window_older_than_history(void **state)
 /* Entries before a gap are no evidence of what was behind it. */
 static void test_gap_hides_the_past(void **state)
 {
-	(void)state;
 	sw(50, 0, 0, 0, ME);
 	sw(200, 0, ME, S, 0);
 	stream.covers_ns = 600 * US;
@@ -317,7 +296,6 @@ static void test_gap_hides_the_past(void **state)
 
 static void test_history_younger_than_window_end(void **state)
 {
-	(void)state;
 	stream.covers_ns = 5000 * US;
 	assert_false(judge(100, 1000)->complete);
 	assert_int_equal(us_of(TLOBCTL_CAUSE_UNKNOWN, 0), 900);
@@ -326,7 +304,6 @@ static void test_history_younger_than_window_end(void **state)
 /* Its switch-in has been lost: it sleeps until it is next seen to run. */
 static void test_lost_entries(void **state)
 {
-	(void)state;
 	sw(50, 0, 0, 0, ME);
 	sw(200, 0, ME, S, 0);
 	sw(600, 0, ME, S, 0); /* so it had the CPU again */
@@ -339,7 +316,6 @@ static void test_number_used_again(void **state)
 {
 	struct tlob_history_entry *e;
 
-	(void)state;
 	sw(50, 0, 0, 0, ME);
 	sw(200, 0, ME, 0, HOG);
 	sw(300, 0, HOG, TLOB_HISTORY_DEAD, LOADER);
@@ -362,7 +338,6 @@ static void test_number_used_again(void **state)
 /* Who had the CPU when the stream begins is known from who leaves it first. */
 static void test_occupant_seen_leaving(void **state)
 {
-	(void)state;
 	wake(90, 1, LOADER, ME);
 	sw(400, 0, HOG, 0, ME);
 	judge(100, 1000);
@@ -383,7 +358,6 @@ static void test_blame(void **state)
 {
 	const struct tlobctl_why *why;
 
-	(void)state;
 	sw(50, 0, 0, 0, ME);
 	sw(200, 0, ME, 0, HOG + 1);
 	sw(300, 0, HOG + 1, 0, HOG + 2);
@@ -412,7 +386,6 @@ static void test_two_causes(void **state)
 {
 	const struct tlobctl_why *why;
 
-	(void)state;
 	sw(40, 1, 0, 0, LOADER);
 	sw(50, 0, 0, 0, ME);
 	sw(110, 0, ME, 0, HOG);
@@ -431,7 +404,6 @@ static void test_more_culprits_than_the_table_holds(void **state)
 	static struct tlob_history_entry many[2000];
 	uint32_t last = ME;
 
-	(void)state;
 	for (uint32_t i = 0; i < 2000; i++) {
 		many[i] = (struct tlob_history_entry){.time_ns = (200 + i) * US,
 						      .kind = TLOB_HISTORY_SWITCH,
@@ -483,7 +455,6 @@ static void any_stream(void)
 /* judge() checks that the segments cover the window and that all sums are right. */
 static void test_whatever_comes(void **state)
 {
-	(void)state;
 	for (int i = 0; i < 20000; i++) {
 		uint64_t from = any(800);
 

@@ -49,7 +49,6 @@ static void test_accepted(void **state)
 	struct tlob_parse_error err;
 	size_t i;
 
-	(void)state;
 	for (i = 0; i < COUNT(good); i++) {
 		uint64_t ns = UNTOUCHED;
 		int ret = tlob_duration_parse(good[i].text, &ns, &err);
@@ -112,7 +111,6 @@ static void test_refused(void **state)
 	};
 	size_t i;
 
-	(void)state;
 	for (i = 0; i < COUNT(bad); i++)
 		check_refused(tlob_duration_parse, &bad[i]);
 }
@@ -129,7 +127,6 @@ static void test_budget(void **state)
 	uint64_t ns = 0;
 	size_t i;
 
-	(void)state;
 	for (i = 0; i < COUNT(bad); i++)
 		check_refused(tlob_budget_parse, &bad[i]);
 	assert_int_equal(tlob_budget_parse("1us", &ns, NULL), 0);
@@ -169,7 +166,6 @@ static void test_printed(void **state)
 	char buf[TLOB_DURATION_BYTES];
 	size_t i;
 
-	(void)state;
 	for (i = 0; i < COUNT(good); i++) {
 		size_t n = tlob_duration_print(buf, sizeof(buf), good[i].ns);
 
@@ -195,7 +191,6 @@ static void test_printed_exactly(void **state)
 	char buf[TLOB_DURATION_BYTES];
 	size_t i;
 
-	(void)state;
 	for (i = 0; i < COUNT(good); i++) {
 		uint64_t ns = UNTOUCHED;
 		size_t n = tlob_duration_print_exact(buf, sizeof(buf), good[i].ns);
@@ -214,7 +209,6 @@ static void test_print_is_close(void **state)
 	uint64_t x = 88172645463325252ULL;
 	int i;
 
-	(void)state;
 	for (i = 0; i < 300000; i++) {
 		uint64_t ns, back, off;
 
@@ -233,7 +227,6 @@ static void test_print_into_too_little(void **state)
 {
 	char buf[4] = "xyz";
 
-	(void)state;
 	assert_int_equal(tlob_duration_print(buf, 4, 1234567), 6);
 	assert_string_equal(buf, "1.2");
 	assert_int_equal(tlob_duration_print(buf, 1, 1234567), 6);

@@ -47,7 +47,6 @@ static void test_text_and_back(void **state)
 	struct tlobctl_floor floor;
 	size_t length;
 
-	(void)state;
 	length = tlobctl_floor_format(text, &sample);
 	assert_int_equal(length, strlen(text));
 	assert_true(tlobctl_floor_parse(text, &floor));
@@ -75,7 +74,6 @@ static void test_what_is_no_floor(void **state)
 	char text[TLOBCTL_FLOOR_BYTES], lengthy[400];
 	struct tlobctl_floor floor;
 
-	(void)state;
 	tlobctl_floor_format(text, &sample);
 	assert_false(tlobctl_floor_parse("", &floor));
 	assert_false(tlobctl_floor_parse("{}", &floor));
@@ -116,7 +114,6 @@ static void test_a_floor_is_of_this_boot(void **state)
 	struct tlobctl_floor floor, here = sample;
 	struct stat st;
 
-	(void)state;
 	assert_non_null(mkdtemp(home));
 	setenv("XDG_STATE_HOME", home, 1);
 	snprintf(path, sizeof(path), "%s/tlob/floor", home);

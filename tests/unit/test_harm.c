@@ -42,7 +42,6 @@ static void endless_name(void **state)
 	char name[400] = "_ZN1XI1AIiiES_IS0_S0_E", source[2048];
 	struct answer a = {.symbolizer = NULL};
 
-	(void)state;
 	for (size_t i = 0; i < 34; i++)
 		sprintf(name + strlen(name), "S_IS%c_S%c_E", digits[i + 1], digits[i + 1]);
 	strcat(name, "E1fEv");
@@ -63,7 +62,6 @@ static void fifo_of_functions(void **state)
 {
 	struct answer a = {.symbolizer = NULL};
 
-	(void)state;
 	lab_run("cc -O2 -g -gsplit-dwarf -fPIC -c plain.c && cc -shared -o split.so plain.o && cp split.so theirs.so");
 	ask_soon(&a, "split.so");
 	assert_string_equal(a.frames[0].function, "hidden");
@@ -86,7 +84,6 @@ static void fifo_of_debug_information(void **state)
 	char name[2 * WHY_BUILD_ID_BYTES + 1];
 	size_t n = build_id_of("plain.so", id);
 
-	(void)state;
 	for (size_t i = 0; i < n; i++)
 		sprintf(name + 2 * i, "%02x", id[i]);
 	lab_run("mkdir -p other/usr/lib/debug/.build-id/%.2s && cp bare.so other/ &&"
@@ -135,7 +132,6 @@ static void sparse(void **state)
 					       ".debug_str", ".eh_frame"};
 	struct answer a = {.symbolizer = NULL};
 
-	(void)state;
 	for (size_t i = 0; i < sizeof(sections) / sizeof(*sections); i++) {
 		char name[32];
 
@@ -159,7 +155,6 @@ static void no_end_of_files(void **state)
 	char path[4000], again[4000];
 	size_t n = 0;
 
-	(void)state;
 	assert_int_equal(why_symbolizer_new(&s), 0);
 	snprintf(again, sizeof(again), "/%03980zu", n);
 	first = why_object_of(s, again, "", NULL, 0);

@@ -16,7 +16,6 @@ static struct tlob_hist hist, other;
 
 static int reset(void **state)
 {
-	(void)state;
 	memset(&hist, 0, sizeof(hist));
 	memset(&other, 0, sizeof(other));
 	return 0;
@@ -45,7 +44,6 @@ static void test_buckets_join_without_gap(void **state)
 	uint64_t low = 0;
 	uint32_t i;
 
-	(void)state;
 	for (i = 0; i < TLOB_HIST_BUCKETS; i++) {
 		uint64_t width = i < 128 ? 1 : 1ULL << ((i >> 6) - 1);
 
@@ -59,7 +57,6 @@ static void test_buckets_join_without_gap(void **state)
 
 static void test_beyond_the_range_is_the_last_bucket(void **state)
 {
-	(void)state;
 	assert_int_equal(tlob_hist_index(0), 0);
 	assert_int_equal(tlob_hist_index(1ULL << TLOB_HIST_MAX_BITS), TLOB_HIST_BUCKETS - 1);
 	assert_int_equal(tlob_hist_index(UINT64_MAX), TLOB_HIST_BUCKETS - 1);
@@ -72,7 +69,6 @@ static void test_error_below_one_percent(void **state)
 	uint64_t x = 88172645463325252ULL;
 	int i;
 
-	(void)state;
 	for (i = 0; i < 1000000; i++) {
 		uint64_t ns = random_ns(&x), value = tlob_hist_value(tlob_hist_index(ns));
 		uint64_t off = value > ns ? value - ns : ns - value;
@@ -87,7 +83,6 @@ static void test_log2_by_halves(void **state)
 	uint64_t x = 1;
 	int i;
 
-	(void)state;
 	for (i = 0; i < 64; i++) {
 		assert_int_equal(tlob_log2_by_halves(1ULL << i), i);
 		assert_int_equal(tlob_log2_by_halves(UINT64_MAX >> (63 - i)), i);
@@ -104,7 +99,6 @@ static void test_log2_by_halves(void **state)
 
 static void test_empty(void **state)
 {
-	(void)state;
 	assert_int_equal(tlob_hist_count(&hist), 0);
 	assert_int_equal(tlob_hist_percentile(&hist, 0), 0);
 	assert_int_equal(tlob_hist_percentile(&hist, 50), 0);
@@ -115,7 +109,6 @@ static void test_one_value_is_every_percentile(void **state)
 {
 	const uint64_t ns = 1234567; /* below the middle of its bucket: the maximum bounds it */
 
-	(void)state;
 	assert_true(tlob_hist_value(tlob_hist_index(ns)) > ns);
 	tlob_hist_add(&hist, ns);
 	assert_int_equal(tlob_hist_percentile(&hist, 0), ns);
@@ -128,7 +121,6 @@ static void test_rank_is_rounded_up(void **state)
 {
 	uint64_t ns;
 
-	(void)state;
 	for (ns = 1; ns <= 100; ns++)
 		tlob_hist_add(&hist, ns);
 	assert_int_equal(tlob_hist_percentile(&hist, 0), 1);
@@ -141,7 +133,6 @@ static void test_rank_is_rounded_up(void **state)
 
 static void test_percentile_out_of_range(void **state)
 {
-	(void)state;
 	tlob_hist_add(&hist, 10);
 	tlob_hist_add(&hist, 20);
 	assert_int_equal(tlob_hist_percentile(&hist, -1), 10);
@@ -168,7 +159,6 @@ static void test_percentiles_against_sorted_samples(void **state)
 	uint64_t *samples = malloc(SAMPLES * sizeof(*samples)), x = 42;
 	size_t i;
 
-	(void)state;
 	assert_non_null(samples);
 	for (i = 0; i < SAMPLES; i++) {
 		samples[i] = random_ns(&x);
@@ -194,7 +184,6 @@ static void test_merge_is_the_sum(void **state)
 	uint64_t x = 7;
 	int i;
 
-	(void)state;
 	memset(&all, 0, sizeof(all));
 	for (i = 0; i < 10000; i++) {
 		uint64_t ns = random_ns(&x);
@@ -209,7 +198,6 @@ static void test_merge_is_the_sum(void **state)
 /* A program may write anything into its histograms. */
 static void test_absurd_counts(void **state)
 {
-	(void)state;
 	memset(&hist, 0xff, sizeof(hist));
 	assert_true(tlob_hist_count(&hist) >= 1ULL << 53);
 	assert_int_equal(tlob_hist_percentile(&hist, 100), UINT64_MAX);
@@ -244,7 +232,6 @@ static void test_threads_lose_nothing(void **state)
 	pthread_t threads[THREADS];
 	uintptr_t i, max = 0;
 
-	(void)state;
 	for (i = 0; i < THREADS; i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, add_many, (void *)i), 0);
 	for (i = 0; i < THREADS; i++) {
@@ -291,7 +278,6 @@ static const char *write_text(void)
 
 static void test_hgrm_of_three_values(void **state)
 {
-	(void)state;
 	tlob_hist_add(&hist, 1000);
 	tlob_hist_add(&hist, 2000);
 	tlob_hist_add(&hist, 3000);
@@ -317,7 +303,6 @@ static void test_hgrm_of_three_values(void **state)
 
 static void test_hgrm_of_nothing(void **state)
 {
-	(void)state;
 	assert_string_equal(write_text(),
 			    "       Value     Percentile TotalCount 1/(1-Percentile)\n"
 			    "\n"
@@ -358,7 +343,6 @@ static void test_hgrm_agrees_with_percentiles(void **state)
 	uint64_t x = 3;
 	int i;
 
-	(void)state;
 	/* below 17 min, where a double holds each us value to the ns */
 	for (i = 0; i < 1000; i++)
 		tlob_hist_add(&hist, random_ns(&x) % 1000000000);
@@ -367,7 +351,6 @@ static void test_hgrm_agrees_with_percentiles(void **state)
 
 static void test_hgrm_of_absurd_counts(void **state)
 {
-	(void)state;
 	memset(&hist, 0xff, sizeof(hist));
 	write_text();
 	hist.max_ns = 1;
@@ -383,7 +366,6 @@ static void test_hgrm_passes_errors_on(void **state)
 {
 	int calls;
 
-	(void)state;
 	tlob_hist_add(&hist, 1000);
 	for (calls = 0; calls < 4; calls++) {
 		memset(&out, 0, sizeof(out));

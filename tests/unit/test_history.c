@@ -24,14 +24,12 @@ static struct why_stream stream;
 
 static int begin(void **state)
 {
-	(void)state;
 	memset(lines, 0, sizeof(lines));
 	return 0;
 }
 
 static int end(void **state)
 {
-	(void)state;
 	why_stream_deinit(&stream);
 	return 0;
 }
@@ -94,7 +92,6 @@ static void read_all(uint64_t from, uint64_t to)
 
 static void test_nothing(void **state)
 {
-	(void)state;
 	read_all(10, 20);
 	assert_int_equal(stream.count, 0);
 	assert_int_equal(stream.covers_ns, 10);
@@ -102,7 +99,6 @@ static void test_nothing(void **state)
 
 static void test_merged_in_order(void **state)
 {
-	(void)state;
 	for (uint64_t t = 1; t <= 60; t++)
 		write_entry((uint32_t)(t * 7 % CPUS), t);
 	read_all(1, 60);
@@ -116,7 +112,6 @@ static void test_merged_in_order(void **state)
 /* One switch of each CPU before the part tells who ran when it began. */
 static void test_what_was_before(void **state)
 {
-	(void)state;
 	write_entry(0, 10);
 	write_entry(1, 11);
 	write_entry(0, 20);
@@ -135,7 +130,6 @@ static void test_behind_interrupts(void **state)
 	static union tlob_history_line one[1 + 4096];
 	const struct why_history long_one = {one, sizeof(one), 1, 4096};
 
-	(void)state;
 	for (uint64_t p = 0; p < 2000; p++) {
 		struct tlob_history_entry *e = &one[1 + p].entry;
 
@@ -150,7 +144,6 @@ static void test_behind_interrupts(void **state)
 
 static void test_does_not_reach_back(void **state)
 {
-	(void)state;
 	for (uint64_t t = 1; t <= 1000; t++)
 		write_entry(0, t);
 	read_all(500, 1000);
@@ -168,7 +161,6 @@ static void test_does_not_reach_back(void **state)
 
 static void test_one_cpu_busy_one_idle(void **state)
 {
-	(void)state;
 	write_entry(1, 5);
 	for (uint64_t t = 10; t <= 1000; t++)
 		write_entry(0, t);
@@ -179,7 +171,6 @@ static void test_one_cpu_busy_one_idle(void **state)
 
 static void test_at_most(void **state)
 {
-	(void)state;
 	for (uint64_t t = 1; t <= 50; t++)
 		write_entry(0, t);
 	assert_int_equal(why_history_read(&history, 1, 50, 10 * CPUS, &stream), 0);
@@ -192,7 +183,6 @@ static void test_at_most(void **state)
 /* The writer has begun on an entry and not come back yet. */
 static void test_half_written(void **state)
 {
-	(void)state;
 	for (uint64_t t = 1; t <= 100; t++)
 		write_entry(0, t);
 	write_begin(0, 100)->tid = 12345; /* where position 36 was */
@@ -211,7 +201,6 @@ static void test_mapped(void **state)
 	struct why_history mapped;
 	int fd = memfd_create("history", MFD_CLOEXEC);
 
-	(void)state;
 	write_entry(2, 77);
 	assert_int_equal(write(fd, lines, sizeof(lines)), sizeof(lines));
 	assert_int_equal(why_history_map(&mapped, fd, CPUS, CAPACITY), 0);
@@ -246,7 +235,6 @@ static void test_while_it_is_written(void **state)
 	pthread_t threads[2];
 	size_t seen = 0;
 
-	(void)state;
 	clock_now = 0;
 	for (uintptr_t i = 0; i < 2; i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, writer, (void *)i), 0);

@@ -146,7 +146,6 @@ static void check_kinds(uint16_t machine, const struct sample *samples, size_t c
 
 static void kinds(void **state)
 {
-	(void)state;
 	check_kinds(EM_X86_64, x86_64, COUNT(x86_64));
 	check_kinds(EM_386, x86_32, COUNT(x86_32));
 	check_kinds(EM_AARCH64, arm64, COUNT(arm64));
@@ -157,7 +156,6 @@ static void kind_depends_on_address(void **state)
 	static const uint8_t nop5[] = {0x0f, 0x1f, 0x44, 0x00, 0x00};
 	static const uint8_t nop[] = {0x1f, 0x20, 0x03, 0xd5};
 
-	(void)state;
 	assert_int_equal(tlobctl_insn_kind(EM_X86_64, 0x1ffb, nop5, 5), NOP5);
 	assert_int_equal(tlobctl_insn_kind(EM_X86_64, 0x1ffc, nop5, 5), EMULATED);
 	assert_int_equal(tlobctl_insn_kind(EM_X86_64, 0x1fff, nop5, 5), EMULATED);
@@ -171,7 +169,6 @@ static void boundaries(void **state)
 	static const uint8_t code[] = {0x55, 0x48, 0x89, 0xe5, 0xe8, 0, 0, 0, 0, 0x06, 0x90};
 	size_t before = 0, after = 0;
 
-	(void)state;
 #define BOUNDARY(offset) \
 	tlobctl_insn_boundary(EM_X86_64, code, sizeof(code), offset, &before, &after)
 	assert_int_equal(BOUNDARY(0), TLOBCTL_BOUNDARY_YES);
@@ -220,7 +217,6 @@ static void lengths_agree_with_objdump(void **state)
 	char command[256];
 	FILE *f;
 
-	(void)state;
 	if (access(lib, R_OK)) /* another architecture */
 		skip();
 	snprintf(command, sizeof(command), "objdump -d -w %s", lib);
@@ -244,7 +240,6 @@ static void lengths_agree_with_objdump(void **state)
 
 static void decoder_stays_inside(void **state)
 {
-	(void)state;
 	srandom(1);
 	for (int i = 0; i < 200000; i++) {
 		size_t size = (size_t)random() % 18;
@@ -302,7 +297,6 @@ static void kernel_agrees(void **state)
 	int type = uprobe_type(), fd, first;
 	void *map;
 
-	(void)state;
 #ifndef __x86_64__
 	skip();
 #endif

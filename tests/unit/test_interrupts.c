@@ -44,7 +44,6 @@ static void test_taken_from_running(void **state)
 {
 	const struct tlobctl_why *why;
 
-	(void)state;
 	sw(50, 0, 0, 0, ME);
 	took(100, 300, ME, NET_RX, 190 * US);
 	took(300, 600, ME, NET_RX, 290 * US);
@@ -66,7 +65,6 @@ static void test_blamed_as_a_whole(void **state)
 {
 	const struct tlobctl_why *why;
 
-	(void)state;
 	sw(50, 0, 0, 0, ME);
 	took(100, 350, ME, RCU, 200 * US);
 	took(100, 350, ME, NET_RX, 250 * US);
@@ -80,7 +78,6 @@ static void test_blamed_as_a_whole(void **state)
 
 static void test_own_running_took_the_budget(void **state)
 {
-	(void)state;
 	sw(50, 0, 0, 0, ME);
 	took(100, 1000, ME, NET_RX, 400 * US);
 	assert_int_equal(blamed(judge(100, 1000)), TLOBCTL_CAUSE_RUNNING);
@@ -91,7 +88,6 @@ static void test_few_are_part_of_running(void **state)
 {
 	const struct tlobctl_why *why;
 
-	(void)state;
 	sw(50, 0, 0, 0, ME);
 	took(100, 550, ME, TLOB_INTERRUPT_LOCAL_TIMER, 15 * US);
 	sw(560, 0, ME, 0, HOG);
@@ -103,7 +99,6 @@ static void test_few_are_part_of_running(void **state)
 
 static void test_of_other_threads(void **state)
 {
-	(void)state;
 	took(60, 90, HOG, NET_RX, 30 * US);
 	sw(100, 0, HOG, 0, ME);
 	took(100, 400, HOG + 1, NET_RX, 300 * US);
@@ -115,7 +110,6 @@ static void test_of_other_threads(void **state)
 /* Of what is told across the start, or after the end, the part that lies in the window. */
 static void test_across_the_ends(void **state)
 {
-	(void)state;
 	sw(10, 0, 0, 0, ME);
 	took(50, 100, ME, RCU, 50 * US);
 	took(50, 150, ME, NET_RX, 80 * US);
@@ -130,7 +124,6 @@ static void test_across_the_ends(void **state)
 
 static void test_names_of_lines(void **state)
 {
-	(void)state;
 	sw(50, 0, 0, 0, ME);
 	strcpy(took(100, 200, ME, LINE_24, 10 * US)->comm, "virtio0-input.0");
 	took(100, 200, ME, LINE_24 + 1, 20 * US);
@@ -145,7 +138,6 @@ static void test_names_of_lines(void **state)
 /* More than it ran cannot be: what was told about the last millisecond may say so. */
 static void test_never_more_than_running(void **state)
 {
-	(void)state;
 	sw(50, 0, 0, 0, ME);
 	sw(200, 0, ME, S, 0);
 	took(100, 200, ME, NET_RX, 110 * US);
@@ -157,7 +149,6 @@ static void test_never_more_than_running(void **state)
 /* They do not tell what the thread did: asleep it is, whatever its CPU was interrupted by before. */
 static void test_are_no_steps(void **state)
 {
-	(void)state;
 	took(100, 150, ME, NET_RX, 10 * US);
 	wake(800, 0, LOADER, ME);
 	sw(810, 0, 0, 0, ME);
@@ -169,7 +160,6 @@ static void test_are_no_steps(void **state)
 /* It slept through all of it, on a CPU that interrupts kept busy before and after. */
 static void test_never_ran(void **state)
 {
-	(void)state;
 	sw(10, 0, 0, 0, ME);
 	took(10, 50, ME, NET_RX, 40 * US);
 	sw(50, 0, ME, S, 0);
@@ -187,7 +177,6 @@ static void test_of_the_culprit(void **state)
 {
 	const struct tlobctl_why *why;
 
-	(void)state;
 	sw(50, 0, 0, 0, ME);
 	sw(150, 0, ME, 0, HOG);
 	took(150, 900, HOG, NET_RX, 700 * US);
@@ -204,7 +193,6 @@ static void test_sum_hard(void **state)
 {
 	struct tlob_interrupt_sums s = {0};
 
-	(void)state;
 	tlob_interrupt_hard_begin(&s, 1000);
 	assert_int_equal(tlob_interrupt_hard_end(&s, 1300), 300);
 	tlob_interrupt_hard_begin(&s, 2000);
@@ -216,7 +204,6 @@ static void test_sum_hard_inside_soft(void **state)
 {
 	struct tlob_interrupt_sums s = {0};
 
-	(void)state;
 	tlob_interrupt_hard_begin(&s, 100);
 	tlob_interrupt_hard_end(&s, 200);
 	tlob_interrupt_soft_prepare(&s, NET_RX);
@@ -235,7 +222,6 @@ static void test_sum_cut(void **state)
 	struct tlob_interrupt_sums s = {0};
 	__u64 ns = 0;
 
-	(void)state;
 	assert_int_equal(tlob_interrupt_soft_cut(&s, 500, &ns), TLOB_INTERRUPT_NONE);
 	tlob_interrupt_soft_prepare(&s, NET_RX);
 	assert_int_equal(tlob_interrupt_soft_cut(&s, 900, &ns), TLOB_INTERRUPT_NONE);
@@ -258,7 +244,6 @@ static void test_sum_between_steps(void **state)
 {
 	struct tlob_interrupt_sums s = {0};
 
-	(void)state;
 	tlob_interrupt_soft_prepare(&s, NET_RX);
 	tlob_interrupt_hard_begin(&s, 900);
 	tlob_interrupt_hard_end(&s, 990);
@@ -279,7 +264,6 @@ static void test_sum_without_begin(void **state)
 {
 	struct tlob_interrupt_sums s = {0};
 
-	(void)state;
 	assert_int_equal(tlob_interrupt_hard_end(&s, 5000), 0);
 	assert_int_equal(tlob_interrupt_soft_end(&s, 6000), 0);
 	assert_int_equal(s.hard_ns, 0);
@@ -297,7 +281,6 @@ static void test_sum_backwards(void **state)
 {
 	struct tlob_interrupt_sums s = {0};
 
-	(void)state;
 	tlob_interrupt_hard_begin(&s, 1000);
 	assert_int_equal(tlob_interrupt_hard_end(&s, 999), 0);
 	tlob_interrupt_soft_prepare(&s, NET_RX);

@@ -17,9 +17,6 @@ TLOB_REGION(region, "disabled", TLOB_US(1));
 
 static void on_overrun(const struct tlob_record *record, const struct tlob_region *of, void *arg)
 {
-	(void)record;
-	(void)of;
-	(void)arg;
 	fail();
 }
 
@@ -34,7 +31,6 @@ static void test_nothing_happens(void **state)
 	struct tlob_times times;
 	tlob_window_t w;
 
-	(void)state;
 	assert_string_equal(tlob_engine(), "off");
 	assert_int_equal(tlob_on_overrun(on_overrun, NULL), 0);
 	errno = 0;
@@ -58,7 +54,6 @@ static void test_nothing_happens(void **state)
  */
 static void test_nothing_is_linked(void **state)
 {
-	(void)state;
 	if (system("nm --version >/dev/null 2>&1"))
 		skip();
 	assert_int_equal(system("nm /proc/$PPID/exe | grep -q ' T main$'"), 0);

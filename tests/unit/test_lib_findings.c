@@ -53,7 +53,6 @@ static void test_expired_before_kick(void **state)
 {
 	int taken = 0;
 
-	(void)state;
 	for (int i = 0; i < 100 && taken < 3; i++) {
 		struct fake f = {0};
 		bool took;
@@ -88,9 +87,6 @@ static int calls;
 static void on_overrun(const struct tlob_record *record, const struct tlob_region *region,
 		       void *arg)
 {
-	(void)record;
-	(void)region;
-	(void)arg;
 	__atomic_add_fetch(&calls, 1, __ATOMIC_SEQ_CST);
 }
 
@@ -118,7 +114,6 @@ static void test_report_to_nobody(void **state)
 	pid_t pid;
 	int region;
 
-	(void)state;
 	if (!fake_make_bpf(&f))
 		skip();
 	fake_open(&f, FAKE_BPF, NULL);
@@ -141,7 +136,6 @@ static uint64_t fixed_ns;
 
 static int fixed_clock(clockid_t clock, struct timespec *t)
 {
-	(void)clock;
 	*t = (struct timespec){.tv_sec = (time_t)(fixed_ns / 1000000000u),
 			       .tv_nsec = (long)(fixed_ns % 1000000000u)};
 	return 0;
@@ -167,7 +161,6 @@ static void subject_deadline(void)
 
 static void test_deadline(void **state)
 {
-	(void)state;
 	assert_int_equal(subject_run("deadline", NOBODY, NULL), 0);
 }
 
@@ -235,7 +228,6 @@ static void test_anonymous_descriptors(void **state)
 	struct fake f = {0}, g = {0};
 	pid_t pid;
 
-	(void)state;
 	if (!fake_make_bpf(&f) || !fake_make_bpf(&g))
 		skip();
 	fake_open(&f, FAKE_BPF, NULL);
@@ -280,7 +272,6 @@ static void test_many_regions(void **state)
 {
 	struct fake f = {0};
 
-	(void)state;
 	fake_open(&f, FAKE_HONEST, NULL);
 	assert_int_equal(subject_run("many-regions", f.name, NULL), 0);
 	assert_int_equal(f.ledger->turned_away, MORE);
@@ -296,7 +287,6 @@ static void *spin_urgently(void *arg)
 	tlob_window_t w;
 	cpu_set_t here;
 
-	(void)arg;
 	CPU_ZERO(&here);
 	CPU_SET(sched_getcpu(), &here);
 	CHECK(!sched_setaffinity(0, sizeof(here), &here));
@@ -323,7 +313,6 @@ static void test_watcher_beside_urgent(void **state)
 {
 	int r = subject_run("urgent", NOBODY, NULL);
 
-	(void)state;
 	if (r == 77)
 		skip(); /* no real-time priority here */
 	assert_int_equal(r, 0);
@@ -357,7 +346,6 @@ static void subject_blocking(void)
 
 static void test_child_of_blocking(void **state)
 {
-	(void)state;
 	assert_int_equal(subject_run("blocking", NOBODY, NULL), 0);
 }
 
@@ -373,7 +361,6 @@ static void test_agent_of_another(void **state)
 {
 	struct fake f = {0};
 
-	(void)state;
 	if (getuid() || seteuid(65534)) /* a listener's is who is told to those who connect */
 		skip();
 	fake_open(&f, FAKE_HONEST, NULL);
@@ -406,7 +393,6 @@ static void test_silent_agent(void **state)
 {
 	struct fake f = {0};
 
-	(void)state;
 	fake_open(&f, FAKE_SILENT, NULL);
 	assert_int_equal(subject_run("forks-often", f.name, NULL), 0);
 	fake_close(&f);
@@ -420,8 +406,6 @@ static struct tlob_record first;
 
 static void on_first(const struct tlob_record *record, const struct tlob_region *region, void *arg)
 {
-	(void)region;
-	(void)arg;
 	if (!first.type)
 		first = *record;
 }
@@ -476,7 +460,6 @@ static void test_without_proc(void **state)
 	char path[64];
 	int r;
 
-	(void)state;
 	snprintf(path, sizeof(path), EMPTY_ROOT, getpid());
 	assert_int_equal(mkdir(path, 0755), 0);
 	r = subject_run("no-proc", NOBODY, NULL);
@@ -537,7 +520,6 @@ static void test_filtered(void **state)
 {
 	struct fake f = {0};
 
-	(void)state;
 	if (!fake_make_bpf(&f))
 		skip();
 	fake_open(&f, FAKE_BPF, NULL);
@@ -571,7 +553,6 @@ static void test_locked_memory(void **state)
 	struct fake f = {0};
 	int r;
 
-	(void)state;
 	fake_open(&f, FAKE_HONEST, NULL);
 	r = subject_run("locked", f.name, NULL);
 	if (r == 77)
@@ -597,7 +578,6 @@ static void test_exit_inside(void **state)
 	struct fake f = {0};
 	struct tlob_record r = {0};
 
-	(void)state;
 	fake_open(&f, FAKE_HONEST, NULL);
 	assert_int_equal(subject_run("exits-inside", f.name, NULL), 0);
 	assert_true(fake_pop(&f, &r));

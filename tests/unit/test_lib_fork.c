@@ -176,7 +176,6 @@ static int done;
 
 static void *measure(void *arg)
 {
-	(void)arg;
 	while (!__atomic_load_n(&done, __ATOMIC_ACQUIRE)) {
 		struct tlob_region *fresh = calloc(1, sizeof(*fresh));
 		tlob_window_t w = tlob_start(&tight, 1);
@@ -238,28 +237,24 @@ static void run_with_agent(const char *name, int want_hellos)
 
 static void test_fork(void **state)
 {
-	(void)state;
 	assert_int_equal(subject_run("fork", NOBODY, NULL), 0);
 	run_with_agent("fork", 7); /* itself, three children, three grandchildren */
 }
 
 static void test_bare_fork(void **state)
 {
-	(void)state;
 	assert_int_equal(subject_run("bare-fork", NOBODY, NULL), 0);
 	run_with_agent("bare-fork", 7);
 }
 
 static void test_descriptors(void **state)
 {
-	(void)state;
 	run_with_agent("descriptors", 2);
 	assert_int_equal(subject_run("descriptors", NOBODY, "TLOB_LOG=/dev/null"), 0);
 }
 
 static void test_vfork(void **state)
 {
-	(void)state;
 	assert_int_equal(subject_run("vfork", NOBODY, NULL), 0);
 	run_with_agent("vfork", 1);
 	assert_int_equal(subject_run("vfork-first", NOBODY, NULL), 0);
@@ -270,7 +265,6 @@ static void test_vfork_bpf(void **state)
 {
 	struct fake f = {0};
 
-	(void)state;
 	if (!fake_make_bpf(&f))
 		skip();
 	fake_open(&f, FAKE_BPF, NULL);
@@ -281,7 +275,6 @@ static void test_vfork_bpf(void **state)
 
 static void test_busy(void **state)
 {
-	(void)state;
 	assert_int_equal(subject_run("busy", NOBODY, NULL), 0);
 	run_with_agent("busy", 101);
 }

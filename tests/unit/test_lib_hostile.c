@@ -118,9 +118,6 @@ static int calls;
 static void on_overrun(const struct tlob_record *record, const struct tlob_region *region,
 		       void *arg)
 {
-	(void)record;
-	(void)region;
-	(void)arg;
 	__atomic_add_fetch(&calls, 1, __ATOMIC_SEQ_CST);
 }
 
@@ -220,21 +217,18 @@ static void test_breaks_the_protocol(void **state)
 		FAKE_NO_PROGRAM, FAKE_WRONG_MAP, FAKE_DIRECTORY, FAKE_MANY_FDS, FAKE_FD_TOO_MANY,
 	};
 
-	(void)state;
 	for (size_t i = 0; i < sizeof(manners) / sizeof(*manners); i++)
 		run_against(manners[i], "alone", 0);
 }
 
 static void test_odd_but_fine(void **state)
 {
-	(void)state;
 	run_against(FAKE_SLOW, "joined", 1);
 	run_against(FAKE_OVERRIDES, "joined", 1);
 }
 
 static void test_never_answers(void **state)
 {
-	(void)state;
 	run_against(FAKE_SILENT, "unanswered", 0);
 }
 
@@ -246,7 +240,6 @@ static void test_never_accepts(void **state)
 	char name[64];
 	socklen_t bytes;
 
-	(void)state;
 	snprintf(name, sizeof(name), "@tlob-full-%d", getpid());
 	bytes = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(name));
 	memcpy(a.sun_path + 1, name + 1, strlen(name) - 1);
@@ -289,7 +282,6 @@ static void scribble(struct fake *f, pid_t pid)
 
 static void test_scribbles(void **state)
 {
-	(void)state;
 	for (int bpf = 0; bpf < 2; bpf++) {
 		struct fake f = {0};
 		pid_t pid;
@@ -311,7 +303,6 @@ static void test_short_of_everything(void **state)
 	struct fake f = {0};
 	int r;
 
-	(void)state;
 	fake_open(&f, FAKE_HONEST, NULL);
 	assert_int_equal(subject_run("no-fds", f.name, NULL), 0);
 #if !defined(__SANITIZE_ADDRESS__) && \
@@ -327,7 +318,6 @@ static void test_closes_everything(void **state)
 {
 	struct fake f = {0}, g = {0};
 
-	(void)state;
 	fake_open(&f, FAKE_HONEST, NULL);
 	assert_int_equal(subject_run("close-all", f.name, NULL), 0);
 	fake_close(&f);

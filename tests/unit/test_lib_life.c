@@ -218,7 +218,6 @@ static void test_widow(void **state)
 	struct fake f = {0};
 	struct talk t;
 
-	(void)state;
 	fake_open(&f, FAKE_HONEST, NULL);
 	t = talk_to("widow", f.name);
 	assert_true(hear(&t));
@@ -234,7 +233,6 @@ static void test_widow_bpf(void **state)
 	struct fake f = {0};
 	struct talk t;
 
-	(void)state;
 	if (!fake_make_bpf(&f))
 		skip();
 	fake_open(&f, FAKE_BPF, NULL);
@@ -266,7 +264,6 @@ static void test_closed(void **state)
 	struct fake f = {0};
 	struct talk t;
 
-	(void)state;
 	if (!fake_make_bpf(&f))
 		skip();
 	fake_open(&f, FAKE_BPF, NULL);
@@ -308,7 +305,6 @@ static void run_early(enum fake_manner manner)
 
 static void test_early(void **state)
 {
-	(void)state;
 	run_early(FAKE_HONEST);
 	run_early(FAKE_SLOW);
 	run_early(FAKE_BPF);
@@ -318,7 +314,6 @@ static void test_off(void **state)
 {
 	struct fake f = {0};
 
-	(void)state;
 	fake_open(&f, FAKE_HONEST, NULL);
 	assert_int_equal(subject_run("off", f.name, "TLOB=0"), 0);
 	assert_int_equal(__atomic_load_n(&f.hellos, __ATOMIC_SEQ_CST), 0);
@@ -339,7 +334,6 @@ static void test_secure(void **state)
 	struct stat st;
 	int fd, r;
 
-	(void)state;
 	if (geteuid() != 0)
 		skip();
 	fd = mkstemp(path);

@@ -46,9 +46,6 @@ static int calls;
 
 static void on_overrun(const struct tlob_record *record, const struct tlob_region *of, void *arg)
 {
-	(void)record;
-	(void)of;
-	(void)arg;
 	__atomic_add_fetch(&calls, 1, __ATOMIC_SEQ_CST);
 }
 
@@ -167,7 +164,6 @@ static const struct subject subjects[] = {
 
 static void test_shared(void **state)
 {
-	(void)state;
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
 	skip();
 #endif
@@ -199,7 +195,6 @@ static void test_plugin(void **state)
 	FILE *f;
 	int r;
 
-	(void)state;
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
 	skip();
 #endif

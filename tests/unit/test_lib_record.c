@@ -376,7 +376,6 @@ static void test_callback(void **state)
 {
 	struct fake f = {0};
 
-	(void)state;
 	assert_int_equal(subject_run("callback", NOBODY, NULL), 0);
 	assert_int_equal(subject_run("order", NOBODY, NULL), 0);
 	fake_open(&f, FAKE_HONEST, NULL);
@@ -390,7 +389,6 @@ static void test_split(void **state)
 	static const char *const names[] = {"spin", "sleep", "sleep-then-spin"};
 	cpu_set_t all, one;
 
-	(void)state;
 	assert_int_equal(sched_getaffinity(0, sizeof(all), &all), 0);
 	CPU_ZERO(&one);
 	for (int cpu = 0; !CPU_COUNT(&one); cpu++)
@@ -408,7 +406,6 @@ static void test_split(void **state)
 
 static void test_clock(void **state)
 {
-	(void)state;
 	assert_int_equal(subject_run("clock", NOBODY, NULL), 0);
 }
 
@@ -417,7 +414,6 @@ static void test_log(void **state)
 	char path[] = "/tmp/tlob-log-XXXXXX", more[64], text[4096] = "", number[48];
 	int fd = mkstemp(path), lines = 0, pipes[2];
 
-	(void)state;
 	assert_true(fd >= 0);
 	snprintf(more, sizeof(more), "TLOB_LOG=%s", path);
 	assert_int_equal(subject_run("log", NOBODY, more), 0);

@@ -27,7 +27,6 @@ static void on_alarm(int sig)
 	tlob_window_t a, b, c;
 	int error = errno, r;
 
-	(void)sig;
 	errno = 4711;
 	a = tlob_start(&inner, 1);
 	b = tlob_start(&late, 2);
@@ -145,7 +144,6 @@ static void subject_first_use(void)
 /* Threads that begin in the storm. */
 static void *newcomer(void *arg)
 {
-	(void)arg;
 	for (int i = 0; i < 50; i++) {
 		tlob_window_t w = tlob_start(&outer, 0);
 
@@ -161,7 +159,6 @@ static void on_alarm_of_newcomer(int sig)
 	int error = errno;
 	tlob_window_t w = tlob_start(&inner, 1);
 
-	(void)sig;
 	count(&storms, 1);
 	count(&bad, w ? tlob_stop(w) != 0 : 0);
 	errno = error;
@@ -254,7 +251,6 @@ static void test_storm(void **state)
 {
 	unsigned long long told[3];
 
-	(void)state;
 	for (int bpf = 0; bpf < 2; bpf++) {
 		struct fake f = {0};
 
@@ -277,7 +273,6 @@ static void test_first_use(void **state)
 {
 	struct fake f = {0};
 
-	(void)state;
 	fake_open(&f, FAKE_SLOW, NULL);
 	assert_int_equal(subject_run("first-use", NOBODY, NULL), 0);
 	assert_int_equal(subject_run("first-use", f.name, NULL), 0);
@@ -288,7 +283,6 @@ static void test_newcomers(void **state)
 {
 	struct fake f = {0};
 
-	(void)state;
 	fake_open(&f, FAKE_HONEST, NULL);
 	assert_int_equal(subject_run("newcomers", f.name, NULL), 0);
 	fake_close(&f);
@@ -298,7 +292,6 @@ static void test_cancelled(void **state)
 {
 	struct fake f = {0};
 
-	(void)state;
 	fake_open(&f, FAKE_SLOW, NULL);
 	assert_int_equal(subject_run("cancelled", NOBODY, NULL), 0);
 	assert_int_equal(subject_run("cancelled", f.name, NULL), 0);

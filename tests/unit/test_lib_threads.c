@@ -236,19 +236,16 @@ static void run_counted(enum fake_manner manner, const char *name, uint64_t wind
 
 static void test_crowd(void **state)
 {
-	(void)state;
 	run_counted(FAKE_HONEST, "crowd", 2 * CROWD * PER_THREAD, 0, 0);
 }
 
 static void test_crowd_bpf(void **state)
 {
-	(void)state;
 	run_counted(FAKE_BPF, "crowd", 2 * CROWD * PER_THREAD, CROWD, (CROWD + 62) / 63);
 }
 
 static void test_stream(void **state)
 {
-	(void)state;
 	run_counted(FAKE_HONEST, "stream", 8000, 0, 0);
 	run_counted(FAKE_BPF, "stream", 8000, 0, 1);
 }
@@ -259,7 +256,6 @@ static void test_leavers(void **state)
 	struct tlob_record r;
 	int overruns = 0, closes = 0;
 
-	(void)state;
 	fake_open(&f, FAKE_HONEST, NULL);
 	assert_int_equal(subject_run("leavers", f.name, NULL), 0);
 	while (fake_pop(&f, &r)) {
@@ -283,7 +279,6 @@ static void test_full(void **state)
 	struct fake f = {.max_arenas = 1};
 	uint64_t windows, refused;
 
-	(void)state;
 	if (!fake_make_bpf(&f))
 		skip();
 	fake_open(&f, FAKE_BPF, NULL);
@@ -297,7 +292,6 @@ static void test_full(void **state)
 
 static void test_destructors(void **state)
 {
-	(void)state;
 	run_counted(FAKE_HONEST, "destructors", 200 * 4 * (1 + LATE_ROUNDS), 0, 0);
 	run_counted(FAKE_BPF, "destructors", 200 * 4 * (1 + LATE_ROUNDS), 0, 1);
 }
@@ -306,7 +300,6 @@ static void test_last(void **state)
 {
 	struct fake f = {0};
 
-	(void)state;
 #ifdef __SANITIZE_THREAD__
 	skip(); /* it has a thread of its own that keeps the process */
 #endif
@@ -320,7 +313,6 @@ static void test_exit(void **state)
 {
 	struct fake f = {0};
 
-	(void)state;
 	fake_open(&f, FAKE_HONEST, NULL);
 	for (int i = 0; i < 10; i++) {
 		assert_int_equal(subject_run("exit", f.name, NULL), 0);

@@ -19,7 +19,6 @@ static _Atomic uint32_t end_tid;
 
 static void on_overrun(const struct tlob_record *r, const struct tlob_region *region, void *arg)
 {
-	(void)arg;
 	strange += !(r->flags & TLOB_F_TRANSIT) || (region != &tight && region != &whole) ||
 		   r->running_ns || r->waiting_ns || r->sleeping_ns ||
 		   r->elapsed_ns < r->budget_ns || r->time_ns - r->start_ns != r->elapsed_ns;
@@ -150,31 +149,26 @@ static const struct subject subjects[] = {
 
 static void test_returns(void **state)
 {
-	(void)state;
 	assert_int_equal(subject_run("returns", NOBODY, NULL), 0);
 }
 
 static void test_late(void **state)
 {
-	(void)state;
 	assert_int_equal(subject_run("late", NOBODY, NULL), 0);
 }
 
 static void test_chain(void **state)
 {
-	(void)state;
 	assert_int_equal(subject_run("chain", NOBODY, NULL), 0);
 }
 
 static void test_off(void **state)
 {
-	(void)state;
 	assert_int_equal(subject_run("off", NOBODY, "TLOB=0"), 0);
 }
 
 static void test_race(void **state)
 {
-	(void)state;
 	assert_int_equal(subject_run("race", NOBODY, NULL), 0);
 }
 

@@ -121,7 +121,6 @@ static void subject_regions(void)
 
 static void *count_windows(void *arg)
 {
-	(void)arg;
 	for (int i = 0; i < COUNT_WINDOWS; i++)
 		CHECK_IS(tlob_stop(tlob_start(i % 2 ? &roomy : &named, 0)), 0);
 	return NULL;
@@ -208,7 +207,6 @@ static void test_returns(void **state)
 {
 	struct fake f = {0};
 
-	(void)state;
 	assert_int_equal(subject_run("returns", NOBODY, NULL), 0);
 	fake_open(&f, FAKE_HONEST, NULL);
 	assert_int_equal(subject_run("returns", f.name, NULL), 0);
@@ -220,7 +218,6 @@ static void test_nested(void **state)
 	struct fake f = {0};
 	int region;
 
-	(void)state;
 	fake_open(&f, FAKE_HONEST, NULL);
 	assert_int_equal(subject_run("nested", f.name, NULL), 0);
 	region = fake_region(&f, "roomy");
@@ -235,7 +232,6 @@ static void test_budgets(void **state)
 {
 	struct fake f = {.overrides = {{"named", TLOB_MS(123)}, {"roomy", 1}}};
 
-	(void)state;
 	fake_open(&f, FAKE_HONEST, NULL);
 	assert_int_equal(subject_run("budgets", f.name, NULL), 0);
 	assert_int_equal(f.ledger->regions[fake_region(&f, "zero")].budget_ns, TLOB_BUDGET_MIN_NS);
@@ -250,7 +246,6 @@ static void test_regions(void **state)
 	struct fake f = {0};
 	int ready = 0;
 
-	(void)state;
 	fake_open(&f, FAKE_HONEST, NULL);
 	assert_int_equal(subject_run("regions", f.name, NULL), 0);
 	for (int i = 0; i < TLOB_MAX_REGIONS; i++) {
@@ -271,7 +266,6 @@ static void test_count(void **state)
 {
 	struct fake f = {0};
 
-	(void)state;
 	fake_open(&f, FAKE_HONEST, NULL);
 	assert_int_equal(subject_run("count", f.name, NULL), 0);
 	assert_int_equal(fake_windows(&f, "roomy") + fake_windows(&f, "named"),
@@ -317,7 +311,6 @@ static void test_late(void **state)
 	int noticed = 0, at_stop = 0;
 	struct fake f = {0};
 
-	(void)state;
 	fake_open(&f, FAKE_HONEST, NULL);
 	assert_int_equal(subject_run("late", f.name, NULL), 0);
 	assert_int_equal(fake_windows(&f, "tight"), LATE_WINDOWS);
@@ -332,7 +325,6 @@ static void test_at_stop(void **state)
 	cpu_set_t all, one;
 	struct fake f = {0};
 
-	(void)state;
 	fake_open(&f, FAKE_HONEST, NULL);
 	assert_int_equal(sched_getaffinity(0, sizeof(all), &all), 0);
 	CPU_ZERO(&one);

@@ -170,7 +170,6 @@ static void test_out_of_range(void **state)
 	static const __u32 odd[] = {3,	4,   15,  16,	      31,	  32,	     63,
 				    64, 255, 256, 0x7fffffff, 0x80000000, 0xffffffff};
 
-	(void)state;
 	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
 		for (__u32 event = 0; event < 8; event++)
 			assert_int_equal(tlob_model_next(odd[i], event), INVALID);
@@ -187,14 +186,12 @@ static void test_out_of_range(void **state)
 
 static void test_budget_binds_in_every_state(void **state)
 {
-	(void)state;
 	for (__u32 s = 0; s < TLOB_MODEL_STATES; s++)
 		assert_true(tlob_model_bounded(s));
 }
 
 static void test_names_and_numbers(void **state)
 {
-	(void)state;
 	assert_int_equal(TLOB_MODEL_STATES, 3);
 	assert_int_equal(TLOB_MODEL_EVENTS, 6);
 	assert_int_equal(TLOB_MODEL_INITIAL, TLOB_RUNNING);
@@ -219,7 +216,6 @@ static void test_clock_accounts_each_state(void **state)
 	struct tlob_clock clock = {.since_ns = 1000, .state = TLOB_RUNNING};
 	struct tlob_split split;
 
-	(void)state;
 	step(&clock, PREEMPT, 1010);
 	step(&clock, SWITCH_IN, 1030);
 	step(&clock, SLEEP, 1060);
@@ -240,7 +236,6 @@ static void test_clock_keeps_the_sum_on_odd_events(void **state)
 	__u32 random = 1;
 	__u64 now = 100;
 
-	(void)state;
 	for (__u32 i = 0; i < 1000; i++) {
 		__u32 event = i * 7 % 11, before = clock.state,
 		      next = tlob_model_next(before, event);
@@ -262,7 +257,6 @@ static void test_clock_survives_an_earlier_stamp(void **state)
 {
 	struct tlob_clock clock = {.since_ns = 1000, .state = TLOB_RUNNING};
 
-	(void)state;
 	step(&clock, SLEEP, 1100);
 	step(&clock, WAKEUP, 1050);
 	assert_int_equal(clock.sleeping_ns, 0);
@@ -277,7 +271,6 @@ static void test_clock_read_refuses_a_write_in_progress(void **state)
 	struct tlob_clock clock = {.since_ns = 1000, .state = TLOB_RUNNING};
 	struct tlob_split split;
 
-	(void)state;
 	tlob_clock_write_begin(&clock);
 	assert_false(tlob_clock_try_read(&clock, 1100, &split));
 	tlob_clock_write_end(&clock);

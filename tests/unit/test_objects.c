@@ -156,7 +156,6 @@ static void test_after_the_end(void **state)
 	struct said said[16];
 	size_t n = listen_to(f, said, 16, 16);
 
-	(void)state;
 	assert_int_equal(pclose(f), 0);
 	assert_int_equal(n, 10);
 	for (size_t i = 0; i < n; i++)
@@ -174,7 +173,6 @@ static void test_older_than_the_session(void **state)
 	struct tlobctl *ctl = open_session();
 	char path[64];
 
-	(void)state;
 	assert_int_equal(n, 7);
 	said[0].time_ns = tlobctl_objects_sync(ctl)->done_ns + 1; /* as if it were just now */
 	check(ctl, &said[0]);
@@ -199,7 +197,6 @@ static void test_released(void **state)
 	size_t most = 0, before;
 	struct said said[16];
 
-	(void)state;
 	for (int i = 0; i < 20; i++) {
 		FILE *f = start("./actor");
 
@@ -224,7 +221,6 @@ static void test_kernel(void **state)
 	const struct why_object *object;
 	uint64_t offset, start = why_symbolizer_kernel_start(tlobctl_symbolizer(ctl));
 
-	(void)state;
 	assert_true(tlobctl_place_of(ctl, 1, 1, start + 0x1234, false, &object, &offset));
 	assert_string_equal(object->path, "[kernel]");
 	assert_int_equal(offset, 0x1234);
@@ -237,7 +233,6 @@ static void test_nothing_there(void **state)
 	const struct why_object *object = NULL;
 	uint64_t offset = 77;
 
-	(void)state;
 	assert_false(tlobctl_place_of(ctl, (uint32_t)getpid(), 1, 16, false, &object, &offset));
 	assert_false(tlobctl_place_of(ctl, 0x3fffffff, 1, 16, false, &object, &offset));
 	assert_null(object);
@@ -256,7 +251,6 @@ static void test_cut_short(void **state)
 	char path[64];
 	pid_t cutter;
 
-	(void)state;
 	lab_run("cp one.so cut.so");
 	snprintf(path, sizeof(path), "%s/cut.so", lab);
 	file.path = path;

@@ -126,7 +126,6 @@ static uint64_t expected; /* number of the next event */
 
 static void take_next(const struct tlob_page_event *e, uint64_t number)
 {
-	(void)e;
 	assert_int_equal(number, expected);
 	expected++;
 }
@@ -147,7 +146,6 @@ static void test_in_order_over_many_rounds(void **state)
 {
 	uint64_t in = 0;
 
-	(void)state;
 	set_up(4, false);
 	expected = 0;
 	assert_int_equal(read_events(take_next), 0);
@@ -167,7 +165,6 @@ static void test_full_drops_the_new_and_counts(void **state)
 {
 	uint64_t in = 0, dropped;
 
-	(void)state;
 	set_up(4, false);
 	expected = 0;
 	while (write_event(in))
@@ -187,7 +184,6 @@ static void test_overwrite_loses_the_oldest_and_counts(void **state)
 {
 	uint64_t in, read;
 
-	(void)state;
 	set_up(4, true);
 	last_number = last_time = 0;
 	for (in = 1; in <= 1000; in++)
@@ -205,7 +201,6 @@ static void test_reads_the_page_being_written(void **state)
 {
 	struct tlob_page_range range, more;
 
-	(void)state;
 	set_up(2, false);
 	assert_true(write_event(0));
 	assert_true(tlob_page_look(&ring, &range));
@@ -222,7 +217,6 @@ static void test_part_of_a_range(void **state)
 {
 	struct tlob_page_range range = {0};
 
-	(void)state;
 	set_up(2, false);
 	for (uint64_t i = 0; i < 3; i++)
 		assert_true(write_event(i));
@@ -238,7 +232,6 @@ static void test_page_numbers_wrap(void **state)
 	for (int overwrite = 0; overwrite < 2; overwrite++) {
 		uint64_t in = 1;
 
-		(void)state;
 		set_up(4, overwrite);
 		pretend_laps(0x3ffffffe);
 		last_number = last_time = 0;
@@ -259,7 +252,6 @@ static void test_incomplete_event_holds_back_later_ones(void **state)
 {
 	struct tlob_page_reserved outer, inner;
 
-	(void)state;
 	set_up(2, true);
 	expected = 0;
 	assert_true(begin_event(0, &outer));
@@ -278,7 +270,6 @@ static void test_incomplete_event_is_not_overwritten(void **state)
 	struct tlob_page_reserved outer;
 	uint64_t in;
 
-	(void)state;
 	set_up(2, true);
 	expected = 0;
 	assert_true(begin_event(0, &outer));
@@ -423,7 +414,6 @@ static void test_random_interleavings(void **state)
 {
 	uint64_t overrun = 0, dropped = 0;
 
-	(void)state;
 	for (uint64_t seed = 1; seed <= 1500; seed++) {
 		check_random(seed, 2u << seed % 3, seed % 2);
 		overrun += ring.overrun;
@@ -452,7 +442,6 @@ static void take_of_writer(const struct tlob_page_event *e, uint64_t number)
 
 static void *read_until_stopped(void *arg)
 {
-	(void)arg;
 	while (!__atomic_load_n(&stop, __ATOMIC_ACQUIRE)) {
 		read_events(take_of_writer);
 		sched_yield();
@@ -495,7 +484,6 @@ static void stress(unsigned int writers, uint32_t nslots, bool overwrite)
 
 static void test_writer_and_reader(void **state)
 {
-	(void)state;
 	stress(1, 4, true);
 	stress(1, 4, false);
 	stress(1, 16, true);
@@ -503,7 +491,6 @@ static void test_writer_and_reader(void **state)
 
 static void test_writers_and_reader(void **state)
 {
-	(void)state;
 	stress(2, 4, true);
 	stress(3, 2, false);
 	stress(3, 8, true);
@@ -515,7 +502,6 @@ static volatile sig_atomic_t interrupts;
 
 static void on_alarm(int signo)
 {
-	(void)signo;
 	for (uint64_t n = 0; n < 1 + numbers % 7; n++)
 		write_event(++numbers << 2 | 1);
 	interrupts++;
@@ -557,7 +543,6 @@ static void check_signals(bool overwrite)
 
 static void test_nested_by_signals(void **state)
 {
-	(void)state;
 	check_signals(true);
 	check_signals(false);
 }

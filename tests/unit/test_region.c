@@ -127,7 +127,6 @@ static void test_accepted(void **state)
 	static struct tlob_region_spec spec;
 	size_t i;
 
-	(void)state;
 	for (i = 0; i < COUNT(accepted); i++) {
 		const struct good *g = &accepted[i];
 		struct tlob_parse_error err = {0, ""};
@@ -166,7 +165,6 @@ static void test_tags(void **state)
 	};
 	static struct tlob_region_spec spec;
 
-	(void)state;
 	for (size_t i = 0; i < COUNT(tagged); i++) {
 		struct tlob_parse_error err = {0, ""};
 
@@ -282,7 +280,6 @@ static void test_refused(void **state)
 	};
 	size_t i;
 
-	(void)state;
 	for (i = 0; i < COUNT(bad); i++)
 		check_refused(&bad[i]);
 }
@@ -294,7 +291,6 @@ static void test_lengths(void **state)
 	static char text[8192];
 	char part[5000];
 
-	(void)state;
 	memset(part, 'a', sizeof(part));
 	snprintf(text, sizeof(text), "%.47s@5ms", part);
 	assert_int_equal(tlob_region_parse(text, &spec, NULL), 0);
@@ -340,7 +336,6 @@ static void test_chains(void **state)
 	struct tlob_chain_spec spec, before;
 	struct tlob_parse_error err;
 
-	(void)state;
 	assert_int_equal(tlob_chain_parse("the request=de code>queue@x>render@16ms", &spec, &err),
 			 0);
 	assert_string_equal(spec.name, "the request");

@@ -77,7 +77,6 @@ static void names_and_forms(void **state)
 	struct tlobctl_site *s = lab_site(0, lab_spec("prog", "work"));
 	char text[256];
 
-	(void)state;
 	assert_string_equal(s->name, "work");
 	assert_string_equal(s->start, "work");
 	assert_null(s->stop);
@@ -106,7 +105,6 @@ static void aliases_are_one(void **state)
 	struct tlobctl_site *a = lab_site(0, lab_spec("prog", "work"));
 	struct tlobctl_site *b = lab_site(0, lab_spec("prog", "work_alias"));
 
-	(void)state;
 	assert_int_equal(a->start_offset, b->start_offset);
 	assert_string_equal(b->name, "work_alias");
 	lab_refuses(0, lab_spec("prog", "work..work_alias"), -EINVAL, "same address", NULL);
@@ -138,7 +136,6 @@ static void offsets_are_true(void **state)
 #else
 	skip();
 #endif
-	(void)state;
 }
 
 static void points_that_spoil_are_refused(void **state)
@@ -163,7 +160,6 @@ static void points_that_spoil_are_refused(void **state)
 		    "unprobed+0x4", NULL);
 	tlobctl_sites_free(s, 1);
 #endif
-	(void)state;
 	lab_refuses(0, lab_spec("prog", "_start"), -ENOTSUP, "where the program starts", NULL);
 	lab_refuses(0, lab_spec("prog", "work.cold"), -ENOTSUP, "cold part", NULL);
 	tlobctl_sites_free(lab_site(0, lab_spec("prog", "work.cold..other")), 1);
@@ -174,7 +170,6 @@ static void file_offsets(void **state)
 	struct tlobctl_site *a = lab_site(0, lab_spec("fixed", "work")), *b;
 	char text[64];
 
-	(void)state;
 	snprintf(text, sizeof(text), "0x%llx", (unsigned long long)a->start_offset);
 	b = lab_site(0, lab_spec("fixed", text));
 	assert_int_equal(b->start_offset, a->start_offset);
@@ -195,7 +190,6 @@ static void file_offsets(void **state)
 
 static void symbols_that_are_not_one_function(void **state)
 {
-	(void)state;
 	lab_refuses(0, lab_spec("prog", "twice"), -EEXIST, "2 different functions", "0x", NULL);
 	lab_refuses(0, lab_spec("prog", "shared_data"), -EINVAL, "data", NULL);
 	lab_refuses(0, lab_spec("prog", "indirect"), -ENOTSUP, "indirect function",
@@ -214,7 +208,6 @@ static void globs(void **state)
 	char text[256];
 	size_t n;
 
-	(void)state;
 	/* work and its alias are one function, work.cold is none */
 	assert_int_equal(lab_resolve(0, lab_spec("prog", "work*"), &s, &n), 0);
 	assert_int_equal(n, 1);
@@ -259,7 +252,6 @@ static void names_of_the_source(void **state)
 	struct tlobctl_site *s;
 	size_t n;
 
-	(void)state;
 	lab_write("arm.cpp", source, strlen(source));
 	lab_run("c++ -O1 -fno-exceptions -o arm arm.cpp");
 	s = lab_site(0, lab_spec("arm", "robot::Arm::plan(int)"));
@@ -297,7 +289,6 @@ static void relative_paths(void **state)
 	struct tlobctl_site *s;
 	char text[256];
 
-	(void)state;
 	assert_non_null(here);
 	assert_int_equal(chdir(lab), 0);
 	s = lab_site(0, "./prog:work");
@@ -322,7 +313,6 @@ static void versions(void **state)
 	static const char map[] = "V1 { global: f; g; local: *; }; V2 { global: f; } V1;\n";
 	static const char *const libraries[] = {"libv.so", "libv-stripped.so"};
 
-	(void)state;
 	lab_write("v.c", source, strlen(source));
 	lab_write("v.map", map, strlen(map));
 	lab_run("cc -O0 -fno-toplevel-reorder -shared -fPIC -o libv.so v.c -Wl,--version-script=v.map");
@@ -348,7 +338,6 @@ static void go_programs_keep_their_stacks(void **state)
 	static const char source[] =
 		"__attribute__((section(\".note.go.buildid\"), used)) static const char id[] = \"x\";\n";
 
-	(void)state;
 	lab_write("go.c", source, strlen(source));
 	lab_run("cc -O1 -o go main.c other.c go.c");
 	lab_refuses(0, lab_spec("go", "work"), -ENOTSUP, "Go program", "START..STOP", NULL);
@@ -359,7 +348,6 @@ static void system_libraries(void **state)
 {
 	struct tlobctl_site *s = lab_site(0, "libc.so:malloc");
 
-	(void)state;
 	assert_non_null(strstr(s->path, "libc.so.6"));
 	tlobctl_sites_free(s, 1);
 	lab_refuses(0, "libc.so.6:setjmp", -ENOTSUP, "keeps its return address", NULL);
@@ -383,7 +371,6 @@ static void suggestions(void **state)
 	struct tlobctl_suggest s;
 	char buf[512];
 
-	(void)state;
 	tlobctl_suggest_init(&s, "worq");
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		tlobctl_suggest_offer(&s, names[i], strlen(names[i]));

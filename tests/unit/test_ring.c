@@ -22,7 +22,6 @@ static struct tlob_ring_cell cells[CAPACITY + 1]; /* the last must stay as it is
 
 static int reset(void **state)
 {
-	(void)state;
 	memset(&ring, 0, sizeof(ring));
 	memset(cells, 0, sizeof(cells));
 	memset(&cells[CAPACITY], 0x5a, sizeof(cells[0]));
@@ -70,7 +69,6 @@ static void test_in_order_over_many_rounds(void **state)
 	struct tlob_record r;
 	uint64_t in = 0, out = 0;
 
-	(void)state;
 	assert_int_equal(pop(&r), 0);
 	while (in < 10 * CAPACITY) {
 		uint64_t until = in + 1 + in % CAPACITY;
@@ -92,7 +90,6 @@ static void test_full_drops_the_new_and_counts(void **state)
 	struct tlob_record r;
 	uint64_t i;
 
-	(void)state;
 	for (i = 0; i < CAPACITY; i++)
 		assert_int_equal(push(1, i), 0);
 	for (; i < CAPACITY + 10; i++)
@@ -118,7 +115,6 @@ static void test_positions_wrap(void **state)
 	struct tlob_record r;
 	uint64_t i;
 
-	(void)state;
 	ring.head = ring.tail = start;
 	for (i = 0; i < CAPACITY; i++)
 		cells[(start + i) % CAPACITY].turn = start + i;
@@ -136,7 +132,6 @@ static void test_smallest_capacity(void **state)
 {
 	struct tlob_record in = make_record(1, 2), r;
 
-	(void)state;
 	tlob_ring_init(&ring, cells, 2);
 	assert_int_equal(tlob_ring_push(&ring, cells, 2, &in), 0);
 	assert_int_equal(tlob_ring_push(&ring, cells, 2, &in), 0);
@@ -207,7 +202,6 @@ static void test_producers_and_consumer_add_up(void **state)
 	uint64_t pushed = 0, refused = 0, taken;
 	uint32_t i;
 
-	(void)state;
 	producing = PRODUCERS;
 	for (i = 0; i < PRODUCERS; i++) {
 		producers[i] = (struct producer){.number = i};
@@ -232,7 +226,6 @@ static uint64_t from_signal;
 
 static void push_in_signal(int sig)
 {
-	(void)sig;
 	push(1, from_signal++);
 }
 
@@ -244,7 +237,6 @@ static void test_push_interrupts_push(void **state)
 	struct tlob_record r;
 	timer_t timer;
 
-	(void)state;
 	from_signal = 0;
 	assert_true(signal(SIGUSR1, push_in_signal) != SIG_ERR);
 	assert_int_equal(timer_create(CLOCK_MONOTONIC, &event, &timer), 0);
@@ -272,7 +264,6 @@ static void test_skip_what_a_dead_producer_claimed(void **state)
 {
 	struct tlob_record r;
 
-	(void)state;
 	push(1, 0);
 	ring.head++; /* claimed, never filled */
 	push(1, 2);
@@ -315,7 +306,6 @@ static void test_scribbled_positions(void **state)
 	uint64_t x = 99;
 	int i, j;
 
-	(void)state;
 	for (i = 0; i < 20000; i++) {
 		ring.head = nasty(&x);
 		ring.tail = nasty(&x);
@@ -336,7 +326,6 @@ static void test_push_gives_up_on_nonsense(void **state)
 {
 	int i;
 
-	(void)state;
 	for (i = 0; i < CAPACITY; i++)
 		cells[i].turn += 1000;
 	assert_int_equal(push(1, 1), -ENOSPC);

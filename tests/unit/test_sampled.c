@@ -21,7 +21,6 @@ static uint64_t refuse; /* this window is not wanted */
 
 static int begin(void **state)
 {
-	(void)state;
 	sampled = (struct why_sampled){0};
 	refuse = 0;
 	return 0;
@@ -29,7 +28,6 @@ static int begin(void **state)
 
 static int end(void **state)
 {
-	(void)state;
 	why_sampled_deinit(&sampled);
 	return 0;
 }
@@ -47,8 +45,6 @@ static void put(const char *fmt, uint64_t number)
 
 static bool good_begin(const struct why_sampled_window *w, uint32_t tid, void *arg)
 {
-	(void)tid;
-	(void)arg;
 	if (w->window == refuse)
 		return false;
 	put("good %lu:", w->window);
@@ -57,7 +53,6 @@ static bool good_begin(const struct why_sampled_window *w, uint32_t tid, void *a
 
 static void good_sample(uint32_t trace, void *arg)
 {
-	(void)arg;
 	put(" %lu", trace);
 }
 
@@ -94,7 +89,6 @@ static void each(uint64_t start_ns, uint64_t end_ns, const char *expected)
 /* A later sample does not name it, and everything up to then has been read. */
 static void test_good(void **state)
 {
-	(void)state;
 	sample(1010, 1, window(1, 1000));
 	sample(1020, 2, window(1, 1000));
 	settle(1025, "");
@@ -107,7 +101,6 @@ static void test_good(void **state)
 
 static void test_not_wanted(void **state)
 {
-	(void)state;
 	refuse = 1;
 	sample(1010, 1, window(1, 1000));
 	sample(1210, 3, window(9, 1200));
@@ -118,7 +111,6 @@ static void test_not_wanted(void **state)
 /* Records come before samples: so many are late meanwhile that the first of them is not known any more. */
 static void test_late_in_a_storm(void **state)
 {
-	(void)state;
 	for (uint64_t i = 0; i < 200; i++) {
 		struct why_sampled_window w = window(10 + i, 1000 + 200 * i);
 
@@ -132,7 +124,6 @@ static void test_late_in_a_storm(void **state)
 
 static void test_good_by_its_deadline(void **state)
 {
-	(void)state;
 	sample(1010, 1, window(1, 1000));
 	settle(1100 + S, "");
 	settle(1101 + S, "good 1: 1");
@@ -143,7 +134,6 @@ static void test_late(void **state)
 {
 	const struct why_sampled_window w = window(1, 1000);
 
-	(void)state;
 	sample(1010, 1, w);
 	why_sampled_late(&sampled, ME, ME, &w, 0);
 	sample(1090, 2, w);
@@ -161,7 +151,6 @@ static void test_record_before_samples(void **state)
 {
 	const struct why_sampled_window w = window(1, 1000);
 
-	(void)state;
 	why_sampled_late(&sampled, ME, ME, &w, 1150);
 	sample(1010, 1, w);
 	sample(1210, 2, window(9, 1200));
@@ -173,7 +162,6 @@ static void test_record_before_older_samples(void **state)
 {
 	const struct why_sampled_window w = window(2, 2000);
 
-	(void)state;
 	why_sampled_late(&sampled, ME, ME, &w, 0);
 	sample(1010, 1, window(1, 1000));
 	sample(2010, 2, w);
@@ -186,7 +174,6 @@ static void test_record_before_older_samples(void **state)
 /* And if the record was dropped, a sample after the deadline knows better than to call it good. */
 static void test_late_without_a_record(void **state)
 {
-	(void)state;
 	sample(1010, 1, window(1, 1000));
 	sample(1100, 2, window(1, 1000));
 	sample(1210, 3, window(9, 1200));
@@ -195,7 +182,6 @@ static void test_late_without_a_record(void **state)
 
 static void test_ended_by_exit(void **state)
 {
-	(void)state;
 	sample(1010, 1, window(1, 1000));
 	why_sampled_exit(&sampled, ME, 1050);
 	settle(1060, "");
@@ -206,7 +192,6 @@ static void test_nested(void **state)
 {
 	struct why_sampled_window both[2] = {window(1, 1000), window(2, 1020)};
 
-	(void)state;
 	sample(1010, 1, both[0]);
 	add(ME, ME, 1030, 2, both, 2);
 	sample(1050, 3, both[0]);
@@ -221,7 +206,6 @@ static void test_same_number_elsewhere(void **state)
 {
 	struct why_sampled_window a = window(1, 1000), b = window(1, 1000);
 
-	(void)state;
 	b.client = 0;
 	sample(1010, 1, a);
 	why_sampled_late(&sampled, ME, ME, &b, 1020);
@@ -231,7 +215,6 @@ static void test_same_number_elsewhere(void **state)
 
 static void test_lost_trace(void **state)
 {
-	(void)state;
 	sample(1010, 1, window(1, 1000));
 	sample(1210, UINT32_MAX, window(9, 1200));
 	settle(1220, "good 1: 1");
@@ -242,7 +225,6 @@ static void test_threads_come_and_go(void **state)
 {
 	struct why_sampled_window w = window(1, 1000);
 
-	(void)state;
 	for (uint32_t tid = 1; tid <= 10000; tid++) {
 		add(tid, tid, 1010 + tid, 1, &w, 1);
 		why_sampled_exit(&sampled, tid, 1010 + tid);
@@ -257,7 +239,6 @@ static void test_threads_come_and_go(void **state)
 /* Somebody scribbles over his windows. */
 static void test_senseless(void **state)
 {
-	(void)state;
 	for (uint64_t i = 0; i < 5000; i++)
 		sample(i * 7919 % 5000, (uint32_t)i, window(i, UINT64_MAX - i));
 	settle(UINT64_MAX, said);
@@ -266,7 +247,6 @@ static void test_senseless(void **state)
 
 static void test_crowded(void **state)
 {
-	(void)state;
 	for (uint64_t i = 0; i < (1 << 18) + 5; i++)
 		sample(1000, 1, window(1, 1000));
 	assert_int_equal(sampled.crowded, 5);
@@ -274,7 +254,6 @@ static void test_crowded(void **state)
 
 static void count_it(uint32_t trace, void *arg)
 {
-	(void)trace;
 	(*(size_t *)arg)++;
 }
 
@@ -292,7 +271,6 @@ static void test_share_of_a_process(void **state)
 	struct why_sampled_window busy = window(1, 1000), other = window(2, 1000);
 	uint64_t now = S;
 
-	(void)state;
 	for (uint64_t i = 0; i < 1 << 18; i++)
 		add(ME, ME, now += 1000, 1, &busy, 1);
 	assert_int_equal(sampled.crowded, 0);
@@ -330,13 +308,11 @@ static void crowd(uint32_t threads, bool processes)
 
 static void test_share_of_a_thread(void **state)
 {
-	(void)state;
 	crowd(1000, false);
 }
 
 static void test_share_among_many(void **state)
 {
-	(void)state;
 	crowd(500, true);
 }
 
@@ -345,7 +321,6 @@ static void test_too_many_threads(void **state)
 {
 	struct why_sampled_window w = window(1, 1000);
 
-	(void)state;
 	for (uint32_t tid = 1; tid <= 1 << 16; tid++)
 		add(1000 + tid, 1000, 1010, 1, &w, 1);
 	assert_int_equal(sampled.nthreads, 1 << 14);
@@ -392,7 +367,6 @@ static void test_same_stack(void **state)
 	struct why_traces t = {0};
 	uint32_t number;
 
-	(void)state;
 	assert_int_equal(trace(&t, prog, 1, 2, false), 0);
 	assert_int_equal(trace(&t, prog, 2, 1, false), 1);
 	assert_int_equal(trace(&t, lib, 1, 2, false), 2);
@@ -413,7 +387,6 @@ static void test_many_stacks(void **state)
 {
 	struct why_traces t = {0};
 
-	(void)state;
 	for (uint64_t i = 0; i < WHY_MAX_TRACES; i++)
 		assert_int_equal(trace(&t, prog, i, i / 3, false), i);
 	for (uint64_t i = 0; i < WHY_MAX_TRACES; i += 1001)

@@ -76,7 +76,6 @@ static void folding(void **state)
 {
 	struct report_tree *t = report_tree_new();
 
-	(void)state;
 	folds_to(t, 0, 1, "");
 	add(t, "frame", "copy[k] read main", 0, 3, false);
 	add(t, "frame", "min[i] work main", 0, 2, false);
@@ -113,7 +112,6 @@ static void odd_names(void **state)
 	const struct tlobctl_stack stack = {.frames = frames, .nframes = 3};
 	struct report_tree *t = report_tree_new();
 
-	(void)state;
 	report_tree_add(t, "r", &stack, 0, 1);
 	folds_to(t, 0, 1, "r;[no file];y.so+0xabc;a:b?c 1\n");
 	report_tree_free(t);
@@ -127,7 +125,6 @@ static void recursion(void **state)
 	const struct report_node *n;
 	int depth = 0;
 
-	(void)state;
 	for (int i = 0; i < 2000; i++)
 		frames[i] = (struct tlobctl_frame){
 			.function = "f", .object = "", .build_id = "", .file = ""};
@@ -161,7 +158,6 @@ static void difference(void **state)
 	struct report_tree *t = make_difference();
 	const struct report_node *root = report_tree_sum(t), *n;
 
-	(void)state;
 	n = at(root, "frame;main;work");
 	assert_int_equal(n->self[0], 2000);
 	assert_int_equal(n->self[1], 1000);
@@ -227,7 +223,6 @@ static void drawing(void **state)
 				     .names = {"late", "good"}};
 	char *svg = drawn(&panel);
 
-	(void)state;
 	assert_non_null(strstr(svg, "a &#60;title&#62; &#38; more"));
 	assert_true(is_redder(fill_of(svg, "work")));
 	assert_true(is_redder(fill_of(svg, "fault")));
@@ -263,7 +258,6 @@ static void many_children(void **state)
 	struct report_tree *t = report_tree_new();
 	size_t n = 0;
 
-	(void)state;
 	alarm(20);
 	for (int twice = 0; twice < 2; twice++)
 		for (frame.offset = 0; frame.offset < many; frame.offset++)

@@ -86,7 +86,6 @@ static void has_names(const char *binary, const char *from, const char *hidden)
 
 static void with_debug_information(void **state)
 {
-	(void)state;
 	has_debug("fixed", "fixed");
 	has_debug("pie", "pie");
 	has_debug("plain.so", "plain.so");
@@ -94,7 +93,6 @@ static void with_debug_information(void **state)
 
 static void by_other_tools(void **state)
 {
-	(void)state;
 	/* no .debug_aranges; addresses that are not file offsets; functions in a file of their own */
 	lab_run("clang-14 -O2 -g -shared -fPIC -o clang.so plain.c");
 	has_debug("clang.so", "clang.so");
@@ -110,7 +108,6 @@ static void symbols_only(void **state)
 {
 	struct answer a = {.count = 0};
 
-	(void)state;
 	has_names("nodebug.so", "nodebug.so", "hidden");
 	has_names("symbols.so", "plain.so", "hidden");
 	/* between exported functions: nothing, rather than the one before */
@@ -133,7 +130,6 @@ static void debug_files(void **state)
 	char hex[41], root[300];
 	size_t n;
 
-	(void)state;
 	lab_run("cp bare.so linked.so && cp whole.debug linked.debug && "
 		"objcopy --add-gnu-debuglink=linked.debug linked.so");
 	has_debug("linked.so", "plain.so");
@@ -174,7 +170,6 @@ static void cplusplus(void **state)
 {
 	struct answer a = {.count = 0};
 
-	(void)state;
 	lab_run("c++ -O2 -g -shared -fPIC -o zoo.so zoo.cc && strip -g -o zoo-symbols.so zoo.so");
 	ask(&a, "zoo.so", "zoo.so", "in_feed");
 	is_frame(&a.frames[0], "zoo::cage<int>::feed", "zoo.cc", 5, false);
@@ -193,7 +188,6 @@ static void aliases(void **state)
 		"int __try(void) { __asm__ volatile(\"in_try: nop\"); return 2; }\n";
 	struct answer a = {.count = 0};
 
-	(void)state;
 	lab_write("alias.c", source, strlen(source));
 	lab_run("cc -O1 -g -shared -fPIC -o alias.so alias.c && strip -g -o alias-symbols.so alias.so");
 	ask(&a, "alias.so", "alias.so", "in_lock");
@@ -215,7 +209,6 @@ static void return_address(void **state)
 	uint64_t second;
 	size_t n;
 
-	(void)state;
 	lab_write("noreturn.c", source, strlen(source));
 	lab_run("cc -O0 -g -fno-toplevel-reorder -falign-functions=1 -shared -fPIC -o noreturn.so noreturn.c");
 	n = build_id_of("noreturn.so", id);
@@ -234,7 +227,6 @@ static void replaced(void **state)
 	uint64_t at = offset_of("plain.so", "in_visible");
 	size_t n = build_id_of("plain.so", id);
 
-	(void)state;
 	lab_run("cp plain.so victim.so");
 	ask_root(&a, "", in_lab("victim.so"), id, n, at, false);
 	assert_string_equal(a.frames[0].function, "visible");
@@ -272,7 +264,6 @@ static void other_roots(void **state)
 	size_t n = build_id_of("plain.so", id);
 	char gone[300], here[300];
 
-	(void)state;
 	lab_run("mkdir -p there/opt here/opt && cp plain.so there/opt/y.so && cp plain.so here/opt/z.so");
 	snprintf(gone, sizeof(gone), "%s", in_lab("there"));
 	snprintf(here, sizeof(here), "%s", in_lab("here"));
@@ -306,7 +297,6 @@ static void many_files(void **state)
 	size_t n = build_id_of("plain.so", id), before = descriptors();
 	char name[32];
 
-	(void)state;
 	for (int i = 0; i < 100; i++) {
 		snprintf(name, sizeof(name), "many-%d.so", i);
 		lab_run("ln plain.so %s", name);
@@ -333,7 +323,6 @@ static void kernel(void **state)
 	char line[512];
 	FILE *f = fopen("/proc/kallsyms", "re");
 
-	(void)state;
 	assert_non_null(f);
 	while (!address && fgets(line, sizeof(line), f))
 		if (strstr(line, " T wake_up_process\n"))
@@ -386,7 +375,6 @@ static void kernel_modules(void **state)
 				   "garbage\n\n";
 	struct why_kallsyms *k;
 
-	(void)state;
 	lab_write("kallsyms", list, strlen(list));
 	assert_int_equal(why_kallsyms_new(in_lab("kallsyms"), &k), 0);
 	assert_string_equal(why_kallsyms_note(k), "");
@@ -407,7 +395,6 @@ static void kernel_hidden(void **state)
 	static const char list[] = "0000000000000000 T _stext\n0000000000000000 T schedule\n";
 	struct why_kallsyms *k;
 
-	(void)state;
 	lab_write("kallsyms", list, strlen(list));
 	assert_int_equal(why_kallsyms_new(in_lab("kallsyms"), &k), 0);
 	is_kernel(k, 0, NULL, NULL);
@@ -428,7 +415,6 @@ static void vdso(void **state)
 	uint64_t at;
 	size_t n;
 
-	(void)state;
 	if (!image)
 		skip();
 	memcpy(&head, image, sizeof(head));
@@ -472,7 +458,6 @@ static void damaged(void **state)
 	ssize_t n;
 	int fd = open(in_lab("plain.so"), O_RDONLY);
 
-	(void)state;
 	n = read(fd, whole, sizeof(whole));
 	close(fd);
 	assert_in_range(n, 4096, sizeof(whole) - 1);
@@ -504,7 +489,6 @@ static void ranges(void **state)
 {
 	struct why_spans s = {.count = 0};
 
-	(void)state;
 	assert_null(why_spans_find(&s, 5));
 	assert_int_equal(why_spans_add(&s, 10, 100, 1, 0), 0);
 	assert_int_equal(why_spans_add(&s, 20, 30, 2, 0), 0);
@@ -528,7 +512,6 @@ static void many_ranges(void **state)
 	const uint64_t many = 300000;
 	struct why_spans s = {.count = 0};
 
-	(void)state;
 	assert_int_equal(why_spans_add(&s, 0, 4 * many, 7, 0), 0);
 	for (uint64_t i = 1; i <= many; i++)
 		assert_int_equal(why_spans_add(&s, i, i + 2, 8, 0), 0);

@@ -25,13 +25,11 @@ static void play(const char *recording, const char *expected)
 
 static int begin(void **state)
 {
-	(void)state;
 	return recorded_begin(&played, said, sizeof(said));
 }
 
 static int end(void **state)
 {
-	(void)state;
 	recorded_end(&played);
 	return 0;
 }
@@ -50,7 +48,6 @@ static void lost(uint64_t no_mapping, uint64_t no_space, uint64_t backtraces, ui
 
 static void test_places_instead_of_addresses(void **state)
 {
-	(void)state;
 	play(PROGRAM "@20 0 sample 100/101 u 5010 1020\npass 30\npass 40\n",
 	     "cpu 0\ncontext 100/101 #1\ntrace 20\nobject lib\n2010\nobject prog\n20\nend\n");
 	lost(0, 0, 0, 0);
@@ -58,7 +55,6 @@ static void test_places_instead_of_addresses(void **state)
 
 static void test_order_of_time_not_of_buffers(void **state)
 {
-	(void)state;
 	play(PROGRAM "@50 0 sample 100/100 u 1050\n"
 		     "@30 1 sample 100/101 u 1030\n@60 1 sample 100/101 u 1060\n"
 		     "@40 2 sample 100/102 u 1040\npass 70\npass 80\n",
@@ -71,7 +67,6 @@ static void test_order_of_time_not_of_buffers(void **state)
 /* The writer took the time before the first pass, and had its record in the buffer after it. */
 static void test_waits_for_what_is_being_written(void **state)
 {
-	(void)state;
 	play(PROGRAM "@25 0 sample 100/100 u 1025\npass 30\n", "");
 	play("@20 1 sample 100/101 u 1020\npass 40\n",
 	     "cpu 1\ncontext 100/101 #1\ntrace 20\nobject prog\n20\nend\n"
@@ -81,7 +76,6 @@ static void test_waits_for_what_is_being_written(void **state)
 
 static void test_memory_without_a_file(void **state)
 {
-	(void)state;
 	play(PROGRAM "@13 0 map 100 7000 1000 - 0\n@20 0 sample 100/100 u 7010\npass 30\npass 40\n",
 	     "cpu 0\ncontext 100/100 #1\ntrace 20\nobject -\n7010\nend\n");
 }
@@ -89,7 +83,6 @@ static void test_memory_without_a_file(void **state)
 /* A function that never returns may be the last of its mapping: the return address is the byte after it. */
 static void test_return_address_at_the_end(void **state)
 {
-	(void)state;
 	play(PROGRAM "@20 0 sample 100/100 u 1010 2000\npass 30\npass 40\n",
 	     "cpu 0\ncontext 100/100 #1\ntrace 20\nobject prog\n10\n1000\nend\n");
 	play("@50 0 sample 100/100 u 2000\npass 60\npass 70\n", "lost\n");
@@ -99,7 +92,6 @@ static void test_return_address_at_the_end(void **state)
 
 static void test_says_what_changes_and_no_more(void **state)
 {
-	(void)state;
 	play(PROGRAM "@20 0 sample 100/100 u 1020\n@21 0 sample 100/100 u 1021\n"
 		     "@22 0 sample 100/100 u 5022\n@23 0 sample 100/101 u 5023\npass 30\npass 40\n",
 	     "cpu 0\ncontext 100/100 #1\n"
@@ -111,7 +103,6 @@ static void test_says_what_changes_and_no_more(void **state)
 
 static void test_object_again_after_cpu_switch(void **state)
 {
-	(void)state;
 	play(PROGRAM "@20 0 sample 100/100 u 1020\n@21 1 sample 100/100 u 1021\npass 30\npass 40\n",
 	     "cpu 0\ncontext 100/100 #1\ntrace 20\nobject prog\n20\nend\n"
 	     "cpu 1\ntrace 21\nobject prog\n21\nend\n");
@@ -119,7 +110,6 @@ static void test_object_again_after_cpu_switch(void **state)
 
 static void test_kernel_and_back(void **state)
 {
-	(void)state;
 	play(PROGRAM "@20 0 sample 100/100 k f010 f020 u 1020 1024\n@21 0 sample 100/100 k f030\n"
 		     "@22 0 sample 100/100 u 1022\npass 30\npass 40\n",
 	     "cpu 0\ncontext 100/100 #1\n"
@@ -130,7 +120,6 @@ static void test_kernel_and_back(void **state)
 
 static void test_thread_of_the_kernel(void **state)
 {
-	(void)state;
 	play("@20 0 sample 2/2 k f010\npass 30\npass 40\n",
 	     "cpu 0\ncontext 2/2 #0\ntrace 20\nkernel\nobject [kernel]\n10\nend\n");
 	lost(0, 0, 0, 0);
@@ -138,7 +127,6 @@ static void test_thread_of_the_kernel(void **state)
 
 static void test_another_program_in_the_same_process(void **state)
 {
-	(void)state;
 	play(PROGRAM "@20 0 sample 100/100 u 1020\n@25 0 exec 100\n@26 0 map 100 1000 1000 next 0\n"
 		     "@30 0 sample 100/100 u 1030\npass 40\npass 50\n",
 	     "cpu 0\ncontext 100/100 #1\ntrace 20\nobject prog\n20\nend\n"
@@ -147,7 +135,6 @@ static void test_another_program_in_the_same_process(void **state)
 
 static void test_exit_is_told(void **state)
 {
-	(void)state;
 	play(PROGRAM "@20 0 exit 100/101\npass 30\npass 40\n", "exit 101\n");
 }
 
@@ -156,7 +143,6 @@ static void test_exit_is_told(void **state)
 /* The exit is read first, from the CPU it happened on; the sample of another CPU is older. */
 static void test_late_sample_after_exit_of_another_cpu(void **state)
 {
-	(void)state;
 	play(PROGRAM "pass 15\n@40 0 exit 100/100\npass 50\n", "");
 	play("@30 1 sample 100/101 u 5030\npass 60\n",
 	     "cpu 1\ncontext 100/101 #1\ntrace 30\nobject lib\n2030\nend\nexit 100\n");
@@ -165,7 +151,6 @@ static void test_late_sample_after_exit_of_another_cpu(void **state)
 
 static void test_late_sample_after_dlclose(void **state)
 {
-	(void)state;
 	play(PROGRAM "@40 0 unmap 100 5000 1000\n@41 0 sample 100/100 u 5010\npass 50\n"
 		     "@39 1 sample 100/101 u 5039\npass 60\n",
 	     "cpu 1\ncontext 100/101 #1\ntrace 39\nobject lib\n2039\nend\nlost\n");
@@ -174,7 +159,6 @@ static void test_late_sample_after_dlclose(void **state)
 
 static void test_library_in_the_place_of_another(void **state)
 {
-	(void)state;
 	play(PROGRAM "@40 0 map 100 5000 1000 other 0\n@41 0 sample 100/100 u 5041\npass 50\n"
 		     "@39 1 sample 100/101 u 5039\npass 60\n",
 	     "cpu 1\ncontext 100/101 #1\ntrace 39\nobject lib\n2039\nend\n"
@@ -184,7 +168,6 @@ static void test_library_in_the_place_of_another(void **state)
 /* At the very moment of a change it has happened. */
 static void test_change_comes_first(void **state)
 {
-	(void)state;
 	play(PROGRAM
 	     "@40 1 sample 100/101 u 5040\n@40 0 map 100 5000 1000 other 0\npass 50\npass 60\n",
 	     "cpu 1\ncontext 100/101 #1\ntrace 40\nobject other\n40\nend\n");
@@ -192,7 +175,6 @@ static void test_change_comes_first(void **state)
 
 static void test_part_of_a_mapping(void **state)
 {
-	(void)state;
 	play(PROGRAM "@40 0 map 100 5400 200 middle 0\n"
 		     "@50 0 sample 100/100 u 53ff\n@51 0 sample 100/100 u 5400\n"
 		     "@52 0 sample 100/100 u 55ff\n@53 0 sample 100/100 u 5600\npass 60\npass 70\n",
@@ -203,7 +185,6 @@ static void test_part_of_a_mapping(void **state)
 
 static void test_exec_tells_the_old_from_the_new(void **state)
 {
-	(void)state;
 	play(PROGRAM "@40 0 exec 100\n@41 0 map 100 1000 1000 next 0\npass 50\n"
 		     "@39 1 sample 100/101 u 1039\n@45 0 sample 100/100 u 1045\npass 60\n",
 	     "cpu 1\ncontext 100/101 #1\ntrace 39\nobject prog\n39\nend\n"
@@ -212,7 +193,6 @@ static void test_exec_tells_the_old_from_the_new(void **state)
 
 static void test_child_has_what_its_parent_had(void **state)
 {
-	(void)state;
 	play(PROGRAM "@20 0 fork 100 200\n@21 0 unmap 100 5000 1000\n"
 		     "@30 1 sample 200/200 u 5030\n@31 0 sample 100/100 u 5031\npass 40\npass 50\n",
 	     "cpu 1\ncontext 200/200 #2\ntrace 30\nobject lib\n2030\nend\nlost\n");
@@ -220,7 +200,6 @@ static void test_child_has_what_its_parent_had(void **state)
 
 static void test_threads_come_and_go(void **state)
 {
-	(void)state;
 	play(PROGRAM "@20 0 fork 100 100\n@30 0 exit 100/100\n@31 1 sample 100/101 u 1031\n"
 		     "@40 1 exit 100/101\npass 50\npass 60\n",
 	     "exit 100\ncpu 1\ncontext 100/101 #1\ntrace 31\nobject prog\n31\nend\nexit 101\n");
@@ -231,7 +210,6 @@ static void test_threads_come_and_go(void **state)
 /* J11: the number of a process, used again, is another address space */
 static void test_number_used_again(void **state)
 {
-	(void)state;
 	play(PROGRAM "@20 0 exit 100/100\n"
 		     "@30 1 fork 7 100\n@31 1 exec 100\n@32 1 map 100 1000 1000 heir 0\n"
 		     "@35 1 sample 100/100 u 1035\npass 40\n"
@@ -243,7 +221,6 @@ static void test_number_used_again(void **state)
 /* The same, and nobody was told of the exit. */
 static void test_number_used_again_by_a_stranger(void **state)
 {
-	(void)state;
 	play(PROGRAM "@30 1 fork 7 100\n@35 1 sample 100/100 u 1035\npass 40\npass 50\n", "lost\n");
 	lost(0, 1, 1, 0); /* and not in prog */
 }
@@ -251,7 +228,6 @@ static void test_number_used_again_by_a_stranger(void **state)
 /* J11: a CPU that has gone offline is not waited for */
 static void test_offline_cpu_does_not_stall(void **state)
 {
-	(void)state;
 	play(PROGRAM "@20 3 sample 100/103 u 1020\n@21 0 exit 100/100\n"
 		     "begin 0 30\nend 0\nbegin 1 30\nend 1\nbegin 2 30\nend 2\n"
 		     "begin 0 40\nend 0\nbegin 1 40\nend 1\nbegin 2 40\nend 2\nflush\n",
@@ -263,7 +239,6 @@ static void test_offline_cpu_does_not_stall(void **state)
 
 static void test_cpu_comes_back(void **state)
 {
-	(void)state;
 	play("offline 3\n" PROGRAM
 	     "pass 30\npass 40\nonline 3\n@50 0 sample 100/100 u 1050\npass 60\n",
 	     "");
@@ -274,7 +249,6 @@ static void test_cpu_comes_back(void **state)
 
 static void test_kept_for_two_passes(void **state)
 {
-	(void)state;
 	play(PROGRAM "pass 15\npass 16\n@20 0 exit 100/100\npass 30\n", "");
 	assert_int_equal(played.sync.spaces.count, 1);
 	/* of one CPU it is the second pass, of the others not */
@@ -289,7 +263,6 @@ static void test_kept_for_two_passes(void **state)
 
 static void test_a_pass_that_is_under_way_does_not_count(void **state)
 {
-	(void)state;
 	play(PROGRAM "pass 15\nbegin 0 18\n@20 0 exit 100/100\nend 0\nbegin 0 30\nend 0\n"
 		     "begin 1 30\nend 1\nbegin 2 30\nend 2\nbegin 3 30\nend 3\n"
 		     "begin 1 40\nend 1\nbegin 2 40\nend 2\nbegin 3 40\nend 3\nflush\n",
@@ -299,7 +272,6 @@ static void test_a_pass_that_is_under_way_does_not_count(void **state)
 
 static void test_mappings_are_released_too(void **state)
 {
-	(void)state;
 	play(PROGRAM "@20 0 unmap 100 5000 1000\npass 30\npass 40\n", "");
 	assert_int_equal(played.sync.spaces.nmappings, 1);
 	assert_int_equal(played.sync.spaces.count, 1);
@@ -308,7 +280,6 @@ static void test_mappings_are_released_too(void **state)
 /* A ring that feeds nothing here, but names addresses, is waited for by release and not by the stream. */
 static void test_silent_source_holds_release(void **state)
 {
-	(void)state;
 	played.sync.sources[3].silent = true;
 	play(PROGRAM "@20 0 exit 100/100\nbegin 0 30\nend 0\nbegin 1 30\nend 1\nbegin 2 30\nend 2\n"
 		     "begin 0 40\nend 0\nbegin 1 40\nend 1\nbegin 2 40\nend 2\nflush\n",
@@ -324,21 +295,18 @@ static void test_silent_source_holds_release(void **state)
 
 static void test_loss_no_mapping(void **state)
 {
-	(void)state;
 	play(PROGRAM "@20 0 sample 100/100 u 9000\npass 30\npass 40\n", "lost\n");
 	lost(1, 0, 1, 0);
 }
 
 static void test_loss_no_space(void **state)
 {
-	(void)state;
 	play("@20 0 sample 300/300 u 9000\npass 30\npass 40\n", "lost\n");
 	lost(0, 1, 1, 0);
 }
 
 static void test_loss_buffer(void **state)
 {
-	(void)state;
 	play("lost 7\nlost 2\npass 30\n", "");
 	lost(0, 0, 0, 9);
 }
@@ -346,7 +314,6 @@ static void test_loss_buffer(void **state)
 /* Records that are not there may have been changes: what was known is looked at again. */
 static void test_doubt_after_loss(void **state)
 {
-	(void)state;
 	play(PROGRAM "pass 20\npass 30\n", "");
 	assert_true(why_sync_knows(&played.sync, 100));
 	play("lost 1\n", "");
@@ -359,7 +326,6 @@ static void test_doubt_after_loss(void **state)
 
 static void test_too_late_is_counted(void **state)
 {
-	(void)state;
 	play(PROGRAM "pass 30\npass 40\n@20 0 sample 100/100 u 1020\npass 50\n",
 	     "cpu 0\ncontext 100/100 #1\ntrace 20\nobject prog\n20\nend\n");
 	assert_int_equal(played.sync.losses.late, 1);
@@ -369,7 +335,6 @@ static void test_too_late_is_counted(void **state)
 
 static void test_first_frame_lost(void **state)
 {
-	(void)state;
 	play(PROGRAM
 	     "@20 0 sample 100/100 u 9000 1010 1020\n@21 0 sample 100/100 u 1021\npass 30\npass 40\n",
 	     "lost\ncpu 0\ncontext 100/100 #1\ntrace 21\nobject prog\n21\nend\n");
@@ -378,7 +343,6 @@ static void test_first_frame_lost(void **state)
 
 static void test_later_frame_lost(void **state)
 {
-	(void)state;
 	play(PROGRAM "@20 0 sample 100/100 u 1010 9000 1020\npass 30\npass 40\n",
 	     "cpu 0\ncontext 100/100 #1\ntrace 20\nobject prog\n10\ncut\n");
 	lost(0, 0, 0, 0);
@@ -387,7 +351,6 @@ static void test_later_frame_lost(void **state)
 
 static void test_kernel_part_stays(void **state)
 {
-	(void)state;
 	play("@20 0 sample 300/300 k f010 u 1010\npass 30\npass 40\n",
 	     "cpu 0\ncontext 300/300 #0\ntrace 20\nkernel\nobject [kernel]\n10\ncut\n");
 	lost(0, 1, 0, 0);
@@ -427,7 +390,6 @@ static void sample_with_copy(const char *copy, uint32_t tgid, uint16_t nkernel)
 
 static void test_callers_by_a_copy_of_the_stack(void **state)
 {
-	(void)state;
 	played.sync.callers = callers;
 	played.sync.callers_arg = &played;
 	play(PROGRAM, "");
@@ -447,7 +409,6 @@ static void test_callers_by_a_copy_of_the_stack(void **state)
 
 static void test_found_process(void **state)
 {
-	(void)state;
 	play("@20 0 sample 100/100 u 1020\nfound 100 1\nhas 100 1000 1000 prog 0\npass 30\npass 40\n",
 	     "cpu 0\ncontext 100/100 #1\ntrace 20\nobject prog\n20\nend\n");
 	play("@50 0 exit 100/100\npass 60\npass 70\n", "exit 100\n");
@@ -457,7 +418,6 @@ static void test_found_process(void **state)
 /* It opened a library before it was looked at; what was told with its time is not overwritten. */
 static void test_found_fills_in(void **state)
 {
-	(void)state;
 	play("@10 0 map 100 5000 1000 lib 2000\npass 15\npass 16\n", "");
 	play("found 100 2\nhas 100 1000 1000 prog 0\nhas 100 5000 1000 lib 2000\n"
 	     "has 100 4000 3000 wide 0\n"
@@ -469,7 +429,6 @@ static void test_found_fills_in(void **state)
 
 static void test_found_heir_of_a_number(void **state)
 {
-	(void)state;
 	play(PROGRAM "pass 15\npass 16\n@20 0 exit 100/100\npass 30\n"
 		     "found 100 1\n@25 1 sample 100/100 u 8001\npass 31\n",
 	     "exit 100\nlost\n");
@@ -497,7 +456,6 @@ static void cyclic(size_t size, uint64_t start, uint64_t stop)
 
 static void test_cyclic_up_to_the_end(void **state)
 {
-	(void)state;
 	cyclic(64, 10,
 	       64); /* stop is where the buffer ends: the copy of old never came to an end */
 	cyclic(64, 0, 64);
@@ -508,7 +466,6 @@ static void test_cyclic_up_to_the_end(void **state)
 
 static void test_cyclic_everywhere(void **state)
 {
-	(void)state;
 	for (uint64_t start = 0; start < 48; start++)
 		for (uint64_t length = 0; length <= 16; length++)
 			cyclic(16, start, start + length);
@@ -520,7 +477,6 @@ static void test_cyclic_too_much(void **state)
 {
 	unsigned char buffer[16] = {0}, to[17];
 
-	(void)state;
 	to[16] = 0xee;
 	why_cyclic_copy(to, buffer, sizeof(buffer), 5, 500);
 	assert_int_equal(to[16], 0xee);

@@ -33,7 +33,6 @@ static void assert_parts(uint64_t irq, uint64_t thread, uint64_t user)
 
 static void test_parts_add_up(void **state)
 {
-	(void)state;
 	split(1000, 1010, 1030, 1035);
 	assert_parts(10, 20, 5);
 	split(1000, 990, 1030, 1035); /* an interrupt that was being served already */
@@ -50,7 +49,6 @@ static void test_the_next_time_is_on_the_grid(void **state)
 {
 	uint64_t skipped = 0;
 
-	(void)state;
 	assert_int_equal(timerlat_next(1000, 100, 1050, &skipped), 1100);
 	assert_int_equal(skipped, 0);
 	assert_int_equal(timerlat_next(1000, 100, 1099, &skipped), 1100);

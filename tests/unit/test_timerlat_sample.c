@@ -66,7 +66,6 @@ static void test_format(void **state)
 {
 	struct timerlat_format format = {.id = 5};
 
-	(void)state;
 	assert_true(timerlat_format_parse(format_text, &format));
 	assert_int_equal(format.id, 17);
 	assert_int_equal(format.seqnum, 8);
@@ -84,7 +83,6 @@ static void test_the_latest_cycle_counts(void **state)
 {
 	struct timerlat_sample s = {.any = false};
 
-	(void)state;
 	begin_page(1000000);
 	put_event(17, 6, 2, 9000, 0); /* the return of the cycle before, told at the next */
 	put_event(17, 7, 0, 1500, 100);
@@ -104,7 +102,6 @@ static void test_without_a_thread_there_is_no_cycle(void **state)
 {
 	struct timerlat_sample s = {.any = false};
 
-	(void)state;
 	begin_page(1000000);
 	put_event(17, 7, 0, 1500, 100);
 	s = take(s);

@@ -83,7 +83,6 @@ static void test_one_at_a_time(void **state)
 	struct tlob_pool *pool = pool_new(1);
 	struct tlob_place p, q;
 
-	(void)state;
 	assert_int_equal(end(pool, 0, 0), -1);
 	assert_int_equal(begin(pool, 0, 0, &p), 0);
 	assert_int_equal(begin(pool, 0, 0, &q), -EEXIST);
@@ -112,7 +111,6 @@ static void test_full(void **state)
 	uint64_t tag, full = 0;
 	int n;
 
-	(void)state;
 	for (tag = 0; begin(pool, 3, tag, &p) == 0; tag++)
 		;
 	assert_in_range(tag, 200, 504);
@@ -150,7 +148,6 @@ static void test_two_at_once(void **state)
 	struct tlob_pool *pool = pool_new(1);
 	struct tlob_place first, second, p;
 
-	(void)state;
 	claim_only(pool, 5, &first);
 	assert_int_equal(begin(pool, 0, 5, &p), -EEXIST); /* comes after: yields */
 	assert_int_equal(first.slot->key[first.index] & TLOB_KEY_BITS, TLOB_KEY_CLAIMED);
@@ -167,7 +164,6 @@ static void test_two_at_once(void **state)
 /* Marks of a chain: exact where it matters, and never far off. */
 static void test_marks(void **state)
 {
-	(void)state;
 	assert_int_not_equal(tlob_mark_of(0), 0);
 	for (uint64_t ns = 0; ns < 67000000; ns += 9973)
 		assert_int_equal(tlob_mark_ns(tlob_mark_of(ns)), ns);
@@ -223,7 +219,6 @@ static void *race(void *arg)
 /* An engine whose clock runs fast: whatever it finds open has expired. */
 static void *expire(void *arg)
 {
-	(void)arg;
 	while (!done)
 		for (int n = 1; n < TLOB_ARENA_SLOTS; n++) {
 			struct tlob_transit *s = &shared->entries[0][n].transit;
@@ -244,7 +239,6 @@ static void test_race(void **state)
 {
 	pthread_t threads[THREADS], engine;
 
-	(void)state;
 	shared = pool_new(1);
 	assert_int_equal(pthread_create(&engine, NULL, expire, NULL), 0);
 	for (uintptr_t i = 0; i < THREADS; i++)

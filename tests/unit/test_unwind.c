@@ -109,7 +109,6 @@ static bool find_code(void *arg, uint64_t pc, struct why_code *out)
 {
 	size_t i;
 
-	(void)arg;
 	*out = (struct why_code){NULL, 0};
 	if (!is_code(pc, &i))
 		return false;
@@ -186,7 +185,6 @@ static void test_own_stack(void **state)
 	bool cut;
 	size_t n;
 
-	(void)state;
 	sink += aligned(7);
 	n = unwind(&taken, pcs, 64, &cut);
 	assert_true(n > 5);
@@ -203,7 +201,6 @@ static void test_room(void **state)
 	struct why_pc pcs[2];
 	bool cut;
 
-	(void)state;
 	sink += aligned(3);
 	assert_int_equal(unwind(&taken, pcs, 2, &cut), 2);
 	assert_true(cut);
@@ -220,8 +217,6 @@ static volatile sig_atomic_t working;
 
 static void on_profile(int signal, siginfo_t *info, void *context)
 {
-	(void)signal;
-	(void)info;
 	if (working && interrupted < INTERRUPTIONS)
 		take(&interruptions[interrupted++], context);
 }
@@ -260,7 +255,6 @@ static void test_interrupted(void **state)
 	int whole = 0;
 	void *back;
 
-	(void)state;
 	interruptions = calloc(INTERRUPTIONS, sizeof(*interruptions));
 	assert_non_null(interruptions);
 	sigaction(SIGPROF, &action, NULL);
@@ -281,7 +275,6 @@ static void test_interrupted(void **state)
 
 static void on_signal(int signal)
 {
-	(void)signal;
 	innermost();
 	sink++;
 }
@@ -300,7 +293,6 @@ static void test_signal_frame(void **state)
 	bool cut, exact = false;
 	size_t n;
 
-	(void)state;
 	signal(SIGUSR1, on_signal);
 	raise_here(&back);
 	n = unwind(&taken, pcs, 64, &cut);
@@ -330,7 +322,6 @@ static void test_cut_copies(void **state)
 {
 	struct taken whole;
 
-	(void)state;
 	sink += aligned(5);
 	whole = taken;
 	for (size_t size = 0; size < whole.copy.size; size += size < 1024 ? 1 : 97) {
@@ -354,7 +345,6 @@ static void test_garbage(void **state)
 {
 	unsigned int seed = 1;
 
-	(void)state;
 	for (int round = 0; round < 3000; round++) {
 		sink += aligned(4);
 		taken.copy.bytes = taken.bytes;
@@ -378,7 +368,6 @@ static void test_garbage(void **state)
 /* Frame pointers that lead to themselves, back and forth, or out of the copy; in code without frame information. */
 static bool find_bare_code(void *arg, uint64_t pc, struct why_code *out)
 {
-	(void)arg;
 	*out = (struct why_code){NULL, 0};
 	return pc >= 0x1000 && pc < 0x2000;
 }
@@ -393,7 +382,6 @@ static void test_frame_pointers(void **state)
 	struct why_pc pcs[64];
 	bool cut;
 
-	(void)state;
 	raw[PC_PLACE] = 0x1100;
 	raw[SP_PLACE] = base;
 	raw[FP_PLACE] = base + 16;
@@ -436,7 +424,6 @@ static void test_other_machine(void **state)
 	unsigned long long raw[TLOB_CAPTURE_REGS] = {0};
 	struct why_regs regs;
 
-	(void)state;
 	raw[17] = 0x23; /* a program of 32 bits */
 	assert_false(why_regs_init(&regs, raw));
 }
@@ -482,7 +469,6 @@ static void test_expressions(void **state)
 	bool is_value;
 	uint64_t v;
 
-	(void)state;
 	assert_true(evaluate(plt, 9, &v, &is_value));
 	assert_int_equal(v, 0x8000 + 8 + 8);
 	assert_false(is_value);

@@ -19,7 +19,6 @@ static struct tlob_arena_head head;
 
 static int reset(void **state)
 {
-	(void)state;
 	memset(&window, 0, sizeof(window));
 	memset(&head, 0, sizeof(head));
 	head.next_wake_ns = TLOB_NEVER;
@@ -32,7 +31,6 @@ static void test_stop_in_time(void **state)
 {
 	uint64_t gen;
 
-	(void)state;
 	gen = tlob_window_arm(&window);
 	assert_int_equal(TLOB_WINDOW_STATE(window.state), TLOB_ARMED);
 	assert_int_equal(tlob_window_end(&window, gen), TLOB_ARMED);
@@ -43,7 +41,6 @@ static void test_second_stop_finds_nothing(void **state)
 {
 	uint64_t gen;
 
-	(void)state;
 	gen = tlob_window_arm(&window);
 	tlob_window_end(&window, gen);
 	assert_int_equal(tlob_window_end(&window, gen), TLOB_IDLE);
@@ -58,7 +55,6 @@ static void test_engine_takes_it(void **state)
 	static const uint32_t outcomes[] = {TLOB_EXPIRED, TLOB_CANCELLED, TLOB_IDLE};
 	size_t i;
 
-	(void)state;
 	for (i = 0; i < sizeof(outcomes) / sizeof(outcomes[0]); i++) {
 		uint64_t gen = tlob_window_arm(&window), word = window.state;
 
@@ -74,7 +70,6 @@ static void test_engine_is_late(void **state)
 {
 	uint64_t gen, word;
 
-	(void)state;
 	gen = tlob_window_arm(&window);
 	word = window.state;
 	tlob_window_end(&window, gen);
@@ -119,7 +114,6 @@ static void test_stop_against_expiry(void **state)
 	static struct taken taken;
 	pthread_t engine;
 
-	(void)state;
 	memset(&taken, 0, sizeof(taken));
 	assert_int_equal(pthread_create(&engine, NULL, expire_all, &taken), 0);
 	/* as many as it takes for both sides to have won, were the engine slow to start */
@@ -148,7 +142,6 @@ static void test_stop_against_expiry(void **state)
 
 static void test_when_to_kick(void **state)
 {
-	(void)state;
 	assert_true(tlob_window_wants_kick(&head, UP + 100, UP + 5000)); /* nothing is waited for */
 	head.next_wake_ns = UP + 5000;
 	assert_true(tlob_window_wants_kick(&head, UP + 100, UP + 4999));
@@ -168,7 +161,6 @@ static void test_when_to_kick(void **state)
 
 static void test_wake_up_is_only_lowered(void **state)
 {
-	(void)state;
 	assert_int_equal(tlob_wake_lower(&head, 5000), 5000);
 	assert_int_equal(head.next_wake_ns, 5000);
 	assert_int_equal(tlob_wake_lower(&head, 6000), 5000);
@@ -211,7 +203,6 @@ static void *scan_each_round(void *arg)
 	uint32_t round = 0;
 	int i;
 
-	(void)arg;
 	for (i = 0; i < ROUNDS; i++) {
 		uint64_t earliest = TLOB_NEVER;
 
@@ -236,7 +227,6 @@ static void test_no_window_is_missed(void **state)
 	uint32_t round = 0, missed = 0;
 	int i;
 
-	(void)state;
 	arrived = 0;
 	window.deadline_ns = DEADLINE;
 	assert_int_equal(pthread_create(&engine, NULL, scan_each_round, NULL), 0);
@@ -285,7 +275,6 @@ static void test_no_window_outlives_its_arena(void **state)
 	pthread_t engine;
 	int i;
 
-	(void)state;
 	arrived = 0;
 	assert_int_equal(pthread_create(&engine, NULL, close_each_round, &by_walk), 0);
 	for (i = 0; i < ROUNDS; i++) {
@@ -339,7 +328,6 @@ static void test_split_is_the_difference(void **state)
 	struct tlob_split now = {150000, 270000, 390000, 17, TLOB_SLEEPING};
 	struct tlob_record r;
 
-	(void)state;
 	start_at(100000, 200000, 300000);
 	assert_int_equal(split(now, 210000, &r), 0);
 	check_split(&r, 50000, 70000, 90000);
@@ -352,7 +340,6 @@ static void test_split_over_wrapped_counters(void **state)
 	struct tlob_split now = {50000, 70000, 90000, 3, TLOB_RUNNING};
 	struct tlob_record r;
 
-	(void)state;
 	start_at(0ULL - 10000, 0ULL - 20000, 0ULL - 30000);
 	window.switches = UINT32_MAX;
 	assert_int_equal(split(now, 270000, &r), 0);
@@ -365,7 +352,6 @@ static void test_small_disagreement_is_the_clocks(void **state)
 	struct tlob_split now = {150000, 270000, 390000, 10, TLOB_RUNNING};
 	struct tlob_record r;
 
-	(void)state;
 	start_at(100000, 200000, 300000);
 	assert_int_equal(split(now, 210000 + TLOB_SPLIT_SLACK_NS, &r), 0);
 	check_split(&r, 50000 + TLOB_SPLIT_SLACK_NS, 70000, 90000);
@@ -381,7 +367,6 @@ static void test_split_of_a_clock_gone_back(void **state)
 	struct tlob_split now = {150000, 199900, 300000, 10, TLOB_RUNNING};
 	struct tlob_record r;
 
-	(void)state;
 	start_at(100000, 200000, 300000);
 	assert_int_equal(split(now, 50000, &r), 0);
 	check_split(&r, 50000, 0, 0);
@@ -396,7 +381,6 @@ static void test_sum_holds_whatever_the_memory_says(void **state)
 	struct tlob_record r;
 	int i, j;
 
-	(void)state;
 	for (i = 0; i < 100000; i++) {
 		struct tlob_split now;
 
