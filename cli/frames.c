@@ -6,13 +6,15 @@
 #include <string.h>
 
 #include "format.h"
+#include "shorten.h"
 #include "text.h"
 
+#define FUNCTION_MIN 20 /* columns for a name, however narrow the terminal is */
 #define MARGIN 14 /* below the region, as in why.c */
 #define SHOWN 8 /* of the program, innermost first */
 #define KERNEL_SHOWN 3
 #define SLEEPS 2 /* the longest */
-#define TEXT_BYTES 512
+#define TEXT_BYTES 768
 
 /* ---- JSON: what is empty is left out */
 
@@ -74,12 +76,19 @@ static const char *base_of(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-static void print_line(const struct cli_terminal *term, const char *head, const char *text)
+/* Columns left behind @head. */
+static size_t room_behind(const struct cli_terminal *term, const char *head)
 {
 	size_t width = cli_terminal_width(term), used = MARGIN + strlen(head);
+
+	return width > used + 20 ? width - used : 20;
+}
+
+static void print_line(const struct cli_terminal *term, const char *head, const char *text)
+{
 	char shown[TEXT_BYTES];
 
-	cli_printable(shown, sizeof(shown), text, width > used + 20 ? width - used : 20);
+	cli_printable(shown, sizeof(shown), text, room_behind(term, head));
 	fprintf(term->out, "%*s%s%s\n", MARGIN, "", head, shown);
 }
 
@@ -90,20 +99,29 @@ static const char *plain(const char *function)
 }
 
 /* "decode_row  decode.c:120 (inlined)"; without debug information "decode_row  (libx.so)", "libx.so+0x1234". */
-static void describe(char *buf, size_t size, const struct tlobctl_frame *f)
+static void describe(char *buf, size_t size, const struct tlobctl_frame *f, size_t columns)
 {
 	const char *inlined = f->inlined ? " (inlined)" : "";
 	unsigned long long offset = f->offset;
+	char place[256], function[TEXT_BYTES - 256];
+	size_t taken;
 
-	if (!*f->function && !*f->object)
+	if (!*f->function && !*f->object) {
 		snprintf(buf, size, "0x%llx, no file", offset);
-	else if (!*f->function)
+		return;
+	}
+	if (!*f->function) {
 		snprintf(buf, size, "%s+0x%llx", base_of(f->object), offset);
-	else if (*f->file)
-		snprintf(buf, size, "%s  %s:%u%s", plain(f->function), base_of(f->file), f->line,
-			 inlined);
+		return;
+	}
+	if (*f->file)
+		snprintf(place, sizeof(place), "  %.200s:%u%s", base_of(f->file), f->line, inlined);
 	else
-		snprintf(buf, size, "%s  (%s)%s", plain(f->function), base_of(f->object), inlined);
+		snprintf(place, sizeof(place), "  (%.200s)%s", base_of(f->object), inlined);
+	taken = cli_columns(place);
+	cli_shorten(function, sizeof(function), plain(f->function),
+		    columns > taken + FUNCTION_MIN ? columns - taken : FUNCTION_MIN);
+	snprintf(buf, size, "%s%s", function, place);
 }
 
 /* How the scheduler is entered tells nobody anything. */
@@ -178,7 +196,7 @@ static uint64_t hash_of(const struct tlobctl_stack *stack)
 static void print_again(const struct tlobctl_stack *stack, size_t n, const char *head,
 			const struct cli_terminal *term)
 {
-	char text[TEXT_BYTES] = "(as before) ";
+	char text[TEXT_BYTES] = "(as before) ", name[128];
 	size_t used = strlen(text);
 	bool first = true;
 
@@ -187,9 +205,9 @@ static void print_again(const struct tlobctl_stack *stack, size_t n, const char 
 
 		if (f->kernel)
 			continue;
+		cli_shorten(name, sizeof(name), *f->function ? plain(f->function) : "?", 40);
 		used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s",
-					 first ? "" : " < ",
-					 *f->function ? plain(f->function) : "?");
+					 first ? "" : " < ", name);
 		first = false;
 	}
 	print_line(term, head, text);
@@ -212,7 +230,7 @@ static void print_stack(const struct tlobctl_stack *stack, const char *title, ui
 	if (i)
 		memset(head, ' ', strlen(head));
 	for (; i < n && shown < SHOWN; i++, shown++) {
-		describe(text, sizeof(text), &stack->frames[i]);
+		describe(text, sizeof(text), &stack->frames[i], room_behind(term, head));
 		print_line(term, head, text);
 		memset(head, ' ', strlen(head));
 	}

@@ -10,6 +10,7 @@
 #include "frames.h"
 #include "live.h"
 #include "samples.h"
+#include "shorten.h"
 #include "text.h"
 #include "when.h"
 #include "why.h"
@@ -198,7 +199,7 @@ static void print_event(struct cli_live *live, const struct tlobctl_event *e)
 	char time[CLI_TIME_BYTES], region[NAME_BYTES], elapsed[TLOB_DURATION_BYTES + 1],
 		cells[3][TLOB_DURATION_BYTES + 1], switches[12], cpu[12], tail[256];
 	struct line l = {.time = cli_time_of_day(time, r->time_ns),
-			 .region = cli_printable(region, sizeof(region), e->region, REGION_MAX),
+			 .region = cli_shorten(region, sizeof(region), e->region, REGION_MAX),
 			 .elapsed = elapsed,
 			 .switches = switches,
 			 .state = state_name(r),

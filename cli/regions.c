@@ -6,6 +6,7 @@
 
 #include "format.h"
 #include "regions.h"
+#include "shorten.h"
 #include "table.h"
 #include "text.h"
 
@@ -81,7 +82,7 @@ static int add_row(struct cli_table *t, const struct tlobctl_region *r)
 			 r->stop ? ".." : " to its return", r->stop ? r->stop : "");
 	}
 	cli_printable(where, sizeof(where), place, 56);
-	cli_printable(name, sizeof(name), r->name, 40);
+	cli_shorten(name, sizeof(name), r->name, 40);
 	return cli_table_add(t, (const char *const[]){name, budget, cost, where});
 }
 
@@ -99,7 +100,7 @@ static void warn_stepped(const struct cli_regions *regions, const struct cli_ter
 	if (!stepped)
 		return;
 	tlob_duration_print(cost, sizeof(cost), (uint64_t)(regions->list[first].cost_ns + 0.5));
-	cli_printable(name, sizeof(name), regions->list[first].name, 40);
+	cli_shorten(name, sizeof(name), regions->list[first].name, 40);
 	snprintf(
 		text, sizeof(text),
 		"%sDEAR:%s %s%s begins or ends at an instruction that the kernel has to single-step: %s for "

@@ -7,6 +7,7 @@
 
 #include "format.h"
 #include "frames.h"
+#include "shorten.h"
 #include "text.h"
 #include "words.h"
 
@@ -191,7 +192,7 @@ void cli_samples_print(const struct tlobctl_event *e, const struct cli_terminal 
 	for (size_t i = 0; i < of.count && i < SHOWN_OF_WINDOW && !is_little(of.list[i].late, all);
 	     i++)
 		cli_say(&w, "%s %s %.0f %%", i ? "," : "",
-			cli_printable(name, sizeof(name), of.list[i].function, 40),
+			cli_shorten(name, sizeof(name), of.list[i].function, 40),
 			(double)of.list[i].late * 100 / (double)all);
 	cli_say(&w, " (%llu samples)", (unsigned long long)e->why->sampled);
 	fprintf(term->out, "%*s", MARGIN, "");
@@ -232,10 +233,10 @@ static size_t print_region(const struct cli_samples *s, size_t first,
 	if (!late)
 		return first + n;
 	cli_say(&w, "Late windows of %s were on the CPU in",
-		cli_printable(name, sizeof(name), h->region, 30));
+		cli_shorten(name, sizeof(name), h->region, 30));
 	for (size_t i = 0; i < n && i < SHOWN && !is_little(h[i].late, late); i++) {
 		cli_say(&w, "%s %s %.0f %%", i ? "," : "",
-			cli_printable(name, sizeof(name), h[i].function, 40),
+			cli_shorten(name, sizeof(name), h[i].function, 40),
 			(double)h[i].late * 100 / (double)late);
 		if (good)
 			cli_say(&w, " (good ones %.0f %%)", (double)h[i].good * 100 / (double)good);

@@ -11,6 +11,7 @@
 #include "format.h"
 #include "hgrm.h"
 #include "session.h"
+#include "shorten.h"
 #include "text.h"
 #include "when.h"
 #include "words.h"
@@ -321,8 +322,8 @@ static void explain_nothing(const struct cli_session *s)
 	if (probe)
 		cli_say(&w,
 			"Nothing that ran meanwhile entered %s of %s: is that the file that runs, and "
-			"is the function called there, not inlined?",
-			cli_printable(name, sizeof(name), probe->name, 40), probe->path);
+			"is the function called there, not inlined? See also tlob ls.",
+			cli_shorten(name, sizeof(name), probe->name, 40), probe->path);
 	else if (s->regions.count)
 		cli_say(&w,
 			"No program linked with libtlob entered a region of that name. A function of "
@@ -330,7 +331,7 @@ static void explain_nothing(const struct cli_session *s)
 	else
 		cli_say(&w,
 			"No program linked with libtlob entered a region. A function of a program as "
-			"it is is given as -r BINARY:FUNCTION@BUDGET.");
+			"it is is given as -r BINARY:FUNCTION@BUDGET; tlob ls BINARY shows what there is.");
 	cli_wrap(&s->term, w.text, 0);
 }
 

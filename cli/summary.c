@@ -8,6 +8,7 @@
 #include "format.h"
 #include "hgrm.h"
 #include "live.h"
+#include "shorten.h"
 #include "summary.h"
 #include "table.h"
 #include "text.h"
@@ -196,7 +197,7 @@ static int add_row(struct cli_table *t, const struct cli_summary_row *row)
 	const char *pointers[COLUMNS];
 	size_t n = 0;
 
-	cli_printable(cells[n++], CELL_BYTES, s->region, 30);
+	cli_shorten(cells[n++], CELL_BYTES, s->region, 30);
 	cli_printable(cells[n++], CELL_BYTES, s->program, 15);
 	put_budget(cells[n++], row);
 	put_windows(cells[n++], row);
@@ -308,7 +309,7 @@ static void say_worst(const struct cli_summary *s, struct cli_words *w)
 	tlob_duration_print(max, sizeof(max), worst->max_ns);
 	tlob_duration_print_exact(budget, sizeof(budget), worst->budget_ns);
 	cli_say(w, " Worst: %s took %s, budget %s.",
-		cli_printable(name, sizeof(name), worst->region, 30), max, budget);
+		cli_shorten(name, sizeof(name), worst->region, 30), max, budget);
 }
 
 /* Of how many: those that ended otherwise than by their stop are not among the windows, and some may be open yet. */
@@ -366,7 +367,7 @@ static void print_untouched(const struct cli_summary *s, const struct cli_termin
 				cli_style(term, CLI_PLAIN));
 		if (untouched <= 5)
 			cli_say(&w, "%s %s", untouched > 1 ? "," : "",
-				cli_printable(name, sizeof(name), r->region, 30));
+				cli_shorten(name, sizeof(name), r->region, 30));
 	}
 	if (!untouched)
 		return;

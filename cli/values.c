@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* See values.h. */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/types.h>
 
 #include "cli.h"
 #include "nearest.h"
@@ -78,6 +80,16 @@ int cli_put_duration(const char *option, const char *value, void *place)
 	if (!ns)
 		return cli_usage("--%s '%s' is no time at all", option, value);
 	*(uint64_t *)place = ns;
+	return 0;
+}
+
+int cli_put_pid(const char *option, const char *value, void *place)
+{
+	unsigned long pid;
+
+	if (cli_value_number(value, 1, INT_MAX, &pid))
+		return cli_usage("--%s is the number of a process, not '%s'", option, value);
+	*(pid_t *)place = (pid_t)pid;
 	return 0;
 }
 

@@ -18,6 +18,7 @@ int cli_put_flag(const char *option, const char *value, void *place); /* bool: t
 int cli_put_text(const char *option, const char *value, void *place); /* const char *: as it is */
 /* uint64_t, ns: a time that is not 0, such as "5ms". */
 int cli_put_duration(const char *option, const char *value, void *place);
+int cli_put_pid(const char *option, const char *value, void *place); /* pid_t */
 int cli_put_history(const char *option, const char *value, void *place); /* uint64_t, bytes: MiB */
 int cli_put_color(const char *option, const char *value, void *place); /* enum cli_color */
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* tlob watch: watch whatever runs on this machine, linked programs that join included. */
 #include <errno.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,18 +15,8 @@
 #define AGENT_FOLDER "/run/tlob"
 #define AGENT_SOCKET AGENT_FOLDER "/agent.sock"
 
-static int set_pid(void *settings, const char *value)
-{
-	unsigned long pid;
-
-	if (cli_value_number(value, 1, INT_MAX, &pid))
-		return cli_usage("--pid is the number of a process, not '%s'", value);
-	((struct cli_settings *)settings)->pid = (pid_t)pid;
-	return 0;
-}
-
 static const struct cli_option option_pid = {'p', "pid", "PID", "probes fire for this process only",
-					     .set = set_pid};
+					     CLI_PID(struct cli_settings, pid)};
 static const struct cli_option option_cgroup = {
 	'c', "cgroup", "CGROUP", "probes fire in this control group (version 2) only",
 	CLI_TEXT(struct cli_settings, cgroup)};

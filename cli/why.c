@@ -6,6 +6,7 @@
 
 #include "format.h"
 #include "live.h"
+#include "shorten.h"
 #include "text.h"
 #include "why.h"
 #include "words.h"
@@ -144,7 +145,7 @@ static void say_running(char *buf, size_t size, const struct tlobctl_why *why)
 
 	if (function)
 		snprintf(buf, size, "running in %s",
-			 cli_printable(shown, sizeof(shown), function, sizeof(shown) - 1));
+			 cli_shorten(shown, sizeof(shown), function, 60));
 	else
 		snprintf(buf, size, "running");
 }

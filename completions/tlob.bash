@@ -7,7 +7,7 @@ declare -gA _tlob_options=(
 	[watch]='-r --region --chain -p --pid -c --cgroup -d --duration -e --engine -j --json --hgrm --why --history --interrupts --sample-rate --good-share --fail -q --quiet --color -h --help'
 	[timerlat]='-c --cpus -p --period -P --priority -d --duration -T --total -i --irq --why --history -b --backend --top --hist -j --json --hgrm --load --deep-idle -q --quiet --color -h --help'
 	[ring]='-s --source -e --event -f --follow --count -o --output -i --input -d --duration --size --copy -q --quiet -h --help'
-	[ls]='-j --json --color -h --help'
+	[ls]='-p --pid -j --json --color -h --help'
 	[add]='-q --quiet -h --help'
 	[rm]='-a --all -h --help'
 	[report]='-w --why --no-why -r --region -n --top -s --sort -f --flame -d --flame-diff -F --folded --of -j --json --color -h --help'
@@ -118,7 +118,7 @@ _tlob() {
 	case $command:$word in
 	*:-*) _tlob_words "${_tlob_options[$command]-}" ;;
 	help:*) _tlob_words "${!_tlob_options[@]}" ;;
-	add:* | rm:*) _tlob_region ;;
+	add:* | rm:* | ls:*) _tlob_region ;;
 	report:*) _tlob_files -f ;;
 	run:*) mapfile -t COMPREPLY < <(compgen -c -- "$word") ;;
 	esac

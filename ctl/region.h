@@ -5,6 +5,8 @@
 
 #include <tlob/ctl.h>
 
+#define TLOBCTL_REGION_BYTES 704 /* a name made of two symbols; those that are given are shorter */
+
 struct bpf_link;
 struct tlobctl_site;
 

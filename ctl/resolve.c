@@ -384,9 +384,6 @@ static int resolve_match(struct job *job, const struct tlobctl_symbol *symbol, c
 
 	tlobctl_elf_offset(job->elf, symbol->address, &entry.offset);
 	snprintf(entry.text, sizeof(entry.text), "%s", title);
-	if (strstr(title, "@0x")) /* its name alone does not tell */
-		snprintf(entry.text, sizeof(entry.text), "0x%llx",
-			 (unsigned long long)entry.offset);
 	if (check_instruction(job, &entry) || check_return(job, &entry))
 		return 0;
 	if (*job->spec->name)

@@ -12,6 +12,7 @@
 #include "../why/sampled.h"
 #include "../why/traces.h"
 #include "program.h"
+#include "region.h"
 
 #define TLOBCTL_SAMPLE_HZ \
 	999 /* not in step with anything that happens every so many milliseconds */
@@ -32,7 +33,7 @@ struct tlobctl_counts {
 
 /* Good windows of one region in one program. */
 struct tlobctl_good {
-	char region[TLOB_NAME_BYTES];
+	char region[TLOBCTL_REGION_BYTES];
 	char program[TLOBCTL_PROGRAM_BYTES];
 	uint64_t windows, sampled;
 	struct tlobctl_counts counts; /* in order of their traces */

@@ -6,13 +6,14 @@
 #include <tlob/ctl.h>
 
 #include "program.h"
+#include "region.h"
 
 /* Beyond so many rows, programs are no longer told apart, then regions: short-lived programs without end need an end. */
 #define TLOBCTL_ROWS 1024
 #define TLOBCTL_ROWS_ANY (TLOBCTL_ROWS + 256)
 
 struct tlobctl_row {
-	char region[TLOB_NAME_BYTES];
+	char region[TLOBCTL_REGION_BYTES];
 	char program[TLOBCTL_PROGRAM_BYTES];
 	struct tlobctl_stat stat; /* but region, program and hist */
 	struct tlob_hist hist;

@@ -21,6 +21,7 @@ struct wanted {
 	const char *name;
 	size_t length;
 	const char *version; /* NULL: the default one */
+	uint64_t offset; /* of the one that is meant, as tlobctl_titles_new() tells them apart; 0: any */
 };
 
 /* What the symbols of one name come to. */
@@ -37,6 +38,10 @@ static struct wanted wanted(const char *name)
 
 	if (name[w.length])
 		w.version = name + w.length + strspn(name + w.length, "@");
+	if (w.version && !strncmp(w.version, "0x", 2)) {
+		w.offset = strtoull(w.version, NULL, 16);
+		w.version = NULL;
+	}
 	return w;
 }
 
@@ -85,8 +90,14 @@ static void drop_hidden(struct matches *m)
 }
 
 static void note(const struct tlobctl_elf *elf, const struct tlobctl_symbol *symbol,
-		 struct matches *m)
+		 const struct wanted *w, struct matches *m)
 {
+	uint64_t offset;
+
+	if (w->offset &&
+	    (!is_code(elf, symbol) || !tlobctl_elf_offset(elf, symbol->address, &offset) ||
+	     offset != w->offset))
+		return;
 	if (!symbol->defined)
 		m->import = true;
 	else if (is_code(elf, symbol))
@@ -99,20 +110,24 @@ static void note(const struct tlobctl_elf *elf, const struct tlobctl_symbol *sym
 		m->ifunc = true;
 }
 
-/* As the source has it, if that is what @name is. */
-static void match_source(const struct tlobctl_elf *elf, const char *name, struct matches *m)
+/* As the source has it, if that is what it is. */
+static void match_source(const struct tlobctl_elf *elf, const struct wanted *w, struct matches *m)
 {
+	char name[TLOBCTL_SOURCE_BYTES];
 	struct tlobctl_source_name source;
 	const struct tlobctl_symbol *all;
 	size_t count;
 
 	memset(m, 0, sizeof(*m));
+	if (w->length >= sizeof(name))
+		return;
+	snprintf(name, sizeof(name), "%.*s", (int)w->length, w->name);
 	if (!tlobctl_source_name_init(&source, name, false))
 		return;
 	all = tlobctl_elf_symbols(elf, &count);
 	for (size_t i = 0; i < count; i++)
 		if (tlobctl_source_name_matches(&source, &all[i]))
-			note(elf, &all[i], m);
+			note(elf, &all[i], w, m);
 	drop_hidden(m);
 }
 
@@ -125,11 +140,11 @@ static void match(const struct tlobctl_elf *elf, const struct wanted *w, struct 
 	memset(m, 0, sizeof(*m));
 	for (size_t i = 0; i < count; i++)
 		if (is_meant(&all[i], w))
-			note(elf, &all[i], m);
+			note(elf, &all[i], w, m);
 	if (!w->version)
 		drop_hidden(m);
 	if (!m->count && !m->ifunc && !m->data && !m->import)
-		match_source(elf, w->name, m);
+		match_source(elf, w, m);
 }
 
 const char *tlobctl_symbol_name(const struct tlobctl_symbol *symbol, char buf[TLOBCTL_SYMBOL_TEXT])
@@ -261,6 +276,8 @@ static int fail_unknown(const struct tlobctl_elf *elf, const char *name, const s
 		tlobctl_suggest_offer(&s, text, strlen(text));
 	}
 	tlobctl_suggest_text(&s, near, sizeof(near));
+	if (!*near && functions)
+		snprintf(near, sizeof(near), " tlob ls shows what it has.");
 	if (tlobctl_elf_has_symtab(elf))
 		return tlobctl_fail(
 			-ENOENT,
@@ -282,6 +299,7 @@ static int fail_parameters(const struct tlobctl_elf *elf, const char *name)
 	char plain[TLOBCTL_SOURCE_BYTES], list[2048];
 	size_t bytes = strlen(name), depth = 0;
 	struct matches m;
+	struct wanted w;
 
 	/* those begin with the '(' that the last ')' closes */
 	do {
@@ -292,7 +310,8 @@ static int fail_parameters(const struct tlobctl_elf *elf, const char *name)
 		depth -= depth && name[bytes] == '(';
 	} while (depth || name[bytes] != '(');
 	snprintf(plain, sizeof(plain), "%.*s", (int)bytes, name);
-	match_source(elf, plain, &m);
+	w = wanted(plain);
+	match_source(elf, &w, &m);
 	if (!m.count)
 		return 0;
 	return tlobctl_fail(-ENOENT, "%s has no '%s', but it has %s", tlobctl_elf_path(elf), name,

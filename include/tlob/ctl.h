@@ -367,6 +367,29 @@ int tlobctl_standing_remove(const char *spec, tlobctl_standing_fn *fn, void *arg
 /* 1: the module's monitor is enabled and *threads, if given, are being watched by it; 0: it is not enabled. */
 int tlobctl_standing_enabled(unsigned int *threads);
 
+/* A function of a binary, as a region may name it. */
+struct tlobctl_function {
+	size_t size;
+	const char *path; /* of the binary */
+	const char *
+		name; /* as the source has it, with parameters or "@0xOFFSET" where several are called so */
+	const char *symbol; /* as the linker has it */
+	uint64_t offset; /* in the file */
+	uint64_t bytes; /* 0: not known */
+	enum tlobctl_probe_kind
+		kind; /* of its first instruction; NONE: the kernel takes no probe there */
+	const char *unfit; /* why its return cannot be waited for; NULL: it can, as far as is known */
+	bool complete; /* the binary's own symbols are known, not only those that it exports */
+};
+typedef int tlobctl_function_fn(const struct tlobctl_function *function, void *arg);
+
+/*
+ * Calls @fn for each function of "BINARY" or "BINARY:PATTERN", by name, until that returns non-zero, which is
+ * returned then. A PATTERN without * ? or [ is a part of the name. @pid > 0: BINARY as that process sees it. Needs no
+ * session and no privilege. Returns how many.
+ */
+int tlobctl_functions(const char *binary, pid_t pid, tlobctl_function_fn *fn, void *arg);
+
 /* What is usable on this machine. */
 struct tlobctl_check {
 	const char *engine; /* "bpf", ... */

@@ -4,7 +4,7 @@
 # shellcheck disable=SC2016 # what the programs run is not for this shell
 # shellcheck source-path=SCRIPTDIR source=../tap.sh
 . "$(dirname "$0")/../tap.sh"
-plan 71
+plan 74
 tlob=$BUILD/tlob
 hello=$BUILD/examples/hello # its region "answer", budget 5 ms: five windows of 2 to 10 ms
 
@@ -79,6 +79,12 @@ run -r answer@1s -r nowhere@1s -- "$hello"
 has "a region that was never entered is named" "Never entered: nowhere." "$err"
 run -- true
 has "nothing measured is said" "No window was measured." "$err"
+has "and what to do" "No program linked with libtlob entered a region." "$err"
+run -r hullo@1ms -- true
+has "a region that nobody marks" "entered a region of that name" "$err"
+ok "tlob's share of a CPU is no more than one" awk '{
+	if (match($0, /[0-9.]+ % of one CPU/) && substr($0, RSTART) + 0 >= 100) exit 1
+}' <<<"$err"
 run -- "$BUILD/tests/conformance/conf_life" --subject exit-over
 has "a window that was left over its budget is one of one" "1 of 1 window went over budget: mostly " "$err"
 is "its line has an end too" 1 "$(grep -c ' brief .* abandoned ' <<<"$err")"

@@ -3,7 +3,7 @@
 # What a person may mistype: one message that says what is wrong, on standard error, and status 64; and help.
 # shellcheck source-path=SCRIPTDIR source=../tap.sh
 . "$(dirname "$0")/../tap.sh"
-plan 174
+plan 180
 tlob=$BUILD/tlob
 
 # wrong COMMAND WORDS ARGUMENT...: "tlob COMMAND: ...WORDS..." and where to read more, nothing else
@@ -29,7 +29,9 @@ wrong doctor "unexpected 'bpf'" doctor bpf
 wrong doctor "unknown engine 'bfp'; did you mean bpf?" doctor --usable bfp
 wrong doctor "option --usable needs a value: ENGINE" doctor -u
 
-wrong ls "unexpected 'all'" ls all
+wrong ls "one binary at a time, not '/bin/sh' too" ls /bin/true /bin/sh
+wrong ls "--pid needs a binary: tlob ls -p PID BINARY" ls -p 1
+wrong ls "--pid is the number of a process, not 'init'" ls -p init libc.so.6
 wrong add "no region given: tlob add BINARY:FUNCTION@BUDGET" add -q
 wrong rm "no region given: tlob rm BINARY:FUNCTION, or --all" rm
 wrong rm "with --all there is nothing to name, as '/bin/app:main'" rm --all /bin/app:main

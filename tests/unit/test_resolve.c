@@ -220,14 +220,19 @@ static void globs(void **state)
 	assert_int_equal(n, 3);
 	assert_string_equal(s[0].name, "all/other");
 	for (int i = 1; i < 3; i++) { /* two of a name are told apart by their offsets */
-		snprintf(text, sizeof(text), "0x%llx", (unsigned long long)s[i].start_offset);
-		assert_string_equal(s[i].start, text);
+		struct tlobctl_site *same;
+
 		snprintf(text, sizeof(text), "all/twice@0x%llx",
 			 (unsigned long long)s[i].start_offset);
 		assert_string_equal(s[i].name, text);
+		assert_string_equal(s[i].start, text + 4);
+		same = lab_site(0, lab_spec("prog", s[i].start));
+		assert_int_equal(same->start_offset, s[i].start_offset);
+		tlobctl_sites_free(same, 1);
 	}
 	tlobctl_sites_free(s, n);
 
+	lab_refuses(0, lab_spec("prog", "twice@0x1"), -ENOENT, "twice@0x1", NULL);
 	lab_refuses(0, lab_spec("prog", "zz*"), -ENOENT, "no function", "zz*", NULL);
 	lab_refuses(0, lab_spec("prog", "*.cold"), -ENOTSUP, "cold part", NULL);
 	lab_refuses(0, lab_spec("stripped", "wor*"), -ENOENT, "stripped", NULL);
