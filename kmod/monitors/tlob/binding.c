@@ -23,9 +23,8 @@ static bool is_wanted(const struct tlob_binding *b)
 	return b->self ? task_tgid(current) == b->process : tlob_filter_passes(b->filter);
 }
 
-static void start_hit(struct rvc_uprobe *probe, struct pt_regs *regs)
+static void open_window(struct tlob_binding *b, struct pt_regs *regs)
 {
-	struct tlob_binding *b = container_of(probe, struct tlob_binding, start);
 	struct tlob_start start = {
 		.owner = b,
 		.ring = b->ring,
@@ -40,13 +39,19 @@ static void start_hit(struct rvc_uprobe *probe, struct pt_regs *regs)
 		.nest = true,
 	};
 
-	if (!is_wanted(b))
-		return;
 	if (b->form == TLOB_BINDING_PAIR && !rvc_uprobe_is_registered(&b->stops[0].probe))
 		tlob_window_stop(b);
 	tlob_tally_prepare(b->tally);
 	/* a start that is refused is counted, and does not harm the program */
 	(void)tlob_window_start(&start);
+}
+
+static void start_hit(struct rvc_uprobe *probe, struct pt_regs *regs)
+{
+	struct tlob_binding *b = container_of(probe, struct tlob_binding, start);
+
+	if (is_wanted(b)) /* whoever is not pays for no more than this */
+		open_window(b, regs);
 }
 
 static void stop_hit(struct rvc_uprobe *probe, struct pt_regs *regs)

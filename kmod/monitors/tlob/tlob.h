@@ -64,6 +64,7 @@ struct tlob_task {
 	u32 epoch; /* of enabling: in another one the clock has missed switches */
 	u32 used; /* bit i: windows[i] is open */
 	struct tlob_skip skips[TLOB_SKIPS];
+	u32 skipping; /* their counts together: 0, most often, and they need not be looked at */
 	bool dead; /* being freed: open nothing here */
 	bool emitting; /* the timer is reporting, without the lock */
 	struct tlob_arena *

@@ -24,15 +24,18 @@ static void timer_set(struct tlob_task *t, u64 deadline_ns)
 	hrtimer_start(&t->timer, ns_to_ktime(deadline_ns), HRTIMER_MODE_ABS_HARD);
 }
 
-/* The innermost window of @owner, or -1. */
+/* The innermost window of @owner, or -1. Only looks at what is open: one window, most often. */
 static int window_find(const struct tlob_task *t, const void *owner)
 {
 	int i, found = -1;
+	u32 left;
 
-	for (i = 0; i < TLOB_MAX_DEPTH; i++)
-		if ((t->used & BIT(i)) && t->grants[i].owner == owner &&
+	for (left = t->used; left; left &= left - 1) {
+		i = __ffs(left);
+		if (t->grants[i].owner == owner &&
 		    (found < 0 || t->grants[i].order > t->grants[found].order))
 			found = i;
+	}
 	return found;
 }
 
@@ -52,11 +55,12 @@ static u32 window_end(struct tlob_task *t, int i, struct tlob_grant *grant)
 {
 	u32 was = tlob_window_end(&t->windows[i], TLOB_WINDOW_GEN(t->windows[i].state));
 
-	*grant = t->grants[i];
-	memset(&t->grants[i], 0, sizeof(t->grants[i]));
+	*grant = t->grants[i]; /* nobody looks at what stays there: it is not used */
 	t->used &= ~BIT(i);
-	if (t->used == 0)
+	if (t->used == 0 && t->skipping) {
 		memset(t->skips, 0, sizeof(t->skips));
+		t->skipping = 0;
+	}
 	return was;
 }
 
@@ -81,6 +85,7 @@ static void skip_add(struct tlob_task *t, const void *owner)
 			continue;
 		t->skips[i].owner = owner;
 		t->skips[i].count++;
+		t->skipping++;
 		return;
 	}
 }
@@ -89,10 +94,11 @@ static bool skip_take(struct tlob_task *t, const void *owner)
 {
 	int i;
 
-	for (i = 0; i < TLOB_SKIPS; i++) {
+	for (i = 0; t->skipping && i < TLOB_SKIPS; i++) {
 		if (t->skips[i].count == 0 || t->skips[i].owner != owner)
 			continue;
 		t->skips[i].count--;
+		t->skipping--;
 		return true;
 	}
 	return false;
