@@ -45,6 +45,26 @@ static int check_stage(const struct tlob_chain_spec *spec, const struct tlobctl_
 	return 0;
 }
 
+/* Windows of linked programs begin and end in these, whose chains are too: nothing outside of them sees the good ones. */
+static int no_stage(const struct tlobctl *ctl, const struct tlob_chain_spec *spec, const char *name)
+{
+	for (size_t i = 0; i < ctl->regions.noverrides; i++)
+		if (!strcmp(ctl->regions.overrides[i].name, name))
+			return tlobctl_fail(
+				-ENOTSUP,
+				"cannot make chain '%s': region '%s' is one that programs mark themselves, and what "
+				"is in time there nobody else sees; have the program call tlob_chain(), and set the "
+				"budget by -r '%s@BUDGET', or give the region probes, -r "
+				"'%s=BINARY:START#arg1..STOP#arg1@BUDGET'",
+				spec->name, name, spec->name, name);
+	return tlobctl_fail(
+		-ENOENT,
+		"cannot make chain '%s': there is no region '%s' with a probe; add it first, -r "
+		"'%s=BINARY:START#arg1..STOP#arg1@BUDGET'. A program that marks its own code declares its "
+		"chains by tlob_chain(); their budgets are set by -r '%s@BUDGET'",
+		spec->name, name, name, spec->name);
+}
+
 static int find_stages(struct tlobctl *ctl, const struct tlob_chain_spec *spec,
 		       struct tlobctl_binding **stages)
 {
@@ -53,11 +73,7 @@ static int find_stages(struct tlobctl *ctl, const struct tlob_chain_spec *spec,
 
 		stages[i] = find_stage(ctl, spec->stages[i]);
 		if (!stages[i])
-			return tlobctl_fail(
-				-ENOENT,
-				"cannot make chain '%s': there is no region '%s' with a probe; add it first. A "
-				"program that marks its own code declares its chains by tlob_chain()",
-				spec->name, spec->stages[i]);
+			return no_stage(ctl, spec, spec->stages[i]);
 		err = check_stage(spec, stages[0], stages[i]);
 		if (err)
 			return err;

@@ -6,7 +6,7 @@
 tlob=$BUILD/tlob
 probee=$BUILD/tests/conformance/probee
 why=$("$tlob" doctor --usable bpf) || skip_all "engine bpf: $(head -n 1 <<<"$why")"
-plan 59
+plan 62
 
 refused() { # NAME REGION WORDS...
 	local name=$1 region=$2 out err status words
@@ -67,6 +67,14 @@ install -m 755 "$tlob" "$TMP/tlob"
 nobody() {
 	setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all "$TMP/tlob" "$@" 2>&1 </dev/null
 }
+
+# ---- chains of regions that are no probes
+out=$("$tlob" run -r a@5ms -r b@5ms --chain 'c=a>b@5ms' -- touch "$TMP/chained" 2>&1)
+is "a chain of a program's own regions: status" 1 $?
+has "a chain of a program's own regions: what to do" \
+	"region 'a' is one that programs mark themselves, and what is in time there nobody else sees; have the program call tlob_chain()" "$out"
+ok "and nothing is started" test ! -e "$TMP/chained"
+
 out=$(nobody run -r "/usr/bin/env:main@1ms" -- touch "$TMP/started")
 is "without privilege: status" 1 $?
 has "without privilege: says what to do" "root" "$out"
