@@ -121,6 +121,12 @@ void cli_json_number(struct cli_json *j, const char *key, uint64_t value)
 	fprintf(j->out, "%" PRIu64, value);
 }
 
+void cli_json_micros(struct cli_json *j, const char *key, uint64_t ns)
+{
+	put_key(j, key);
+	fprintf(j->out, "%" PRIu64 ".%03" PRIu64, ns / 1000, ns % 1000);
+}
+
 void cli_json_bool(struct cli_json *j, const char *key, bool value)
 {
 	put_key(j, key);

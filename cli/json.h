@@ -35,6 +35,8 @@ void cli_json_array_end(struct cli_json *j);
 /* Broken UTF-8 becomes U+FFFD; NULL becomes null. */
 void cli_json_string(struct cli_json *j, const char *key, const char *value);
 void cli_json_number(struct cli_json *j, const char *key, uint64_t value);
+/* In microseconds, with three decimals. */
+void cli_json_micros(struct cli_json *j, const char *key, uint64_t ns);
 void cli_json_bool(struct cli_json *j, const char *key, bool value);
 void cli_json_null(struct cli_json *j, const char *key);
 

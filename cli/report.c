@@ -22,6 +22,7 @@ struct report_settings {
 	const char *glob;
 	enum cli_report_order order;
 	struct cli_report_graphs graphs;
+	const char *trace;
 	bool json;
 	enum cli_color color;
 };
@@ -102,6 +103,10 @@ static const struct cli_option option_of = {
 	0, "of", "LIST",
 	"which stacks --flame and --folded take: late, good\n(within budget), slept (late and asleep)",
 	.set = set_of};
+static const struct cli_option option_trace = {
+	't', "trace", "FILE",
+	"late windows on a time line, to be opened by\nPerfetto, instead of text",
+	CLI_TEXT(struct report_settings, trace)};
 static const struct cli_option option_json = {'j', "json", NULL, "print one JSON object per region",
 					      CLI_FLAG(struct report_settings, json)};
 static const struct cli_option option_color = CLI_OPTION_COLOR(struct report_settings, color);
@@ -141,12 +146,17 @@ static int check_answer(struct cli_report *r, struct report_settings *s)
 
 static int output(struct cli_report *r, const struct report_settings *s)
 {
+	bool graphs = s->graphs.folded || s->graphs.flame || s->graphs.difference;
 	struct cli_terminal term;
 	struct cli_json json;
 	int status = 0;
 
-	if (s->graphs.folded || s->graphs.flame || s->graphs.difference)
-		return cli_report_graphs(r, &s->graphs);
+	if (s->trace)
+		status = cli_report_trace_finish(&r->trace);
+	if (graphs && !status)
+		status = cli_report_graphs(r, &s->graphs);
+	if (graphs || s->trace)
+		return status;
 	if (s->json) {
 		if (cli_json_open(&json, "-"))
 			return cli_error(CLI_ERROR, "cannot write to standard output: %m");
@@ -174,6 +184,7 @@ static int report_main(const struct cli_command *self, int argc, char **argv)
 	if (first == argc)
 		return cli_usage("no file given; 'tlob run --json FILE' writes one");
 	cli_report_init(&r, s.glob);
+	r.trace.path = s.trace;
 	status = read_files(&r, argv + first, argc - first);
 	if (!status)
 		status = check_answer(&r, &s);
@@ -196,8 +207,8 @@ const struct cli_command cli_report = {
 	.options = (const struct cli_option *const[]){&option_why, &option_no_why, &option_region,
 						      &option_top, &option_sort, &option_flame,
 						      &option_flame_diff, &option_folded,
-						      &option_of, &option_json, &option_color,
-						      &cli_option_help, NULL},
+						      &option_of, &option_trace, &option_json,
+						      &option_color, &cli_option_help, NULL},
 	.mixed = true,
 	.main = report_main,
 };

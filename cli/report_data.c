@@ -29,6 +29,7 @@ void cli_report_deinit(struct cli_report *r)
 {
 	cli_report_regions_deinit(r);
 	cli_samples_deinit(&r->samples);
+	cli_report_trace_deinit(&r->trace);
 	obstack_free(&r->memory, NULL);
 }
 
@@ -239,6 +240,10 @@ static int on_event(struct cli_report *r, const struct cli_report_line *line)
 	cli_report_event(&e, line->object, &r->memory);
 	widen_budget(g, e.record.budget_ns);
 	cli_lateness_add(&r->lateness, &e.record);
+	if (r->trace.path)
+		status = cli_report_trace_add(&r->trace, &e, line->object);
+	if (status)
+		return status;
 	if (e.record.type == TLOB_REC_OVERRUN) {
 		g->here.seen++;
 		return 0;

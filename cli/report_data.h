@@ -8,6 +8,7 @@
 #include "report_event.h"
 #include "report_file.h"
 #include "../report/tree.h"
+#include "report_trace.h"
 #include "samples.h"
 #include "summary.h"
 #include "why.h"
@@ -79,6 +80,7 @@ struct cli_report {
 	uint64_t lost_ends, strange, left_out;
 	struct tlobctl_why_stat why;
 	struct cli_samples samples;
+	struct cli_report_trace trace;
 	size_t files, unfinished; /* without their end */
 	struct obstack memory; /* of one line */
 	/* of the file being read */

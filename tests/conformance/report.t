@@ -283,6 +283,74 @@ END
 	like +(report("--flame /dev/full $recording"))[1], qr/cannot write '\/dev\/full': No space left/, 'a full disk';
 };
 
+# Events of a trace; says what no viewer could draw: slices of a track that lie across each other, parts that begin and do not end.
+sub traced {
+	my ($text) = @_;
+	my @events = @{decode_json($text)->{traceEvents}};
+	my (%open, %depth, @wrong);
+	for my $e (grep { $_->{ph} eq 'X' } @events) {
+		my $stack = $open{"$e->{pid} $e->{tid}"} //= [];
+		pop @$stack while @$stack && $stack->[-1] <= $e->{ts} + 1e-6;
+		push @wrong, "$e->{name} at $e->{ts}" if @$stack && $e->{ts} + $e->{dur} > $stack->[-1] + 1e-3;
+		push @$stack, $e->{ts} + $e->{dur};
+	}
+	for my $e (grep { $_->{ph} =~ /^[be]$/ } @events) {
+		push @{$depth{$e->{id}}}, $e->{name} if $e->{ph} eq 'b';
+		push @wrong, "$e->{name} ends" if $e->{ph} eq 'e' && (pop @{$depth{$e->{id}}} // '') ne $e->{name};
+	}
+	push @wrong, map { @{$depth{$_}} ? "$_ is open" : () } keys %depth;
+	is_deeply \@wrong, [], 'it can be drawn';
+	return @events;
+}
+
+subtest 'trace' => sub {
+	my ($out, $messages, $status) = report("--trace $dir/t.json $recording");
+	is "$out$messages$status", '0', 'instead of text';
+	my @events = traced(slurp("$dir/t.json"));
+	my @windows = grep { ($_->{cat} // '') eq 'window' } @events;
+	is scalar @windows, 6, 'each late window';
+	is_deeply [@{$windows[0]}{qw(name pid tid ts dur)}], ['render', 4242, 4243, 13167382913.026, 8000], 'where and when';
+	is $windows[0]{args}{reason}, 'waiting behind kworker/1:2', 'and why';
+	is scalar(grep { $_->{ph} eq 'i' && $_->{name} eq 'render: 5.00ms are over' } @events), 6, 'when the budget was used up';
+	is_deeply [map { "$_->{name} $_->{dur}" } (grep { $_->{ph} eq 'X' } @events)[1, 2]],
+		['waiting behind kworker/1:2 7000', 'running 1000'], 'what it went into';
+	my %parts;
+	for (grep { $_->{ph} eq 'X' && $_->{cat} ne 'window' } @events) { $parts{$_->{cat}} += $_->{dur} }
+	is_deeply \%parts, {behind => 24000, running => 15000, woken => 19000}, 'in all';
+	is_deeply {map { $_->{name} => $_->{args}{name} } grep { $_->{ph} eq 'M' } @events},
+		{process_name => 'player', thread_name => 'painter 4243'}, 'whose';
+	like +(grep { $_->{args}{stacks} } @windows)[0]{args}{stacks}[0], qr/^slept \S+ in .* < main/, 'stacks';
+
+	my $outer = $lines[2] =~ s/"start_ns":13167382913026,"elapsed_ns":8000000/"start_ns":13167381913026,"elapsed_ns":10000000/r;
+	report("--trace $dir/t.json " . spew('nested', @lines[0 .. 2], $outer));
+	@windows = grep { ($_->{cat} // '') eq 'window' } traced(slurp("$dir/t.json"));
+	is $windows[0]{tid}, 4243, 'a window within another: the inner one on the track of the thread,';
+	cmp_ok $windows[1]{tid}, '>', 1 << 22, 'the outer one on a track of its own';
+
+	my $crossing = '{"type":"close","region":"way","program":"srv","pid":7,"tid":8,"comm":"in","tag":5,"window":9,"budget_ns":1000,'
+		. '"start_ns":10000,"elapsed_ns":9000,"transit":true,"why":null,"stages":[{"region":"a","wait_ns":0,"begun":true,"ended":true,'
+		. '"begin_ns":0,"took_ns":2000},{"region":"b","wait_ns":3000,"begun":true,"ended":false,"begin_ns":5000,"took_ns":9000}]}';
+	report("--trace $dir/t.json " . spew('crossing', $lines[0], "$crossing\n"));
+	is_deeply [map { "$_->{ph} $_->{name} $_->{ts}" } grep { $_->{ph} =~ /[be]/ } traced(slurp("$dir/t.json"))],
+		['b way 10', 'b a 10', 'e a 12', 'b before b 12', 'e before b 15', 'b b 15', 'e b 19', 'e way 19'], 'a chain, and its stages';
+
+	my $odd = $lines[2] =~ s/"start_ns":\d+,"end_ns":\d+/"start_ns":1,"end_ns":18446744073709551615/gr
+		=~ s/"elapsed_ns":8000000/"elapsed_ns":18446744073709551615/r =~ s/"render"/"<\"\\u0007"/r;
+	report("--trace $dir/t.json " . spew('odd', $lines[0], $odd));
+	traced(slurp("$dir/t.json"));
+
+	unlink "$dir/t.json";
+	($out, $messages, $status) = report("--trace $dir/t.json " . spew('good', $lines[0], $lines[-1]));
+	like $messages, qr/nothing to write to '.*t\.json': no window was late/, 'nothing to draw';
+	is $status, 1, 'which is an error';
+	ok !-e "$dir/t.json", 'and no file';
+	like +(report("--trace /dev/full $recording"))[1], qr/cannot write '\/dev\/full': No space left/, 'a full disk';
+	like +(report("--trace $dir/no/such $recording"))[1], qr/cannot write '.*such': No such file/, 'a folder that does not exist';
+	($out) = report("--trace - --folded $dir/t.folded $recording");
+	is scalar(traced($out)), 2 + 6 + 6 + 11, 'to standard output';
+	ok -s "$dir/t.folded", 'with a graph';
+};
+
 # Memory for what is different, not for what is long: 100,000 events in 64 MiB of address space beyond the program's own.
 subtest 'a long recording' => sub {
 	plan skip_all => 'sanitizers need address space of their own' if $build =~ m{/(san|tsan)$};
