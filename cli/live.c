@@ -19,6 +19,8 @@
 #define WIDE_COLUMNS 104 /* from here on there is room for words */
 #define REGION_MIN 6
 #define REGION_MAX 20
+#define TAIL_LEAST 14
+#define NARROW_OTHERS (12 + 1 + 1 + 7 + 24 + 1 + 3 + 1 + 1 + 1 + 3 + 1) /* but region and tail */
 #define TAIL_MIN 24 /* columns below which the tail is kept terse */
 #define NAME_BYTES 128
 
@@ -74,6 +76,23 @@ static void cell(const struct cli_live *live, const char *text, int width, enum 
 		fprintf(out, "%*s", pad, "");
 }
 
+static bool is_wide(const struct cli_live *live)
+{
+	return cli_terminal_width(live->term) >= WIDE_COLUMNS;
+}
+
+/* Of the region: on a narrow terminal less, so that the thread has room in the same line. */
+static size_t region_columns(const struct cli_live *live)
+{
+	size_t width = cli_terminal_width(live->term), room = REGION_MIN;
+
+	if (is_wide(live))
+		return live->region_columns;
+	if (width > NARROW_OTHERS + TAIL_LEAST + REGION_MIN)
+		room = width - NARROW_OTHERS - TAIL_LEAST;
+	return room < live->region_columns ? room : live->region_columns;
+}
+
 static void print_line(const struct cli_live *live, const struct line *l, bool wide)
 {
 	FILE *out = live->term->out;
@@ -82,7 +101,7 @@ static void print_line(const struct cli_live *live, const struct line *l, bool w
 	if (l->style != CLI_PLAIN)
 		fputs(cli_style(live->term, l->style), out);
 	fprintf(out, "%-12s%s", l->time, gap);
-	cell(live, l->region, -(int)live->region_columns, l->style, l->style);
+	cell(live, l->region, -(int)region_columns(live), l->style, l->style);
 	fputs(gap, out);
 	cell(live, l->elapsed, 7, l->elapsed_style, l->style);
 	for (int i = 0; i < 3; i++) {
@@ -93,11 +112,6 @@ static void print_line(const struct cli_live *live, const struct line *l, bool w
 	fprintf(out, "%-*.*s%s", wide ? 9 : 1, wide ? 9 : 1, l->state, gap);
 	fprintf(out, "%3s%s%s", l->cpu, gap, l->tail);
 	fprintf(out, "%s\n", l->style != CLI_PLAIN ? cli_style(live->term, CLI_PLAIN) : "");
-}
-
-static bool is_wide(const struct cli_live *live)
-{
-	return cli_terminal_width(live->term) >= WIDE_COLUMNS;
 }
 
 static void print_head(struct cli_live *live)
@@ -139,13 +153,12 @@ static const char *state_name(const struct tlob_record *r)
 static size_t tail_columns(const struct cli_live *live, bool wide)
 {
 	size_t width = cli_terminal_width(live->term);
-	size_t used =
-		live->region_columns + (wide ? 12 + 2 + 2 + 7 + 27 + 2 + 4 + 2 + 9 + 2 + 3 + 2 :
-					       12 + 1 + 1 + 7 + 24 + 1 + 3 + 1 + 1 + 1 + 3 + 1);
+	size_t used = region_columns(live) +
+		      (wide ? 12 + 2 + 2 + 7 + 27 + 2 + 4 + 2 + 9 + 2 + 3 + 2 : NARROW_OTHERS);
 
 	if (!isatty(fileno(live->term->out)))
 		return 0;
-	return width > used + 12 ? width - used : 12;
+	return width > used + TAIL_LEAST ? width - used : TAIL_LEAST;
 }
 
 static void __attribute__((format(printf, 3, 4)))
@@ -199,7 +212,7 @@ static void print_event(struct cli_live *live, const struct tlobctl_event *e)
 	char time[CLI_TIME_BYTES], region[NAME_BYTES], elapsed[TLOB_DURATION_BYTES + 1],
 		cells[3][TLOB_DURATION_BYTES + 1], switches[12], cpu[12], tail[256];
 	struct line l = {.time = cli_time_of_day(time, r->time_ns),
-			 .region = cli_shorten(region, sizeof(region), e->region, REGION_MAX),
+			 .region = region,
 			 .elapsed = elapsed,
 			 .switches = switches,
 			 .state = state_name(r),
@@ -209,7 +222,8 @@ static void print_event(struct cli_live *live, const struct tlobctl_event *e)
 			 .elapsed_style = close ? CLI_DIM : CLI_OVER,
 			 .dominant = close || transit ? -1 : (int)cli_dominant(r)};
 
-	cli_live_expect(live, region);
+	cli_live_expect(live, e->region);
+	cli_shorten(region, sizeof(region), e->region, region_columns(live));
 	print_head(live);
 	/* while it is open only the budget is certain: ">5ms" */
 	elapsed[0] = '>';

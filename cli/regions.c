@@ -10,6 +10,7 @@
 #include "table.h"
 #include "text.h"
 
+#define COSTLY_SHARE 4 /* a probe may take one in so many of a budget, then it is said */
 #define MAX_SHOWN 12 /* a glob may match hundreds */
 
 static char *copy(const char *s)
@@ -110,6 +111,33 @@ static void warn_stepped(const struct cli_regions *regions, const struct cli_ter
 	cli_wrap(term, text, 0);
 }
 
+/* Those whose windows would be late by being measured. */
+static void warn_costly(const struct cli_regions *regions, const struct cli_terminal *term)
+{
+	char cost[TLOB_DURATION_BYTES], budget[TLOB_DURATION_BYTES], name[256], text[640];
+	const struct tlobctl_region *worst = NULL;
+
+	for (size_t i = 0; i < regions->count; i++) {
+		const struct tlobctl_region *r = &regions->list[i];
+
+		if (r->path && r->cost_ns * COSTLY_SHARE > (double)r->budget_ns &&
+		    (!worst ||
+		     r->cost_ns / (double)r->budget_ns > worst->cost_ns / (double)worst->budget_ns))
+			worst = r;
+	}
+	if (!worst)
+		return;
+	tlob_duration_print(cost, sizeof(cost), (uint64_t)(worst->cost_ns + 0.5));
+	tlob_duration_print_exact(budget, sizeof(budget), worst->budget_ns);
+	snprintf(
+		text, sizeof(text),
+		"%sCLOSE:%s to measure %s takes %s, of a budget of %s: windows may be late by that "
+		"alone. Mark it in the source, or give a larger budget.",
+		cli_style(term, CLI_WARN), cli_style(term, CLI_PLAIN),
+		cli_shorten(name, sizeof(name), worst->name, 40), cost, budget);
+	cli_wrap(term, text, 0);
+}
+
 void cli_regions_print(const struct cli_regions *regions, const struct cli_terminal *term)
 {
 	static const struct cli_column columns[] = {
@@ -131,4 +159,5 @@ void cli_regions_print(const struct cli_regions *regions, const struct cli_termi
 		fprintf(term->out, "and %zu more\n", regions->count - MAX_SHOWN);
 	cli_table_deinit(&t);
 	warn_stepped(regions, term);
+	warn_costly(regions, term);
 }

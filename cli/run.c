@@ -85,7 +85,7 @@ static int run(const struct cli_settings *settings, char **argv)
 	if (!status)
 		status = run_session(&s, &child, argv, &address);
 	cli_child_deinit(&child);
-	cli_session_deinit(&s);
+	status = cli_session_deinit(&s, status);
 	return status;
 }
 

@@ -40,7 +40,7 @@ int cli_session_init(struct cli_session *s, const char *command,
 	return 0;
 }
 
-void cli_session_deinit(struct cli_session *s)
+int cli_session_deinit(struct cli_session *s, int status)
 {
 	tlobctl_close(s->ctl);
 	cli_summary_deinit(&s->summary);
@@ -48,7 +48,7 @@ void cli_session_deinit(struct cli_session *s)
 	if (s->signals.fd >= 0)
 		cli_signals_deinit(&s->signals);
 	cli_json_close(&s->json);
-	cli_terminal_deinit(&s->term);
+	return cli_terminal_deinit(&s->term) && !status ? CLI_ERROR : status;
 }
 
 /* Each program that joins takes some, and the usual 1024 would end before there are too many programs. */
@@ -365,7 +365,8 @@ int cli_session_finish(struct cli_session *s, int program_status)
 	if (!s->settings->quiet && (program_status >= 0 || s->live.lines_below_head))
 		fputc('\n', s->term.out);
 	cli_summary_print(&s->summary, &s->term, end.elapsed_ns);
-	explain_nothing(s);
+	if (program_status <= 0) /* else it is no wonder, and said below */
+		explain_nothing(s);
 	if (!s->settings->quiet)
 		cli_floor_summary(&s->summary, &s->regions, &s->term);
 	if (s->json.left_out)

@@ -29,7 +29,8 @@ struct cli_session {
  */
 int cli_session_init(struct cli_session *s, const char *command,
 		     const struct cli_settings *settings, int fd);
-void cli_session_deinit(struct cli_session *s);
+/* Returns @status, or an error instead of success if text did not all arrive, which has been said. */
+int cli_session_deinit(struct cli_session *s, int status);
 
 /* Open the engine and attach all regions. 0 or an exit status, having said why. */
 int cli_session_open(struct cli_session *s, const struct tlobctl_opts *opts);

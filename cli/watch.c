@@ -76,7 +76,7 @@ static int watch_main(const struct cli_command *self, int argc, char **argv)
 					  taken ? STDERR_FILENO : STDOUT_FILENO);
 		if (!status)
 			status = watch_session(&s);
-		cli_session_deinit(&s);
+		status = cli_session_deinit(&s, status);
 	}
 	cli_settings_deinit(&settings);
 	return status;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "format.h"
+#include "shorten.h"
 #include "text.h"
 #include "why.h"
 #include "words.h"
@@ -101,7 +102,7 @@ static size_t print_region(const struct cli_why_ranking *k, size_t first,
 
 	for (; end < k->ncounts && is_of(&k->counts[end], region, program); end++)
 		total += k->counts[end].count;
-	cli_say(&w, "%s", cli_printable(name, sizeof(name), region, 0));
+	cli_say(&w, "%s", cli_shorten(name, sizeof(name), region, 60));
 	if (!one_program(k))
 		cli_say(&w, " in %s", cli_printable(name, sizeof(name), program, 0));
 	cli_say(&w, " was over budget");

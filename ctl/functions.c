@@ -33,7 +33,8 @@ static int parse(const char *text, struct tlob_region_spec *spec)
 
 	if (!whole)
 		return tlobctl_fail(-ENOMEM, "out of memory");
-	snprintf(whole, size, "%s" ANY_BUDGET, text);
+	snprintf(whole, size, "%s%s" ANY_BUDGET, text,
+		 *text && text[strlen(text) - 1] == ':' && !strstr(text, "::") ? "*" : "");
 	err = tlob_region_parse(whole, spec, &why);
 	if (err || !*spec->path) {
 		struct tlob_parse_error ignored;

@@ -7,7 +7,7 @@
 tlob=$BUILD/tlob
 why=$("$tlob" doctor --usable bpf) || skip_all "engine bpf: $(head -n 1 <<<"$why")"
 command -v c++ >/dev/null || skip_all "there is no C++ compiler"
-plan 25
+plan 26
 
 cat >"$TMP/arm.cpp" <<'END'
 #include <string>
@@ -61,6 +61,8 @@ sleeper=$!
 out=$("$tlob" ls -p "$sleeper" libc.so.6:nanosleep)
 has "ls -p" "  nanosleep" "$out"
 kill $sleeper
+
+is "ls: no pattern yet" "$("$tlob" ls "$TMP/arm")" "$("$tlob" ls "$TMP/arm:")"
 
 # ---- used
 cd "$TMP" || exit 1

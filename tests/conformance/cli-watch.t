@@ -6,7 +6,7 @@
 tlob=$BUILD/tlob
 probee=$BUILD/tests/conformance/probee # begins once a byte can be read from descriptor 4
 why=$("$tlob" doctor --usable bpf) || skip_all "engine bpf: $(head -n 1 <<<"$why")"
-plan 28
+plan 31
 
 watch() { # ARGUMENT...: in the background, text in $TMP/text, JSON in $TMP/json; returns when it watches
 	rm -f "$TMP/json"
@@ -50,6 +50,11 @@ finished
 is "-d: ends by itself" 0 $status
 ok "-d: in time" test $((SECONDS - begin)) -le 4
 has "nothing happened" "No window was measured." "$text"
+"$tlob" watch -d 100ms -r "late=$probee:work_sleep@1us" >/dev/full 2>"$TMP/err"
+is "text that does not arrive is an error" 1 $?
+has "which is said" "the output is incomplete" "$(<"$TMP/err")"
+has "a budget that the probe takes most of" "CLOSE: to measure late takes " \
+	"$("$tlob" watch -d 100ms -r "late=$probee:work_sleep@1us" 2>&1)"
 
 watch --fail -r "late=$probee:work_sleep@5ms"
 late
