@@ -29,17 +29,20 @@ static void put_region(struct cli_json *j, const struct tlobctl_region *r)
 	cli_json_object_end(j);
 }
 
-void cli_ndjson_start(struct cli_json *j, const char *command, const char *engine,
+void cli_ndjson_start(struct cli_json *j, const char *command, const struct tlobctl *ctl,
 		      char *const *program, pid_t pid, const struct cli_regions *regions)
 {
 	struct tlobctl_floor floor;
+	struct tlobctl_why_stat why;
 
+	tlobctl_why_stats(ctl, &why);
 	cli_json_begin(j, "start");
 	cli_json_number(j, "format", CLI_NDJSON_FORMAT);
 	put_time(j, cli_now_ns());
 	cli_json_string(j, "version", TLOB_VERSION);
 	cli_json_string(j, "command", command);
-	cli_json_string(j, "engine", engine);
+	cli_json_string(j, "engine", tlobctl_engine_name(ctl));
+	cli_json_bool(j, "interrupts", why.interrupts);
 	if (program) {
 		cli_json_number(j, "pid", (uint64_t)pid);
 		cli_json_array(j, "argv");

@@ -27,7 +27,7 @@ struct cli_ndjson_end {
 };
 
 /* @program: what is run, or NULL. */
-void cli_ndjson_start(struct cli_json *j, const char *command, const char *engine,
+void cli_ndjson_start(struct cli_json *j, const char *command, const struct tlobctl *ctl,
 		      char *const *program, pid_t pid, const struct cli_regions *regions);
 /* At most CLI_NDJSON_PER_SECOND of them are written in a second; the rest is counted in left_out. */
 void cli_ndjson_event(struct cli_json *j, const struct tlobctl_event *event);

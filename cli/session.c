@@ -160,8 +160,7 @@ static void announce(const struct cli_session *s, const char *program)
 void cli_session_announce(struct cli_session *s, char *const *argv, pid_t pid)
 {
 	if (s->json.out)
-		cli_ndjson_start(&s->json, s->command, tlobctl_engine_name(s->ctl), argv, pid,
-				 &s->regions);
+		cli_ndjson_start(&s->json, s->command, s->ctl, argv, pid, &s->regions);
 	if (!s->settings->quiet)
 		announce(s, argv ? argv[0] : NULL);
 	s->begun_ns = cli_now_ns();

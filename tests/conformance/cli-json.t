@@ -53,7 +53,7 @@ sub kind {
 # The kind of value that a field's name promises.
 my %strings = map { $_ => 1 } qw(type version command engine region program comm state file binary start stop
 	start_probe stop_probe what found remedy sample_clock);
-my %bools = map { $_ => 1 } qw(at_stop estimated spoiled probe transit ok needed usable);
+my %bools = map { $_ => 1 } qw(at_stop estimated spoiled probe transit ok needed usable interrupts);
 sub promised {
 	my ($type, $field) = @_;
 	return 'array' if $field =~ /^(argv|regions|reasons|stacks|samples)$/;

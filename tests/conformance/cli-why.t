@@ -5,7 +5,7 @@
 . "$(dirname "$0")/../tap.sh"
 tlob=$BUILD/tlob
 why=$("$tlob" doctor --usable bpf 2>&1) || skip_all "engine bpf: $(head -n 1 <<<"$why")"
-plan 48
+plan 51
 
 lacks() { # NAME WORDS
 	[[ $err != *"$2"* ]]
@@ -68,6 +68,10 @@ else
 fi
 late interrupts ''
 lacks "without --interrupts there is no word of them" "interrupt"
+has "JSON says that they are known" '"interrupts":true' "$("$tlob" run --interrupts -q --json - -- true 2>/dev/null | head -n 1)"
+err=$("$tlob" run --interrupts --engine user -- true 2>&1)
+has "engine user says that it does not see them" "No interrupts: engine user does not see them" "$err"
+has "and so does its JSON" '"interrupts":false' "$("$tlob" run --interrupts --engine user -q --json - -- true 2>/dev/null | head -n 1)"
 err=$("$tlob" run --interrupts --why=none -- true 2>&1)
 is "they need the history: exit status" 64 $?
 has "they need the history: why" "--interrupts needs the history of --why=culprit" "$err"
