@@ -2,6 +2,7 @@
 /* What the cases share, see truth.h. */
 #include "truth.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/prctl.h>
@@ -71,8 +72,10 @@ void truth_fifo(int priority)
 {
 	struct sched_param p = {.sched_priority = priority};
 
-	if (sched_setscheduler(0, SCHED_FIFO, &p))
+	if (sched_setscheduler(0, SCHED_FIFO, &p)) {
+		fprintf(stderr, "# no real-time priority %d: %s\n", priority, strerror(errno));
 		exit(77);
+	}
 }
 
 void truth_burn(uint64_t ns)
