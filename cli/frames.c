@@ -274,7 +274,19 @@ static const struct tlobctl_snapshot *expiry(const struct tlobctl_why *why)
 	return NULL;
 }
 
-void cli_snapshots_print(const struct tlobctl_event *event, uint64_t *last,
+size_t cli_snapshots_nameless(const struct tlobctl_why *why)
+{
+	const struct tlobctl_snapshot *over = why ? expiry(why) : NULL;
+	size_t n = 0;
+
+	if (!over)
+		return SIZE_MAX;
+	for (size_t i = 0; i < over->stack.nframes; i++)
+		n += !*over->stack.frames[i].function;
+	return n;
+}
+
+void cli_snapshots_print(const struct tlobctl_event *event, size_t nameless, uint64_t *last,
 			 const struct cli_terminal *term)
 {
 	const struct tlobctl_why *why = event->why;
@@ -282,7 +294,7 @@ void cli_snapshots_print(const struct tlobctl_event *event, uint64_t *last,
 	bool open = event->record->type != TLOB_REC_CLOSE;
 	uint64_t below_ns = UINT64_MAX;
 
-	if (open && over)
+	if (over && (open || cli_snapshots_nameless(why) < nameless))
 		print_stack(&over->stack, "at", last, term);
 	for (size_t i = 0; !open && i < SLEEPS && (s = longest(why, below_ns)); i++) {
 		char title[48], slept[TLOB_DURATION_BYTES];

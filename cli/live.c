@@ -203,7 +203,8 @@ static void print_tail(const struct tlobctl_event *e, size_t columns, char *buf,
 	cli_printable(buf, size, raw, columns);
 }
 
-static void print_event(struct cli_live *live, const struct tlobctl_event *e)
+/* @nameless: see cli_snapshots_print() */
+static void print_event(struct cli_live *live, const struct tlobctl_event *e, size_t nameless)
 {
 	const struct tlob_record *r = e->record;
 	const uint64_t split[3] = {r->running_ns, r->waiting_ns, r->sleeping_ns};
@@ -254,29 +255,32 @@ static void print_event(struct cli_live *live, const struct tlobctl_event *e)
 	else if (e->why)
 		cli_why_print_open(e, live->term);
 	if (e->why)
-		cli_snapshots_print(e, &live->last_stack, live->term);
+		cli_snapshots_print(e, nameless, &live->last_stack, live->term);
 	if (close)
 		cli_samples_print(e, live->term);
 	fflush(live->term->out);
 }
 
-static void remember(struct cli_live *live, const struct tlob_record *r)
+static void remember(struct cli_live *live, const struct tlobctl_event *e)
 {
 	size_t i = live->next_open++ % CLI_LIVE_OPEN;
+	const struct tlob_record *r = e->record;
 
 	live->open[i].client = r->client;
 	live->open[i].tid = r->tid;
 	live->open[i].window = r->window;
+	live->open[i].nameless = cli_snapshots_nameless(e->why);
 }
 
-/* Was the overrun of this window shown? Then its end is too. */
-static bool recall(struct cli_live *live, const struct tlob_record *r)
+/* Was the overrun of this window shown? Then its end is too. *@nameless: of the former. */
+static bool recall(struct cli_live *live, const struct tlob_record *r, size_t *nameless)
 {
 	for (size_t i = 0; i < CLI_LIVE_OPEN; i++) {
 		if (live->open[i].tid != r->tid || live->open[i].window != r->window ||
 		    live->open[i].client != r->client)
 			continue;
 		live->open[i].tid = 0;
+		*nameless = live->open[i].nameless;
 		return true;
 	}
 	return false;
@@ -285,19 +289,20 @@ static bool recall(struct cli_live *live, const struct tlob_record *r)
 void cli_live_event(struct cli_live *live, const struct tlobctl_event *event)
 {
 	const struct tlob_record *r = event->record;
+	size_t nameless = 0;
 
 	cli_live_tick(live, cli_now_ns());
 	if (r->type == TLOB_REC_CLOSE) {
-		if (recall(live, r))
-			print_event(live, event);
+		if (recall(live, r, &nameless))
+			print_event(live, event, nameless);
 		return;
 	}
 	if (!cli_quota_take(&live->quota, r->tgid)) {
 		live->hidden++;
 		return;
 	}
-	remember(live, r);
-	print_event(live, event);
+	remember(live, event);
+	print_event(live, event, nameless);
 }
 
 int cli_live_tick(struct cli_live *live, uint64_t now_ns)

@@ -26,6 +26,7 @@ struct cli_live {
 	struct {
 		uint32_t client, tid;
 		uint64_t window;
+		size_t nameless; /* see cli_snapshots_print() */
 	} open[CLI_LIVE_OPEN];
 	size_t next_open;
 	uint64_t last_stack; /* see cli_snapshots_print() */

@@ -147,9 +147,9 @@ static void print_why(struct cli_report_event *e, const struct cli_terminal *ter
 
 	cli_why_print(&e->event, term);
 	e->record.type = TLOB_REC_OVERRUN;
-	cli_snapshots_print(&e->event, &last, term);
+	cli_snapshots_print(&e->event, 0, &last, term);
 	e->record.type = TLOB_REC_CLOSE;
-	cli_snapshots_print(&e->event, &last, term);
+	cli_snapshots_print(&e->event, 0, &last, term);
 	cli_samples_print(&e->event, term);
 }
 

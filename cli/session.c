@@ -20,6 +20,7 @@
 	700000000ULL /* after Ctrl-C: before saying that the program has not ended yet */
 
 #define REST_NS 2000000000ULL /* at the end: for records that are on their way */
+#define NAMES_MS 10000 /* then: for ends that wait for names */
 
 int cli_session_init(struct cli_session *s, const char *command,
 		     const struct cli_settings *settings, int fd)
@@ -304,6 +305,7 @@ static void hand_out_rest(struct cli_session *s)
 		if (tlobctl_poll(s->ctl, 0, on_event, s) < 0)
 			break;
 	} while (poll(&more, 1, 0) > 0 && cli_now_ns() < end);
+	tlobctl_flush(s->ctl, NAMES_MS, on_event, s);
 }
 
 /* What to look at when nothing was measured. */

@@ -183,30 +183,47 @@ static bool may_spend(struct tlobctl_sampler *s)
 	return s->spent_ns < SPEND_NS;
 }
 
-uint64_t tlobctl_sampler_of(struct tlobctl *ctl, const struct tlob_record *record,
-			    struct tlobctl_why *why)
+uint64_t tlobctl_sampler_of(struct tlobctl *ctl, const struct tlob_record *record)
 {
 	struct tlobctl_sampler *s = ctl->sampler;
-	uint64_t since = tlobctl_cpu_ns(), spent;
+	uint64_t n = 0;
 
-	why->samples = NULL;
-	why->nsamples = 0;
-	why->sampled = 0;
-	if (!s || record->type != TLOB_REC_CLOSE)
+	if (!s)
+		return 0;
+	s->counts.count = 0;
+	if (record->type != TLOB_REC_CLOSE)
 		return 0;
 	tlobctl_objects_settle(ctl, record->time_ns);
-	s->counts.count = 0;
 	why_sampled_each(&s->sampled, record->tid, record->start_ns, record->time_ns, count_one,
 			 &s->counts);
 	for (size_t i = 0; i < s->counts.count; i++)
-		why->sampled += s->counts.list[i].count;
-	s->stat.late += why->sampled;
-	why->samples = s->samples;
-	if (may_spend(s))
-		why->nsamples = tlobctl_samples_name(ctl, &s->counts);
-	spent = tlobctl_cpu_ns() - since;
-	s->spent_ns += spent;
-	return spent;
+		n += s->counts.list[i].count;
+	s->stat.late += n;
+	return n;
+}
+
+void tlobctl_sampler_want(struct tlobctl *ctl, uint32_t tgid, const struct tlobctl_counts *counts)
+{
+	uint64_t since = tlobctl_cpu_ns();
+
+	if (!ctl->sampler || !counts->count || !may_spend(ctl->sampler))
+		return;
+	tlobctl_samples_want(ctl, tgid, counts);
+	ctl->sampler->spent_ns += tlobctl_cpu_ns() - since;
+}
+
+void tlobctl_sampler_name(struct tlobctl *ctl, const struct tlobctl_counts *counts,
+			  struct tlobctl_why *why)
+{
+	struct tlobctl_sampler *s = ctl->sampler;
+	uint64_t since = tlobctl_cpu_ns();
+
+	why->samples = s ? s->samples : NULL;
+	why->nsamples = 0;
+	if (!s || !counts->count || !may_spend(s))
+		return;
+	why->nsamples = tlobctl_samples_name(ctl, counts);
+	s->spent_ns += tlobctl_cpu_ns() - since;
 }
 
 void tlobctl_sampler_drain(struct tlobctl *ctl)

@@ -99,13 +99,15 @@ size_t tlobctl_sampler_callers(const struct why_raw *raw, const struct why_space
 
 /* @record has been read: its window is late. Before it is handed out. */
 void tlobctl_sampler_late(struct tlobctl *ctl, const struct tlob_record *record);
+/* Those of the window that @record, a closing one, is about, into sampler->counts. Returns how many. */
+uint64_t tlobctl_sampler_of(struct tlobctl *ctl, const struct tlob_record *record);
 /*
- * Fills in the samples of the window that @record, a closing one, is about. Valid until the next call. Returns the CPU time it
- * took: names that are new take long and old ones next to nothing, so it has a limit of its own, past which stacks are left
- * out.
+ * The stacks of @counts that are to be handed out: the names they take, see names.h, and with what is known of them into @why,
+ * valid until the next call. To look up many takes time, which has a limit: past it, stacks are left out.
  */
-uint64_t tlobctl_sampler_of(struct tlobctl *ctl, const struct tlob_record *record,
-			    struct tlobctl_why *why);
+void tlobctl_sampler_want(struct tlobctl *ctl, uint32_t tgid, const struct tlobctl_counts *counts);
+void tlobctl_sampler_name(struct tlobctl *ctl, const struct tlobctl_counts *counts,
+			  struct tlobctl_why *why);
 /* A program goes: what it has in the ring still has a name now. */
 void tlobctl_sampler_drain(struct tlobctl *ctl);
 

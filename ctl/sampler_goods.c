@@ -8,12 +8,13 @@
 #include <string.h>
 
 #include "ledger.h"
+#include "names.h"
 #include "now.h"
 #include "objects.h"
 #include "session.h"
 
 #define MAX_GOODS 4096
-#define FRAMES_OF_PLACE 32 /* inlined ones included */
+#define NAMES_NS 5000000000ULL /* that names of profiles are waited for, all together */
 
 /* ---- counts */
 
@@ -83,7 +84,7 @@ static size_t name_trace(struct tlobctl *ctl, const struct why_trace *trace, siz
 	for (size_t i = 0; i < trace->n; i++) {
 		const struct why_place *p = &trace->places[i];
 
-		if (need_frames(s, at + n + FRAMES_OF_PLACE))
+		if (need_frames(s, at + n + WHY_PLACE_FRAMES))
 			break;
 		if (!p->object) {
 			s->frames[at + n++] = (struct tlobctl_frame){.function = "",
@@ -93,23 +94,48 @@ static size_t name_trace(struct tlobctl *ctl, const struct why_trace *trace, siz
 								     .offset = p->offset};
 			continue;
 		}
-		n += why_symbolize(tlobctl_symbolizer(ctl), p->object, p->offset, i > 0,
-				   s->frames + at + n, FRAMES_OF_PLACE);
+		n += tlobctl_names_of(ctl, p->object, p->offset, i > 0, s->frames + at + n,
+				      WHY_PLACE_FRAMES);
 	}
 	return n;
+}
+
+/* A copy of @counts to free, most frequent first, and how many of it are handed out. */
+static struct tlobctl_count *in_order(const struct tlobctl_counts *counts, size_t *n)
+{
+	struct tlobctl_count *order = malloc(counts->count ? counts->count * sizeof(*order) : 1);
+
+	*n = 0;
+	if (!order || !counts->count)
+		return order;
+	memcpy(order, counts->list, counts->count * sizeof(*order));
+	qsort(order, counts->count, sizeof(*order), most_first);
+	*n = counts->count < TLOBCTL_MAX_STACKS ? counts->count : TLOBCTL_MAX_STACKS;
+	return order;
+}
+
+void tlobctl_samples_want(struct tlobctl *ctl, uint32_t tgid, const struct tlobctl_counts *counts)
+{
+	size_t n;
+	struct tlobctl_count *order = in_order(counts, &n);
+
+	for (size_t i = 0; i < n; i++) {
+		const struct why_trace *trace = ctl->sampler->traces.list[order[i].trace];
+
+		for (size_t k = 0; k < trace->n; k++)
+			if (trace->places[k].object)
+				tlobctl_names_want(ctl, tgid, trace->places[k].object,
+						   trace->places[k].offset, k > 0);
+	}
+	free(order);
 }
 
 size_t tlobctl_samples_name(struct tlobctl *ctl, const struct tlobctl_counts *counts)
 {
 	struct tlobctl_sampler *s = ctl->sampler;
-	size_t n = counts->count < TLOBCTL_MAX_STACKS ? counts->count : TLOBCTL_MAX_STACKS, at = 0;
-	struct tlobctl_count *order = malloc(counts->count ? counts->count * sizeof(*order) : 1);
+	size_t n, at = 0;
+	struct tlobctl_count *order = in_order(counts, &n);
 
-	if (!order)
-		return 0;
-	if (counts->count)
-		memcpy(order, counts->list, counts->count * sizeof(*order));
-	qsort(order, counts->count, sizeof(*order), most_first);
 	for (size_t i = 0; i < n; i++) {
 		const struct why_trace *trace = s->traces.list[order[i].trace];
 		size_t frames = name_trace(ctl, trace, at);
@@ -231,8 +257,8 @@ void tlobctl_goods_deinit(struct tlobctl_sampler *s)
 	free(s->goods);
 }
 
-static int hand_out(struct tlobctl *ctl, const struct tlobctl_good *g, tlobctl_profile_fn *fn,
-		    void *arg)
+static int hand_out(struct tlobctl *ctl, const struct tlobctl_good *g, uint64_t end_ns,
+		    tlobctl_profile_fn *fn, void *arg)
 {
 	struct tlobctl_profile profile = {.region = g->region,
 					  .program = g->program,
@@ -242,6 +268,9 @@ static int hand_out(struct tlobctl *ctl, const struct tlobctl_good *g, tlobctl_p
 
 	if (!g->windows)
 		return 0;
+	tlobctl_names_begin(ctl);
+	tlobctl_samples_want(ctl, 0, &g->counts);
+	tlobctl_names_wait_until(ctl, end_ns);
 	profile.nsamples = tlobctl_samples_name(ctl, &g->counts);
 	return fn(&profile, arg);
 }
@@ -249,6 +278,7 @@ static int hand_out(struct tlobctl *ctl, const struct tlobctl_good *g, tlobctl_p
 int tlobctl_profiles(struct tlobctl *ctl, tlobctl_profile_fn *fn, void *arg)
 {
 	struct tlobctl_sampler *s = ctl->sampler;
+	uint64_t end_ns = tlobctl_now_ns() + NAMES_NS;
 	int r = 0;
 
 	if (!s)
@@ -257,6 +287,6 @@ int tlobctl_profiles(struct tlobctl *ctl, tlobctl_profile_fn *fn, void *arg)
 	tlobctl_objects_settle(ctl, tlobctl_now_ns() - 1);
 	tlobctl_goods_settle(ctl, why_sync_horizon(tlobctl_objects_sync(ctl)));
 	for (size_t i = 0; i < s->ngoods && !r; i++)
-		r = hand_out(ctl, &s->goods[i], fn, arg);
+		r = hand_out(ctl, &s->goods[i], end_ns, fn, arg);
 	return r;
 }

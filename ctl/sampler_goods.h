@@ -6,7 +6,9 @@
 #include "sampler.h"
 
 void tlobctl_counts_add(struct tlobctl_counts *counts, uint32_t trace);
-/* The most frequent of @counts go to sampler->samples, with names. Returns how many. */
+/* The most frequent of @counts: the names they take, see names.h. */
+void tlobctl_samples_want(struct tlobctl *ctl, uint32_t tgid, const struct tlobctl_counts *counts);
+/* They go to sampler->samples, with what is known of the names. Returns how many. */
 size_t tlobctl_samples_name(struct tlobctl *ctl, const struct tlobctl_counts *counts);
 
 /*

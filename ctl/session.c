@@ -11,6 +11,8 @@
 #include "calibrate.h"
 #include "error.h"
 #include "ledger.h"
+#include "names.h"
+#include "now.h"
 #include "objects.h"
 #include "sampler.h"
 
@@ -128,10 +130,16 @@ int tlobctl_open(const struct tlobctl_opts *opts, struct tlobctl **out)
 		r = tlobctl_fail(-errno, "cannot make an epoll descriptor: %m");
 	else
 		r = take_opts(opts, &ctl->opts);
+	if (!r && ctl->opts.why >= TLOBCTL_WHY_STACKS)
+		r = tlobctl_names_open(ctl);
 	if (!r)
 		r = choose_engine(ctl);
-	if (!r && ctl->opts.why >= TLOBCTL_WHY_STACKS && ctl->engine->collect)
+	if (!r && !ctl->engine->collect)
+		tlobctl_names_close(ctl);
+	if (!r && ctl->names)
 		r = tlobctl_objects_open(ctl);
+	if (!r && ctl->names)
+		r = tlobctl_names_serve(ctl);
 	if (!r && ctl->opts.why == TLOBCTL_WHY_SAMPLES && ctl->engine->sample)
 		r = ctl->engine->sample(ctl);
 	if (!r)
@@ -158,6 +166,8 @@ void tlobctl_close(struct tlobctl *ctl)
 	if (ctl->engine)
 		ctl->engine->close(ctl);
 	tlobctl_why_deinit(ctl);
+	tlobctl_held_deinit(ctl);
+	tlobctl_names_close(ctl);
 	tlobctl_sampler_close(ctl);
 	tlobctl_objects_close(ctl);
 	tlobctl_stacks_deinit(ctl);
@@ -205,8 +215,27 @@ int tlobctl_poll(struct tlobctl *ctl, int timeout_ms, tlobctl_event_fn *fn, void
 	tlobctl_agent_bury(ctl);
 	if (ctl->engine->prepare)
 		ctl->engine->prepare(ctl);
+	tlobctl_held_try(ctl, false);
 	ctl->fn = NULL;
 	return ctl->delivered;
+}
+
+int tlobctl_flush(struct tlobctl *ctl, int timeout_ms, tlobctl_event_fn *fn, void *arg)
+{
+	uint64_t end = tlobctl_now_ns() + (uint64_t)timeout_ms * 1000000;
+	int n = 0, r = 0;
+
+	while (ctl->held.count && tlobctl_now_ns() < end &&
+	       (r = tlobctl_poll(ctl, 10, fn, arg)) >= 0)
+		n += r;
+	if (r < 0)
+		return r;
+	ctl->fn = fn;
+	ctl->arg = arg;
+	ctl->delivered = 0;
+	tlobctl_held_try(ctl, true);
+	ctl->fn = NULL;
+	return n + ctl->delivered;
 }
 
 static void count(struct tlobctl_seen *seen, const struct tlob_record *record)
@@ -275,15 +304,22 @@ void tlobctl_deliver(struct tlobctl *ctl, struct tlob_record *record)
 			 tlobctl_program_name(&ctl->programs, (pid_t)record->tgid, record->comm));
 		event.program = program;
 	}
-	ctl->delivered++;
 	if (!(record->flags & TLOB_F_TRANSIT))
 		tlobctl_sampler_late(ctl, record);
-	if (!ctl->fn)
+	if (!ctl->fn) {
+		ctl->delivered++;
 		return;
+	}
 	if (record->flags & TLOB_F_TRANSIT)
 		tlobctl_chain_describe(ctl, &event, &view);
 	event.why = tlobctl_why_of(ctl, record);
+	if (event.why && ctl->why.unnamed && record->type == TLOB_REC_CLOSE &&
+	    tlobctl_held_add(ctl, &event))
+		return;
+	ctl->delivered++;
 	ctl->fn(&event, ctl->arg);
+	if (ctl->why.unnamed && record->type == TLOB_REC_CLOSE && ctl->why.late)
+		tlobctl_late_forget(ctl->why.late);
 }
 
 void tlobctl_abandoned(struct tlobctl *ctl, uint32_t id, uint32_t region, bool probe)

@@ -10,6 +10,7 @@
 #include "agent.h"
 #include "chain.h"
 #include "engine.h"
+#include "held.h"
 #include "program.h"
 #include "region.h"
 #include "stacks.h"
@@ -18,6 +19,7 @@
 
 struct tlobctl_objects;
 struct tlobctl_sampler;
+struct tlobctl_names;
 
 struct tlobctl {
 	struct tlobctl_opts opts;
@@ -33,6 +35,8 @@ struct tlobctl {
 	struct tlobctl_objects *objects; /* NULL: nobody asks for places */
 	struct tlobctl_sampler *sampler; /* NULL: no CPU samples */
 	struct tlobctl_stacks stacks;
+	struct tlobctl_names *names; /* NULL: nobody reads files for names */
+	struct tlobctl_holding held;
 	struct tlobctl_table departed; /* statistics of programs that have gone */
 	struct tlobctl_loss loss; /* but what the engine counts */
 	double slot_cost_ns; /* of one start and stop in a linked program */

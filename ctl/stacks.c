@@ -10,16 +10,12 @@
 #include <sys/mman.h>
 
 #include "error.h"
-#include "now.h"
+#include "names.h"
 #include "objects.h"
 #include "session.h"
 
 #define LONG_SLEEP_SHARE \
 	4 /* as in bpf/stacks.h, where it need only be long for one of several windows */
-/* CPU time for names: this much at once, */
-#define CREDIT_NS 500000000ULL
-/* and in the long run such a part of a CPU */
-#define CREDIT_SHARE 20
 
 int tlobctl_stacks_init(struct tlobctl *ctl)
 {
@@ -29,13 +25,11 @@ int tlobctl_stacks_init(struct tlobctl *ctl)
 		return 0;
 	/* takes a tenth of a second, which no record has */
 	why_symbolizer_kernel_start(tlobctl_symbolizer(ctl));
-	s->credit_ns = CREDIT_NS;
-	s->credited_ns = tlobctl_now_ns();
 	s->frames = calloc(TLOBCTL_TRACES * TLOBCTL_SNAPSHOT_FRAMES, sizeof(*s->frames));
 	return s->frames ? 0 : tlobctl_fail(-ENOMEM, "out of memory for stacks");
 }
 
-static void forget(struct tlobctl_late *late)
+void tlobctl_late_forget(struct tlobctl_late *late)
 {
 	for (size_t i = 0; i < late->count; i++)
 		free(late->traces[i]);
@@ -47,7 +41,7 @@ void tlobctl_stacks_deinit(struct tlobctl *ctl)
 	struct tlobctl_stacks *s = &ctl->stacks;
 
 	for (size_t i = 0; i < TLOBCTL_LATE_WINDOWS; i++)
-		forget(&s->late[i]);
+		tlobctl_late_forget(&s->late[i]);
 	why_codes_deinit(&s->codes);
 	free(s->frames);
 	if (s->captures)
@@ -232,7 +226,7 @@ static struct tlobctl_late *late_of(struct tlobctl_stacks *s, const struct tlob_
 		if (l->used < oldest->used)
 			oldest = l;
 	}
-	forget(oldest);
+	tlobctl_late_forget(oldest);
 	oldest->client = r->client;
 	oldest->tid = r->tid;
 	oldest->window = r->window;
@@ -338,13 +332,12 @@ static bool is_interrupt(const struct tlobctl_frame *f)
 static void name(struct tlobctl *ctl, const struct tlobctl_trace *t, struct tlobctl_frame *frames,
 		 struct tlobctl_stack *out)
 {
-	struct why_symbolizer *symbolizer = tlobctl_symbolizer(ctl);
 	size_t n = 0;
 
 	for (size_t i = 0; i < t->count && n < TLOBCTL_SNAPSHOT_FRAMES; i++) {
 		const struct tlobctl_point *p = &t->points[i];
-		size_t got = why_symbolize(symbolizer, p->object, p->offset, p->call, frames + n,
-					   TLOBCTL_SNAPSHOT_FRAMES - n);
+		size_t got = tlobctl_names_of(ctl, p->object, p->offset, p->call, frames + n,
+					      TLOBCTL_SNAPSHOT_FRAMES - n);
 
 		if (i < t->kernel && got && is_interrupt(&frames[n]))
 			n = 0;
@@ -355,50 +348,41 @@ static void name(struct tlobctl *ctl, const struct tlobctl_trace *t, struct tlob
 		.frames = frames, .nframes = n, .cut = t->cut || n == TLOBCTL_SNAPSHOT_FRAMES};
 }
 
-static void fill_credit(struct tlobctl_stacks *s)
+void tlobctl_stacks_want(struct tlobctl *ctl, uint32_t tgid, const struct tlobctl_late *late)
 {
-	uint64_t now = tlobctl_now_ns();
+	for (size_t i = 0; late && i < late->count; i++) {
+		const struct tlobctl_trace *t = late->traces[i];
 
-	s->credit_ns += (now - s->credited_ns) / CREDIT_SHARE;
-	if (s->credit_ns > CREDIT_NS)
-		s->credit_ns = CREDIT_NS;
-	s->credited_ns = now;
+		for (size_t k = 0; k < t->count; k++)
+			tlobctl_names_want(ctl, tgid, t->points[k].object, t->points[k].offset,
+					   t->points[k].call);
+	}
 }
 
-static void name_all(struct tlobctl *ctl, const struct tlobctl_late *l)
+void tlobctl_stacks_name(struct tlobctl *ctl, const struct tlobctl_late *late,
+			 struct tlobctl_why *why)
 {
 	struct tlobctl_stacks *s = &ctl->stacks;
 
-	for (size_t i = 0; i < l->count; i++) {
-		const struct tlobctl_trace *t = l->traces[i];
+	for (size_t i = 0; late && i < late->count; i++) {
+		const struct tlobctl_trace *t = late->traces[i];
 
 		s->snapshots[i] = (struct tlobctl_snapshot){
 			.asleep = t->asleep, .time_ns = t->time_ns, .ns = t->ns};
 		name(ctl, t, s->frames + i * TLOBCTL_SNAPSHOT_FRAMES, &s->snapshots[i].stack);
 	}
+	why->snapshots = s->snapshots;
+	why->nsnapshots = late ? late->count : 0;
 }
 
-uint64_t tlobctl_stacks_of(struct tlobctl *ctl, const struct tlob_record *record,
-			   struct tlobctl_why *why)
+struct tlobctl_late *tlobctl_stacks_of(struct tlobctl *ctl, const struct tlob_record *record)
 {
 	struct tlobctl_stacks *s = &ctl->stacks;
 	struct tlobctl_late *l;
-	uint64_t spent = 0;
 
 	if (!s->frames || record->flags & TLOB_F_TRANSIT)
-		return 0;
+		return NULL;
 	l = late_of(s, record);
 	collect(ctl, record, l);
-	fill_credit(s);
-	if (s->credit_ns) {
-		spent = tlobctl_cpu_ns();
-		name_all(ctl, l);
-		spent = tlobctl_cpu_ns() - spent;
-		s->credit_ns -= spent < s->credit_ns ? spent : s->credit_ns;
-		why->snapshots = s->snapshots;
-		why->nsnapshots = l->count;
-	}
-	if (record->type == TLOB_REC_CLOSE)
-		forget(l);
-	return spent;
+	return l;
 }

@@ -47,7 +47,6 @@ struct tlobctl_stacks {
 	struct tlobctl_late late[TLOBCTL_LATE_WINDOWS];
 	uint64_t clock;
 	struct tlob_capture copy; /* of one of the captures */
-	uint64_t credit_ns, credited_ns; /* CPU time for names, and when it was last filled up */
 	/* the current answer: */
 	struct tlobctl_snapshot snapshots[TLOBCTL_TRACES];
 	struct tlobctl_frame *frames; /* TLOBCTL_SNAPSHOT_FRAMES for each */
@@ -59,10 +58,14 @@ void tlobctl_stacks_deinit(struct tlobctl *ctl);
 /* A window has just expired: see to it that there is a capture. Before anything that takes time. */
 void tlobctl_stacks_look(struct tlobctl *ctl, const struct tlob_record *record);
 /*
- * Fills in the snapshots of the window of @record, valid until the next call. Returns the CPU time that finding names took:
- * the first of a file are dear, the same again cost next to nothing, so that it has an allowance of its own.
+ * What there is of the window of @record, in stacks.late until it is forgotten; NULL: no stacks in this session, or of this
+ * window.
  */
-uint64_t tlobctl_stacks_of(struct tlobctl *ctl, const struct tlob_record *record,
-			   struct tlobctl_why *why);
+struct tlobctl_late *tlobctl_stacks_of(struct tlobctl *ctl, const struct tlob_record *record);
+void tlobctl_late_forget(struct tlobctl_late *late);
+/* The names that it takes, see names.h; and with what is known of them, the snapshots, valid until the next call. NULL is fine. */
+void tlobctl_stacks_want(struct tlobctl *ctl, uint32_t tgid, const struct tlobctl_late *late);
+void tlobctl_stacks_name(struct tlobctl *ctl, const struct tlobctl_late *late,
+			 struct tlobctl_why *why);
 
 #endif

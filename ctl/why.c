@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "../why/symbolize.h"
+#include "names.h"
 #include "now.h"
 #include "objects.h"
 #include "sampler.h"
@@ -75,12 +76,36 @@ static int look(struct tlobctl *ctl, const struct tlob_record *record)
 	return r ? r : why_culprits(&w->stream, &window, &w->answer);
 }
 
+/* Returns the CPU time that it took: what is new takes long, the same again next to nothing, so that it has limits of its own. */
+static uint64_t find_places(struct tlobctl *ctl, const struct tlob_record *record,
+			    struct tlobctl_why *why)
+{
+	static const struct tlobctl_counts none;
+	struct tlobctl_why_state *w = &ctl->why;
+	const struct tlobctl_counts *counts = ctl->sampler ? &ctl->sampler->counts : &none;
+	uint64_t since;
+
+	tlobctl_names_begin(ctl);
+	w->late = tlobctl_stacks_of(ctl, record);
+	why->sampled = tlobctl_sampler_of(ctl, record);
+	since = tlobctl_cpu_ns();
+	tlobctl_stacks_want(ctl, record->tgid, w->late);
+	tlobctl_sampler_want(ctl, record->tgid, counts);
+	w->unnamed = !tlobctl_names_wait(ctl);
+	tlobctl_stacks_name(ctl, w->late, why);
+	tlobctl_sampler_name(ctl, counts, why);
+	if (record->type == TLOB_REC_CLOSE && !w->unnamed && w->late)
+		tlobctl_late_forget(w->late);
+	return tlobctl_cpu_ns() - since;
+}
+
 const struct tlobctl_why *tlobctl_why_of(struct tlobctl *ctl, const struct tlob_record *record)
 {
 	struct tlobctl_why_state *w = &ctl->why;
 	uint64_t since, spent, naming = 0;
 	int r;
 
+	w->unnamed = false;
 	/* of no thread: there is nobody whose time could be looked into */
 	if (record->flags & TLOB_F_TRANSIT)
 		return NULL;
@@ -95,8 +120,7 @@ const struct tlobctl_why *tlobctl_why_of(struct tlobctl *ctl, const struct tlob_
 	r = look(ctl, record);
 	if (!r) {
 		tlobctl_why_names(ctl, &w->answer);
-		naming = tlobctl_stacks_of(ctl, record, &w->answer.why);
-		naming += tlobctl_sampler_of(ctl, record, &w->answer.why);
+		naming = find_places(ctl, record, &w->answer.why);
 	}
 	spent = tlobctl_cpu_ns() - since;
 	w->spent_ns += spent - naming;
@@ -127,8 +151,12 @@ void tlobctl_why_stats(const struct tlobctl *ctl, struct tlobctl_why_stat *out)
 	*out = ctl->why.stat;
 	out->mode = mode_of(ctl);
 	out->note = symbolizer ? why_symbolizer_note(symbolizer) : ctl->why.missing;
+	if (!*out->note)
+		out->note = tlobctl_names_note(ctl);
 	out->interrupts = ctl->opts.interrupts && ctl->why.history.lines &&
 			  ctl->engine->kind == TLOB_ENGINE_BPF;
 	out->history_bytes = ctl->why.history.bytes;
-	out->agent_cpu_ns = tlobctl_clock_ns(CLOCK_PROCESS_CPUTIME_ID) - ctl->why.begun_cpu_ns;
+	out->cpu_ns += tlobctl_names_cpu_ns(ctl);
+	out->agent_cpu_ns = tlobctl_clock_ns(CLOCK_PROCESS_CPUTIME_ID) - ctl->why.begun_cpu_ns +
+			    tlobctl_names_cpu_ns(ctl);
 }

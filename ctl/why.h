@@ -34,6 +34,9 @@ struct tlobctl_why_state {
 	uint64_t begun_cpu_ns; /* of this process */
 	uint64_t second_ns, spent_ns; /* since when, and how much CPU time in it */
 	unsigned int done; /* in that second */
+	/* the last answer: */
+	struct tlobctl_late *late; /* its stacks */
+	bool unnamed; /* names are missing that will be known later */
 };
 
 /* The session is open: from now on its CPU time counts. */
@@ -41,7 +44,10 @@ void tlobctl_why_init(struct tlobctl *ctl);
 /* What this process has spent since @cpu_ns, of its own clock, is no part of what measuring costs. */
 void tlobctl_why_discount(struct tlobctl *ctl, uint64_t cpu_ns);
 void tlobctl_why_deinit(struct tlobctl *ctl);
-/* What there is to say about @record; NULL: nothing. Valid until the next call. */
+/*
+ * What there is to say about @record; NULL: nothing. Valid until the next call. What is not needed any more after a closing
+ * record is forgotten then, unless names are missing.
+ */
 const struct tlobctl_why *tlobctl_why_of(struct tlobctl *ctl, const struct tlob_record *record);
 /* Fills in names that the history does not have. */
 void tlobctl_why_names(struct tlobctl *ctl, struct why_answer *answer);

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * See symbolize.h. What has been looked up once is kept: late windows are late at the same places. Files are closed
- * again when more than MAX_BINARIES are open, the one not used for longest first; places are forgotten when there are
- * MAX_PLACES; strings stay.
+ * See symbolize.h. Files are closed again when more than MAX_BINARIES are open, the one not used for longest first.
  */
 #include <errno.h>
 #include <search.h>
@@ -14,12 +12,11 @@
 #include "binary.h"
 #include "demangle.h"
 #include "kallsyms.h"
+#include "places.h"
 #include "symbolize.h"
 
 #define MAX_BINARIES 24
-#define MAX_PLACES 65536
 #define MAX_HELD 64 /* descriptors of files that can only be reached through a process */
-#define MAX_FRAMES 32 /* of one place */
 #define MAX_NAME 4096 /* bytes */
 #define MAX_OBJECT_BYTES (64u << 20) /* paths included: a program can map new files all day */
 
@@ -28,23 +25,17 @@ struct object {
 	char build_id[2 * WHY_BUILD_ID_BYTES + 1];
 	int held; /* descriptor, -1 */
 	bool tried;
+	enum why_reading reading;
 	struct why_binary *binary; /* NULL: not open */
 	uint64_t used; /* when, by the symbolizer's count */
 	struct object *next;
 };
 
-struct place {
-	const struct object *object;
-	uint64_t offset;
-	bool call;
-	size_t count;
-	struct tlobctl_frame frames[];
-};
-
 struct why_symbolizer {
-	void *strings, *objects, *places; /* trees of tsearch(3) */
+	struct why_places places;
+	void *objects; /* tree of tsearch(3) */
 	struct object *list;
-	size_t nplaces, nbinaries, nheld, object_bytes;
+	size_t nbinaries, nheld, object_bytes;
 	uint64_t turn;
 	struct why_kallsyms *kernel;
 };
@@ -80,8 +71,7 @@ void why_symbolizer_free(struct why_symbolizer *s)
 {
 	if (!s)
 		return;
-	tdestroy(s->places, free);
-	tdestroy(s->strings, free);
+	why_places_deinit(&s->places);
 	tdestroy(s->objects, keep_node);
 	while (s->list) {
 		struct object *o = s->list;
@@ -108,37 +98,14 @@ uint64_t why_symbolizer_kernel_start(struct why_symbolizer *s)
 	return why_kallsyms_start(s->kernel);
 }
 
-/* ---- strings */
-
-static int by_text(const void *a, const void *b)
-{
-	return strcmp(a, b);
-}
-
-/* The one copy of @text; "" without memory. */
-static const char *intern(struct why_symbolizer *s, const char *text)
-{
-	char **found, *copy;
-
-	if (!text || !*text)
-		return "";
-	found = tfind(text, &s->strings, by_text);
-	if (found)
-		return *found;
-	copy = strdup(text);
-	if (!copy || !tsearch(copy, &s->strings, by_text)) {
-		free(copy);
-		return "";
-	}
-	return copy;
-}
+/* ---- names */
 
 /* Without parameters: names are for people, and a graph has little room. */
 static const char *demangled(struct why_symbolizer *s, const char *name, size_t bytes)
 {
 	char *text = strndup(name, bytes < MAX_NAME ? bytes : MAX_NAME), plain[MAX_NAME];
-	const char *kept =
-		intern(s, text && why_demangle(text, false, plain, sizeof(plain)) ? plain : text);
+	const char *kept = why_places_string(
+		&s->places, text && why_demangle(text, false, plain, sizeof(plain)) ? plain : text);
 
 	free(text);
 	return kept;
@@ -220,6 +187,39 @@ const struct why_object *why_object_of(struct why_symbolizer *s, const char *pat
 	return &o->shown;
 }
 
+bool why_object_is_file(const struct why_object *object)
+{
+	return object->path[0] == '/' || !strcmp(object->path, "[vdso]");
+}
+
+int why_object_held(const struct why_object *object)
+{
+	return ((const struct object *)object)->held;
+}
+
+void why_object_hold(struct why_symbolizer *s, const struct why_object *object, int fd)
+{
+	struct object *o = (struct object *)object;
+
+	if (o->held >= 0 || o->binary || s->nheld >= MAX_HELD) {
+		close(fd);
+		return;
+	}
+	o->held = fd;
+	o->tried = false;
+	s->nheld++;
+}
+
+enum why_reading why_object_reading(const struct why_object *object)
+{
+	return ((const struct object *)object)->reading;
+}
+
+void why_object_set_reading(const struct why_object *object, enum why_reading reading)
+{
+	((struct object *)object)->reading = reading;
+}
+
 static void close_one(struct why_symbolizer *s)
 {
 	struct object *oldest = NULL;
@@ -248,17 +248,6 @@ static struct why_binary *binary_of(struct why_symbolizer *s, struct object *o)
 
 /* ---- places */
 
-static int by_place(const void *a, const void *b)
-{
-	const struct place *x = a, *y = b;
-
-	if (x->object != y->object)
-		return x->object < y->object ? -1 : 1;
-	if (x->offset != y->offset)
-		return x->offset < y->offset ? -1 : 1;
-	return (int)x->call - (int)y->call;
-}
-
 static size_t in_kernel(struct why_symbolizer *s, struct tlobctl_frame *frame, bool call)
 {
 	uint64_t start = why_kallsyms_start(s->kernel);
@@ -268,10 +257,10 @@ static size_t in_kernel(struct why_symbolizer *s, struct tlobctl_frame *frame, b
 	frame->kernel = true;
 	if (!start || !why_kallsyms_find(s->kernel, start + frame->offset - call, &name, &module))
 		return 1;
-	frame->function = intern(s, name);
+	frame->function = why_places_string(&s->places, name);
 	if (*module) {
 		snprintf(object, sizeof(object), "[%s]", module);
-		frame->object = intern(s, object);
+		frame->object = why_places_string(&s->places, object);
 	}
 	return 1;
 }
@@ -280,69 +269,65 @@ static size_t in_kernel(struct why_symbolizer *s, struct tlobctl_frame *frame, b
 static size_t look_up(struct why_symbolizer *s, struct object *o, uint64_t offset, bool call,
 		      struct tlobctl_frame *frames)
 {
-	struct why_place places[MAX_FRAMES];
+	struct why_place places[WHY_PLACE_FRAMES];
 	struct why_binary *binary;
 	size_t n;
 
 	if (!strcmp(o->shown.path, "[kernel]"))
 		return in_kernel(s, &frames[0], call);
 	binary = binary_of(s, o);
-	n = binary ? why_binary_places(binary, offset, call, places, MAX_FRAMES) : 0;
+	n = binary ? why_binary_places(binary, offset, call, places, WHY_PLACE_FRAMES) : 0;
 	for (size_t i = 0; i < n; i++) {
 		frames[i] = frames[0];
 		if (places[i].function)
 			frames[i].function =
 				demangled(s, places[i].function, places[i].function_bytes);
-		frames[i].file = intern(s, places[i].file);
+		frames[i].file = why_places_string(&s->places, places[i].file);
 		frames[i].line = places[i].file ? places[i].line : 0;
 		frames[i].inlined = places[i].inlined;
 	}
 	return n ? n : 1;
 }
 
-static void remember(struct why_symbolizer *s, const struct place *key,
-		     const struct tlobctl_frame *frames, size_t count)
+void why_symbolizer_turn(struct why_symbolizer *s)
 {
-	struct place *p;
+	why_places_turn(&s->places);
+}
 
-	if (s->nplaces == MAX_PLACES) {
-		tdestroy(s->places, free);
-		s->places = NULL;
-		s->nplaces = 0;
-	}
-	p = malloc(sizeof(*p) + count * sizeof(*frames));
-	if (!p)
-		return;
-	*p = *key;
-	p->count = count;
-	memcpy(p->frames, frames, count * sizeof(*frames));
-	if (tsearch(p, &s->places, by_place))
-		s->nplaces++;
-	else
-		free(p);
+struct tlobctl_frame why_unnamed(const struct why_object *object, uint64_t offset)
+{
+	const struct object *o = (const struct object *)object; /* shown is its first member */
+
+	return (struct tlobctl_frame){.function = "",
+				      .object = object->path,
+				      .build_id = o->build_id,
+				      .offset = offset,
+				      .file = ""};
+}
+
+size_t why_known(struct why_symbolizer *s, const struct why_object *object, uint64_t offset,
+		 bool call, struct tlobctl_frame *frames, size_t room)
+{
+	return why_places_find(&s->places, object, offset, call, frames, room);
+}
+
+void why_learn(struct why_symbolizer *s, const struct why_object *object, uint64_t offset,
+	       bool call, const struct tlobctl_frame *frames, size_t count)
+{
+	why_places_add(&s->places, object, offset, call, frames, count);
 }
 
 size_t why_symbolize(struct why_symbolizer *s, const struct why_object *object, uint64_t offset,
 		     bool call, struct tlobctl_frame *frames, size_t room)
 {
-	struct object *o = (struct object *)object; /* shown is its first member */
-	struct place key = {.object = o, .offset = offset, .call = call};
-	struct place **found = tfind(&key, &s->places, by_place);
-	struct tlobctl_frame all[MAX_FRAMES];
-	size_t n;
+	struct tlobctl_frame all[WHY_PLACE_FRAMES];
+	size_t n = why_known(s, object, offset, call, frames, room);
 
-	if (found) {
-		n = (*found)->count < room ? (*found)->count : room;
-		memcpy(frames, (*found)->frames, n * sizeof(*frames));
+	if (n || !room)
 		return n;
-	}
-	all[0] = (struct tlobctl_frame){.function = "",
-					.object = o->shown.path,
-					.build_id = o->build_id,
-					.offset = offset,
-					.file = ""};
-	n = look_up(s, o, offset, call, all);
-	remember(s, &key, all, n);
+	all[0] = why_unnamed(object, offset);
+	n = look_up(s, (struct object *)object, offset, call, all);
+	why_learn(s, object, offset, call, all, n);
 	n = n < room ? n : room;
 	memcpy(frames, all, n * sizeof(*frames));
 	return n;

@@ -10,6 +10,7 @@
 #include <tlob/ctl.h>
 
 #define WHY_BUILD_ID_BYTES 20
+#define WHY_PLACE_FRAMES 32 /* of one place, inlined ones included: no more are told */
 
 /* A file that code comes from. Kept as long as the symbolizer is; two of one build-id and path are the same one. */
 struct why_object {
@@ -34,12 +35,41 @@ uint64_t why_symbolizer_kernel_start(struct why_symbolizer *s);
 const struct why_object *why_object_of(struct why_symbolizer *s, const char *path, const char *root,
 				       const unsigned char *build_id, size_t build_id_bytes);
 
+/* It is one that names can be read from. */
+bool why_object_is_file(const struct why_object *object);
+/* A descriptor of the file, kept because nobody else may lead there by and by; -1: none. */
+int why_object_held(const struct why_object *object);
+/* Takes @fd over, which is one. */
+void why_object_hold(struct why_symbolizer *s, const struct why_object *object, int fd);
+
+/* What is known about reading it, for whoever has it read. */
+enum why_reading {
+	WHY_READING_QUICK, /* or nobody has tried yet */
+	WHY_READING_SLOW,
+	WHY_READING_FAILS, /* takes too long, or too much */
+};
+enum why_reading why_object_reading(const struct why_object *object);
+void why_object_set_reading(const struct why_object *object, enum why_reading reading);
+
 /*
  * Appends the frames of @offset in @object to @frames, which has room for @room: inlined ones first. @call: the offset is
  * a return address, what matters is the instruction before it. Returns how many; at least one if there is room: without
- * debug information its names are "". Strings live as long as @s.
+ * debug information its names are "". Strings are valid until why_symbolizer_turn().
  */
 size_t why_symbolize(struct why_symbolizer *s, const struct why_object *object, uint64_t offset,
 		     bool call, struct tlobctl_frame *frames, size_t room);
+/* No string is in use any more: what has not been asked for lately may be forgotten, if there is much. */
+void why_symbolizer_turn(struct why_symbolizer *s);
+
+/* ---- for those who have files read by somebody else (reader.h) */
+
+/* As why_symbolize(), but of files nothing is read: 0 if it is not known. */
+size_t why_known(struct why_symbolizer *s, const struct why_object *object, uint64_t offset,
+		 bool call, struct tlobctl_frame *frames, size_t room);
+/* Functions, files and lines of that place are as in @frames, of which the rest is as in why_unnamed(). */
+void why_learn(struct why_symbolizer *s, const struct why_object *object, uint64_t offset,
+	       bool call, const struct tlobctl_frame *frames, size_t count);
+/* The frame of a place that has no names. */
+struct tlobctl_frame why_unnamed(const struct why_object *object, uint64_t offset);
 
 #endif

@@ -260,6 +260,12 @@ typedef void tlobctl_event_fn(const struct tlobctl_event *event, void *arg);
 int tlobctl_fd(const struct tlobctl *ctl);
 /* Serve programs that join and hand out records. @timeout_ms as poll(2). Returns the records handed out, or -EINTR. */
 int tlobctl_poll(struct tlobctl *ctl, int timeout_ms, tlobctl_event_fn *fn, void *arg);
+/*
+ * To be called at the end. Closing records of which not all names are known yet are held back for some seconds; this serves as
+ * tlobctl_poll() does, for @timeout_ms at most, until there are none, and hands out the rest as it is. Returns as that
+ * does.
+ */
+int tlobctl_flush(struct tlobctl *ctl, int timeout_ms, tlobctl_event_fn *fn, void *arg);
 
 struct tlobctl_stat {
 	const char *region;
@@ -287,8 +293,8 @@ struct tlobctl_why_stat {
 	uint64_t history_bytes; /* 0: there is no history */
 	uint64_t analyses;
 	uint64_t skipped; /* records without, because there were too many */
-	uint64_t cpu_ns; /* of this process, for analyses */
-	uint64_t agent_cpu_ns; /* of this process, for everything since the session was opened, but for adding regions */
+	uint64_t cpu_ns; /* for analyses: of this process, and of those that read files for it */
+	uint64_t agent_cpu_ns; /* of the same, for everything since the session was opened, but for adding regions */
 	const char *
 		note; /* which functions have no names, and what to do; or why there is no history; valid until tlobctl_close(); "" */
 	bool interrupts; /* the history has what interrupts took */

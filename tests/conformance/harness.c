@@ -218,6 +218,8 @@ static void drain(struct conf *c)
 {
 	for (int quiet = 0; c->ctl && quiet < 5;)
 		quiet = tlobctl_poll(c->ctl, 10, on_event, c) > 0 ? 0 : quiet + 1;
+	if (c->ctl)
+		tlobctl_flush(c->ctl, 30000, on_event, c);
 }
 
 bool conf_pump(struct conf *c, int ms, bool (*until)(struct conf *c))
