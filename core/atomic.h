@@ -23,7 +23,8 @@
 #define tlob_load_acquire(p) tlob_once(*(p))
 #define tlob_store_release(p, v) (tlob_once(*(p)) = (v))
 #else
-#define tlob_load_acquire(p) __sync_fetch_and_add((p), 0)
+#define tlob_load_acquire(p) \
+	__sync_fetch_and_add((__typeof__((__typeof__(*(p)))0) *)(p), 0) /* without const */
 #define tlob_store_release(p, v) ((void)__sync_lock_test_and_set((p), (v)))
 #endif
 #define tlob_xchg(p, v) __sync_lock_test_and_set((p), (v))
@@ -41,7 +42,10 @@
 #define tlob_store_release(p, v) smp_store_release(p, v)
 #define tlob_xchg(p, v) xchg(p, v)
 #define tlob_cmpxchg(p, old, new) cmpxchg(p, old, new)
-#define tlob_add(p, v) ((void)__sync_fetch_and_add((p), (v)))
+/* The compiler's own may be a call of libgcc, which the kernel has not. */
+#define tlob_add(p, v) \
+	(sizeof(*(p)) == sizeof(s64) ? atomic64_add((v), (atomic64_t *)(p)) : \
+				       atomic_add((v), (atomic_t *)(p)))
 #define tlob_fence_acquire() smp_rmb()
 #define tlob_fence_release() smp_wmb()
 
