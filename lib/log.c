@@ -64,7 +64,7 @@ static void add_duration(struct tlob_text *t, const char *label, __u64 ns)
 static void add_name(struct tlob_text *t, const char *name, size_t bytes)
 {
 	for (size_t i = 0; i < bytes && name[i]; i++)
-		tlob_text_char(t, name[i] < ' ' && name[i] >= 0 ? '?' : name[i]);
+		tlob_text_char(t, (unsigned char)name[i] < ' ' ? '?' : name[i]);
 }
 
 static void add_place(struct tlob_text *t, const struct tlob_ledger_region *region)
