@@ -99,15 +99,13 @@ static __always_inline struct tlob_capture *capture_begin(__u32 *index)
 	return c;
 }
 
-/* On x86 a probe of a return takes the place of the return address; elsewhere it is in a register. */
+/* A probe of a return has taken the place of the address that its function returns to. */
 static __always_inline void capture_returns(struct tlob_capture *c, struct task_struct *task)
 {
 	struct return_instance *instance = NULL;
 
-#ifdef __TARGET_ARCH_x86
 	if (bpf_core_field_exists(task->utask) && task->utask)
 		instance = task->utask->return_instances;
-#endif
 	for (int i = 0; i < TLOB_CAPTURE_RETURNS; i++) {
 		c->returns[i].at = instance ? instance->stack : 0;
 		c->returns[i].address = instance ? instance->orig_ret_vaddr : 0;

@@ -26,9 +26,9 @@ enum tlob_capture_kind { /* bits */
 	TLOB_CAPTURE_SLEEP = 2, /* a sleep that has ended */
 };
 
-/* A return address that is not on the stack: a probe on the return of the function has put its own there. */
+/* What a function returns to, where a probe on its return has put another address. */
 struct tlob_capture_return {
-	__u64 at; /* where it belongs */
+	__u64 at; /* the stack pointer at its first instruction */
 	__u64 address;
 };
 

@@ -33,7 +33,7 @@ static bool find_code(void *arg, uint64_t pc, struct why_code *out)
 	const struct finder *f = arg;
 	const struct why_mapping *m = why_space_find(f->space, f->time_ns, pc);
 
-	*out = (struct why_code){NULL, 0};
+	*out = (struct why_code){0};
 	if (!m)
 		return false;
 	if (m->object)
@@ -66,7 +66,9 @@ size_t tlobctl_sampler_callers(const struct why_raw *raw, const struct why_space
 	if (raw->sample.copy_bytes < sizeof(*c) || !may_spend(s, raw->time_ns) ||
 	    !why_regs_init(&regs, (const unsigned long long *)c->regs))
 		return 0;
-	stack = (struct why_copy){c->stack_start, c->stack, raw->sample.copy_bytes - sizeof(*c)};
+	stack = (struct why_copy){.start = c->stack_start,
+				  .bytes = c->stack,
+				  .size = raw->sample.copy_bytes - sizeof(*c)};
 	n = why_unwind(&regs, &stack, find_code, &f, pcs, room < MAX_CALLERS ? room : MAX_CALLERS,
 		       cut);
 	for (size_t i = 0; i < n; i++)

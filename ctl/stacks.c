@@ -66,18 +66,6 @@ static bool is_sleep_in(const struct tlob_capture *c, const struct tlob_record *
 	       tlob_load(&c->ns) >= r->budget_ns / LONG_SLEEP_SHARE;
 }
 
-static void restore_returns(struct tlob_capture *c)
-{
-	for (size_t i = 0; i < TLOB_CAPTURE_RETURNS; i++) {
-		const struct tlob_capture_return *r = &c->returns[i];
-		uint64_t offset = r->at - c->stack_start;
-
-		if (r->at >= c->stack_start && c->stack_bytes >= sizeof(r->address) &&
-		    offset <= c->stack_bytes - sizeof(r->address))
-			memcpy(c->stack + offset, &r->address, sizeof(r->address));
-	}
-}
-
 /* A copy of @c as it was at one moment. False: it is being written. */
 static bool copy_capture(const struct tlob_capture *c, struct tlob_capture *out)
 {
@@ -87,11 +75,8 @@ static bool copy_capture(const struct tlob_capture *c, struct tlob_capture *out)
 		return false;
 	memcpy(out, c, sizeof(*out));
 	tlob_fence_acquire();
-	if (tlob_load(&c->seq) != seq || out->kernel_bytes > sizeof(out->kernel) ||
-	    out->stack_bytes > sizeof(out->stack))
-		return false;
-	restore_returns(out);
-	return true;
+	return tlob_load(&c->seq) == seq && out->kernel_bytes <= sizeof(out->kernel) &&
+	       out->stack_bytes <= sizeof(out->stack);
 }
 
 void tlobctl_stacks_look(struct tlobctl *ctl, const struct tlob_record *record)
@@ -152,7 +137,7 @@ static bool find_code(void *arg, uint64_t pc, struct why_code *out)
 	char link[80] = "";
 	uint64_t offset;
 
-	*out = (struct why_code){NULL, 0};
+	*out = (struct why_code){0};
 	if (!tlobctl_place_of(f->ctl, f->tgid, f->time_ns, pc, false, &object, &offset))
 		return false;
 	if (!object)
@@ -187,7 +172,7 @@ static void add_kernel(const struct finder *f, const struct tlob_capture *c,
 
 static void add_user(struct finder *f, const struct tlob_capture *c, struct tlobctl_trace *t)
 {
-	struct why_copy copy = {c->stack_start, c->stack, c->stack_bytes};
+	struct why_copy copy = {c->stack_start, c->stack, c->stack_bytes, c->returns};
 	struct why_pc pcs[TLOBCTL_TRACE_USER];
 	struct why_regs regs;
 	size_t n = 0;

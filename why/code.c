@@ -44,6 +44,25 @@ static void open_vdso(struct why_file *file)
 									header->e_shentsize);
 }
 
+/* Does the signals' way back begin at @address, or one byte behind? The vdso's own terms begin with its first byte. */
+static bool leaves_signal(const struct why_file *file, uint64_t address)
+{
+#ifdef __aarch64__ /* which has no frame information for it, as there are unwinders that it would mislead */
+	static const uint32_t code[] = {0xd2801168 /* mov x8, #__NR_rt_sigreturn */,
+					0xd4000001 /* svc #0 */};
+	const char *start = (const char *)getauxval(AT_SYSINFO_EHDR);
+	uint64_t at = (address + 3) & ~3ULL;
+	GElf_Phdr memory, *p = gelf_getphdr(file->elf, 0, &memory);
+
+	return !strcmp(file->object->path, "[vdso]") && p && at + sizeof(code) <= p->p_filesz &&
+	       !memcmp(start + at, code, sizeof(code));
+#else
+	(void)file;
+	(void)address;
+	return false;
+#endif
+}
+
 static bool is_it(Elf *elf, const struct why_object *object)
 {
 	const void *id;
@@ -166,9 +185,10 @@ bool why_code_of(struct why_codes *codes, const struct why_object *object, const
 	if (!file)
 		return false;
 	file->used = ++codes->clock;
-	if (!file->elf || !file->cfi || !address_of(file->elf, offset, &own))
+	if (!file->elf || !address_of(file->elf, offset, &own))
 		return false;
 	out->cfi = file->cfi;
 	out->bias = address - own;
-	return true;
+	out->from_signal = leaves_signal(file, own);
+	return file->cfi || out->from_signal;
 }

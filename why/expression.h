@@ -9,6 +9,8 @@
 
 #include <elfutils/libdw.h>
 
+#include "capture.h"
+
 #define WHY_REGS 33 /* numbers of DWARF, those that are saved across calls at least */
 
 struct why_regs {
@@ -22,6 +24,7 @@ struct why_copy {
 	uint64_t start; /* address of the first byte */
 	const unsigned char *bytes;
 	size_t size;
+	const struct tlob_capture_return *returns; /* TLOB_CAPTURE_RETURNS of them; NULL: none */
 };
 
 struct why_frame {

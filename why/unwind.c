@@ -8,53 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#if defined(__x86_64__)
-
-/* Where in struct pt_regs each register is, by DWARF's number. */
-static const unsigned char place_of[] = {10, 12, 11, 5, 13, 14, 4, 19, 9, 8, 7, 6, 3, 2, 1, 0};
-#define PC_PLACE 16
-#define SP 7
-#define FP 6
-#define PC 16
-#define LEAVES_STACK true /* a call takes space, so that a caller's frame is always above */
-
-static bool is_understood(const unsigned long long *raw)
-{
-	return (uint16_t)raw[17] != 0x23; /* 32 bits */
-}
-
-#elif defined(__aarch64__)
-
-static const unsigned char place_of[] = {0,  1,	 2,  3,	 4,  5,	 6,  7,	 8,  9,	 10,
-					 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21,
-					 22, 23, 24, 25, 26, 27, 28, 29, 30, 31};
-#define PC_PLACE 32
-#define SP 31
-#define FP 29
-#define PC 0 /* has no number */
-#define LEAVES_STACK false
-
-static bool is_understood(const unsigned long long *raw)
-{
-	return !(raw[33] & 0x10);
-}
-
-#else
-
-static const unsigned char place_of[] = {0};
-#define PC_PLACE 0
-#define SP 0
-#define FP 0
-#define PC 0
-#define LEAVES_STACK true
-
-static bool is_understood(const unsigned long long *raw)
-{
-	(void)raw;
-	return false;
-}
-
-#endif
+#include "machine.h"
 
 static void set(struct why_regs *regs, unsigned int n, uint64_t value)
 {
@@ -86,6 +40,20 @@ struct step {
 	bool call; /* next.pc is where a call returns to */
 	bool last; /* there is no caller */
 };
+
+/* The caller, whose stack pointer was @cfa, gets control back at @kept. */
+static void return_to(struct step *s, const struct why_copy *copy, uint64_t cfa, uint64_t kept)
+{
+	const struct tlob_capture_return *returns = copy->returns;
+
+	for (size_t i = 0; returns && i < TLOB_CAPTURE_RETURNS; i++)
+		if (returns[i].address && returns[i].at == cfa - CALL_TAKES)
+			kept = returns[i].address;
+	kept = address_of(kept);
+	set_pc(&s->next, kept);
+	set(&s->next, SP, cfa);
+	s->last = !kept;
+}
 
 /* Register @n of the caller. False: it cannot be told. */
 static bool caller_register(Dwarf_Frame *info, const struct why_frame *frame, int n,
@@ -124,10 +92,8 @@ static bool by_information(Dwarf_Frame *info, struct why_frame *frame, struct st
 		return undefined;
 	}
 	s->next = (struct why_regs){0};
-	set_pc(&s->next, value);
+	return_to(s, frame->copy, frame->cfa, value);
 	s->call = !signal;
-	s->last = !value;
-	set(&s->next, SP, frame->cfa);
 	for (int n = 0; n < (int)sizeof(place_of); n++)
 		if (caller_register(info, frame, n, &value, &undefined))
 			set(&s->next, (unsigned int)n, value);
@@ -143,25 +109,21 @@ static bool by_frame_pointer(const struct why_regs *regs, const struct why_copy 
 	    !why_copy_word(copy, fp, &caller_fp) || !why_copy_word(copy, fp + 8, &pc))
 		return false;
 	s->next = (struct why_regs){0};
-	set_pc(&s->next, pc);
+	return_to(s, copy, above_frame(fp, caller_fp), pc);
 	set(&s->next, FP, caller_fp);
-	set(&s->next, SP, fp + 16);
 	s->call = true;
-	s->last = !pc;
 	return true;
 }
 
 /* A jump into nowhere: whoever called it is known all the same. */
-static bool by_top_of_stack(const struct why_regs *regs, const struct why_copy *copy,
-			    struct step *s)
+static bool by_the_call(const struct why_regs *regs, const struct why_copy *copy, struct step *s)
 {
 	uint64_t sp, pc;
 
-	if (!LEAVES_STACK || !why_regs_get(regs, SP, &sp) || !why_copy_word(copy, sp, &pc))
+	if (!why_regs_get(regs, SP, &sp) || !just_called(regs, copy, &pc))
 		return false;
 	s->next = *regs;
-	set_pc(&s->next, pc);
-	set(&s->next, SP, sp + 8);
+	return_to(s, copy, sp + CALL_TAKES, pc);
 	s->call = true;
 	s->last = false;
 	return true;
@@ -177,21 +139,22 @@ static bool step_out(const struct why_regs *regs, bool call, const struct why_co
 
 	if (code->cfi && !dwarf_cfi_addrframe(code->cfi, regs->pc - call - code->bias, &info))
 		known = by_information(info, &frame, s);
-	else /* code made at run time, often without frame pointers; if it has called nobody, its caller is on top */
-		known = by_frame_pointer(regs, copy, s) ||
-			(!call && by_top_of_stack(regs, copy, s));
+	else if (code->from_signal)
+		known = by_signal(regs, copy, &s->next);
+	else /* code made at run time, often without frame pointers; it may have called nobody */
+		known = by_frame_pointer(regs, copy, s) || (!call && by_the_call(regs, copy, s));
 	free(info);
 	return known;
 }
 
-/* Only upwards; the innermost function may have no frame yet where calls do not make one. */
-static bool is_above(const struct why_regs *caller, const struct why_regs *regs, bool innermost)
+/* Only upwards; what was interrupted may have no frame yet where calls do not make one. */
+static bool is_above(const struct why_regs *caller, const struct why_regs *regs, bool call)
 {
 	uint64_t above, sp;
 
 	if (!why_regs_get(caller, SP, &above) || !why_regs_get(regs, SP, &sp))
 		return false;
-	return above > sp || (above == sp && innermost && !LEAVES_STACK);
+	return above > sp || (above == sp && !call && !CALL_TAKES);
 }
 
 size_t why_unwind(const struct why_regs *regs, const struct why_copy *copy, why_code_fn *code,
@@ -211,13 +174,13 @@ size_t why_unwind(const struct why_regs *regs, const struct why_copy *copy, why_
 			return n;
 		pcs[n++] = (struct why_pc){here.pc, call};
 		if (!(found ? step_out(&here, call, copy, &where, &s) :
-			      by_top_of_stack(&here, copy, &s)))
+			      by_the_call(&here, copy, &s)))
 			return n;
 		if (s.last) {
 			*cut = false;
 			return n;
 		}
-		if (!is_above(&s.next, &here, n == 1))
+		if (!is_above(&s.next, &here, call))
 			return n;
 		here = s.next;
 		call = s.call;

@@ -12,6 +12,7 @@
 struct why_code {
 	Dwarf_CFI *cfi; /* NULL: none */
 	uint64_t bias; /* address as it was, less the address in the file's own terms */
+	bool from_signal; /* a signal's handler returns here, and there is no information about it */
 };
 /* False: there was no code at @pc. */
 typedef bool why_code_fn(void *arg, uint64_t pc, struct why_code *out);

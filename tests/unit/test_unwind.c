@@ -17,6 +17,7 @@
 
 #include "capture.h"
 #include "why/code.h"
+#include "why/machine.h"
 
 #define NOT_FRAMED __attribute__((noinline, noclone, optimize("omit-frame-pointer", "O2")))
 
@@ -48,6 +49,46 @@ static void registers_of(struct taken *t, const ucontext_t *u)
 	for (size_t i = 0; i < sizeof(greg_of) / sizeof(*greg_of); i++)
 		t->raw[i] = (unsigned long long)u->uc_mcontext.gregs[greg_of[i]];
 	t->raw[17] = 0x33;
+}
+
+/* A call leaves its mark at the top of the stack. */
+static void called_from(unsigned long long *raw, uint64_t *stack, uint64_t address)
+{
+	(void)raw;
+	stack[0] = address;
+}
+
+static void set_bits(unsigned long long *raw, int bits)
+{
+	raw[17] = bits == 64 ? 0x33 : 0x23;
+}
+
+#elif defined(__aarch64__)
+
+#define SP_PLACE 31
+#define PC_PLACE 32
+#define FP_PLACE 29
+#define LR_PLACE 30
+
+/* struct user_pt_regs */
+static void registers_of(struct taken *t, const ucontext_t *u)
+{
+	for (size_t i = 0; i < 31; i++)
+		t->raw[i] = u->uc_mcontext.regs[i];
+	t->raw[SP_PLACE] = u->uc_mcontext.sp;
+	t->raw[PC_PLACE] = u->uc_mcontext.pc;
+	t->raw[33] = 0;
+}
+
+static void called_from(unsigned long long *raw, uint64_t *stack, uint64_t address)
+{
+	(void)stack;
+	raw[LR_PLACE] = address;
+}
+
+static void set_bits(unsigned long long *raw, int bits)
+{
+	raw[33] = bits == 64 ? 0 : 0x10;
 }
 
 #else
@@ -109,7 +150,7 @@ static bool find_code(void *arg, uint64_t pc, struct why_code *out)
 {
 	size_t i;
 
-	*out = (struct why_code){NULL, 0};
+	*out = (struct why_code){0};
 	if (!is_code(pc, &i))
 		return false;
 	why_code_of(&codes, mappings[i].object, NULL, pc - mappings[i].start + mappings[i].offset,
@@ -136,6 +177,7 @@ static bool has(const struct why_pc *pcs, size_t n, const void *address)
 /* ---- functions without frame pointers, that say where they return to */
 
 static void *returns[4];
+static uintptr_t entry; /* the stack pointer at middle()'s first instruction */
 
 static NOT_FRAMED void innermost(void)
 {
@@ -154,6 +196,7 @@ static NOT_FRAMED unsigned long middle(unsigned long n)
 	unsigned long a = sink + 1, b = a * n, c = b ^ a;
 
 	returns[1] = __builtin_return_address(0);
+	entry = (uintptr_t)__builtin_dwarf_cfa() - CALL_TAKES;
 	room[n % sizeof(room)] = 1;
 	innermost();
 	return a + b + c + (unsigned char)room[0];
@@ -179,14 +222,12 @@ static NOT_FRAMED unsigned long aligned(unsigned long n)
 	return outer(n) + (unsigned char)room[n % 64];
 }
 
-static void test_own_stack(void **state)
+static void check_own_stack(void)
 {
 	struct why_pc pcs[64];
 	bool cut;
-	size_t n;
+	size_t n = unwind(&taken, pcs, 64, &cut);
 
-	sink += aligned(7);
-	n = unwind(&taken, pcs, 64, &cut);
 	assert_true(n > 5);
 	assert_false(cut);
 	assert_false(pcs[0].call);
@@ -194,6 +235,34 @@ static void test_own_stack(void **state)
 		assert_int_equal(pcs[i + 1].address, (uintptr_t)returns[i]);
 		assert_true(pcs[i + 1].call);
 	}
+}
+
+static void test_own_stack(void **state)
+{
+	sink += aligned(7);
+	check_own_stack();
+}
+
+/* A probe on the return of middle() has the address that it returns to, and has put another one in its place. */
+static void test_probed_return(void **state)
+{
+	struct tlob_capture_return probed[TLOB_CAPTURE_RETURNS] = {0};
+	const uint64_t other = 0x7ffff0000000;
+	int found = 0;
+
+	sink += aligned(7);
+	for (size_t at = 0; at + sizeof(other) <= taken.copy.size; at += sizeof(other)) {
+		if (memcmp(taken.bytes + at, &returns[1], sizeof(other)))
+			continue;
+		memcpy(taken.bytes + at, &other, sizeof(other));
+		found++;
+	}
+	assert_true(found > 0);
+	probed[1].at = entry;
+	probed[1].address = (uintptr_t)returns[1];
+	taken.copy.returns = probed;
+	check_own_stack();
+	taken.copy.returns = NULL;
 }
 
 static void test_room(void **state)
@@ -360,7 +429,7 @@ static void test_garbage(void **state)
 		}
 		if (round % 5 == 0)
 			taken.raw[rand_r(&seed) % 20] = (unsigned long long)rand_r(&seed) * 4096;
-		taken.raw[17] = 0x33;
+		set_bits(taken.raw, 64);
 		check_sane(&taken);
 	}
 }
@@ -368,7 +437,7 @@ static void test_garbage(void **state)
 /* Frame pointers that lead to themselves, back and forth, or out of the copy; in code without frame information. */
 static bool find_bare_code(void *arg, uint64_t pc, struct why_code *out)
 {
-	*out = (struct why_code){NULL, 0};
+	*out = (struct why_code){0};
 	return pc >= 0x1000 && pc < 0x2000;
 }
 
@@ -376,7 +445,7 @@ static void test_frame_pointers(void **state)
 {
 	const uint64_t base = 0x7fff0000;
 	uint64_t stack[16] = {0};
-	struct why_copy copy = {base, (unsigned char *)stack, sizeof(stack)};
+	struct why_copy copy = {base, (unsigned char *)stack, sizeof(stack), NULL};
 	struct why_regs regs;
 	unsigned long long raw[TLOB_CAPTURE_REGS] = {0};
 	struct why_pc pcs[64];
@@ -407,13 +476,13 @@ static void test_frame_pointers(void **state)
 	assert_int_equal(why_unwind(&regs, &copy, find_bare_code, NULL, pcs, 64, &cut), 2);
 	stack[3] = 0x9999; /* no code */
 	assert_int_equal(why_unwind(&regs, &copy, find_bare_code, NULL, pcs, 64, &cut), 1);
-	raw[FP_PLACE] = 0; /* a function without a frame: its caller is on top */
-	stack[0] = 0x1500;
+	raw[FP_PLACE] = 0; /* a function without a frame */
+	called_from(raw, stack, 0x1500);
 	assert_true(why_regs_init(&regs, raw));
 	assert_int_equal(why_unwind(&regs, &copy, find_bare_code, NULL, pcs, 64, &cut), 2);
 	assert_int_equal(pcs[1].address, 0x1500);
-	raw[PC_PLACE] = 0; /* a call of nothing: its caller is on top */
-	stack[0] = 0x1400;
+	raw[PC_PLACE] = 0; /* a call of nothing */
+	called_from(raw, stack, 0x1400);
 	assert_true(why_regs_init(&regs, raw));
 	assert_int_equal(why_unwind(&regs, &copy, find_bare_code, NULL, pcs, 64, &cut), 2);
 	assert_int_equal(pcs[1].address, 0x1400);
@@ -424,7 +493,7 @@ static void test_other_machine(void **state)
 	unsigned long long raw[TLOB_CAPTURE_REGS] = {0};
 	struct why_regs regs;
 
-	raw[17] = 0x23; /* a program of 32 bits */
+	set_bits(raw, 32);
 	assert_false(why_regs_init(&regs, raw));
 }
 
@@ -433,7 +502,7 @@ static void test_other_machine(void **state)
 static bool evaluate(const Dwarf_Op *ops, size_t n, uint64_t *result, bool *is_value)
 {
 	static const uint64_t words[2] = {0x1234, 0x5678};
-	const struct why_copy copy = {0x8000, (const unsigned char *)words, sizeof(words)};
+	const struct why_copy copy = {0x8000, (const unsigned char *)words, sizeof(words), NULL};
 	struct why_regs regs = {.known = 1u << 7 | 1u << 16};
 	const struct why_frame frame = {&regs, &copy, 0x9000, true};
 
@@ -492,11 +561,11 @@ static void test_expressions(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_own_stack),      cmocka_unit_test(test_room),
-		cmocka_unit_test(test_interrupted),    cmocka_unit_test(test_signal_frame),
-		cmocka_unit_test(test_cut_copies),     cmocka_unit_test(test_garbage),
-		cmocka_unit_test(test_frame_pointers), cmocka_unit_test(test_other_machine),
-		cmocka_unit_test(test_expressions),
+		cmocka_unit_test(test_own_stack),     cmocka_unit_test(test_probed_return),
+		cmocka_unit_test(test_room),	      cmocka_unit_test(test_interrupted),
+		cmocka_unit_test(test_signal_frame),  cmocka_unit_test(test_cut_copies),
+		cmocka_unit_test(test_garbage),	      cmocka_unit_test(test_frame_pointers),
+		cmocka_unit_test(test_other_machine), cmocka_unit_test(test_expressions),
 	};
 	int failed;
 
