@@ -2,31 +2,40 @@
 # make          build everything into build/          make demo     show the main job on real programs
 # make check    run all tests                         make bench    print the figures of docs/performance.md
 # make lint     format, spelling, shell, licence      make install  PREFIX=/usr/local DESTDIR=
+# CROSS_COMPILE=aarch64-linux-gnu- [SYSROOT=DIR] for another machine; into build/aarch64-linux-gnu
 # SAN=1 address and undefined-behaviour sanitizers · TSAN=1 thread sanitizer · COV=1 coverage · WERROR=1
 # Missing packages are installed by demo, check, bench and lint themselves (scripts/setup).
 
 VERSION := 0.1.0
 PREFIX ?= /usr/local
+HOSTCC ?= gcc
+ifdef CROSS_COMPILE
+CC := $(CROSS_COMPILE)gcc $(if $(SYSROOT),--sysroot=$(SYSROOT))
+CXX := $(CROSS_COMPILE)g++ $(if $(SYSROOT),--sysroot=$(SYSROOT))
+AR := $(CROSS_COMPILE)ar
+else
 CC ?= gcc
+endif
 CLANG ?= clang-14
 BPFTOOL ?= $(or $(shell command -v bpftool 2>/dev/null),/usr/sbin/bpftool)
-ARCH := $(subst aarch64,arm64,$(subst x86_64,x86,$(shell uname -m)))
+TARGET := $(shell $(CC) -dumpmachine)
+ARCH := $(subst aarch64,arm64,$(subst x86_64,x86,$(firstword $(subst -, ,$(TARGET)))))
 
-B := build
+B := build$(if $(CROSS_COMPILE),/$(patsubst %-,%,$(CROSS_COMPILE)))
 ifdef SAN
-B := build/san
+B := $(B)/san
 EXTRA := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 endif
 ifdef TSAN
-B := build/tsan
+B := $(B)/tsan
 EXTRA := -fsanitize=thread -Wno-tsan
 endif
 ifdef COV
-B := build/cov
+B := $(B)/cov
 EXTRA := --coverage
 endif
 ifdef WERROR # apart, so that nothing built before hides a warning
-B := build/werror
+B := $(B)/werror
 EXTRA := -Werror
 endif
 
@@ -53,7 +62,7 @@ all: $(B)/tlob $(B)/libtlob.so.0 $(B)/libtlob.a $(B)/libtlobctl.so.0 $(B)/libtlo
 # ---- the model: DOT in, C table out
 $(B)/gen/model-gen: model/gen.c model/dot.c model/dot.h
 	@mkdir -p $(@D)
-	$(CC) -std=gnu11 -Wall -Wextra $(CFLAGS) $(filter %.c,$^) -o $@ $(shell pkg-config --cflags --libs libcgraph 2>/dev/null || echo -lcgraph)
+	$(HOSTCC) -std=gnu11 -Wall -Wextra $(CFLAGS) $(filter %.c,$^) -o $@ $(shell pkg-config --cflags --libs libcgraph 2>/dev/null || echo -lcgraph)
 
 $(B)/gen/tlob_model.h: model/tlob.dot $(B)/gen/model-gen
 	$(B)/gen/model-gen $< > $@.tmp && mv $@.tmp $@
@@ -62,7 +71,7 @@ $(B)/gen/tlob_model.h: model/tlob.dot $(B)/gen/model-gen
 $(B)/gen/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h core/*.h include/tlob/abi.h) $(B)/gen/tlob_model.h
 	@mkdir -p $(@D)
 	$(CLANG) -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -D__TARGET_ARCH_$(ARCH) -Ibpf -Iinclude -Icore -I$(B)/gen \
-		-idirafter /usr/include/$(shell $(CC) -print-multiarch) $(filter -Werror,$(EXTRA)) -c $< -o $@
+		-idirafter $(SYSROOT)/usr/include/$(shell $(CC) -print-multiarch) $(filter -Werror,$(EXTRA)) -c $< -o $@
 
 $(B)/gen/%.skel.h: $(B)/gen/%.bpf.o
 	$(BPFTOOL) gen skeleton $< name $(subst -,_,$*) > $@.tmp && mv $@.tmp $@
@@ -75,12 +84,12 @@ $(B)/%.o: %.c | $(GEN)
 	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -c $< -o $@
 
 $(B)/libtlob.a: $(LIB) $(CORE)
-	rm -f $@ && ar rcs $@ $^
+	rm -f $@ && $(AR) rcs $@ $^
 $(B)/libtlob.so.0: $(LIB) $(CORE) lib/libtlob.map
 	$(CC) -shared -Wl,-soname,libtlob.so.0 -Wl,-z,nodelete -Wl,--version-script=lib/libtlob.map $(ALL_LDFLAGS) $(LIB) $(CORE) -o $@ -lpthread
 	ln -sf libtlob.so.0 $(B)/libtlob.so
 $(B)/libtlobctl.a: $(CTL) $(CORE)
-	rm -f $@ && ar rcs $@ $^
+	rm -f $@ && $(AR) rcs $@ $^
 $(B)/libtlobctl.so.0: $(CTL) $(CORE) ctl/libtlobctl.map
 	$(CC) -shared -Wl,-soname,libtlobctl.so.0 -Wl,--version-script=ctl/libtlobctl.map $(ALL_LDFLAGS) $(CTL) $(CORE) -o $@ $(CTL_LIBS)
 	ln -sf libtlobctl.so.0 $(B)/libtlobctl.so

@@ -63,6 +63,7 @@ static int make_lab(void **state)
 	return 0;
 }
 
+#ifdef __x86_64__
 static void read_at(const char *path, uint64_t offset, void *buf, size_t size)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -71,6 +72,7 @@ static void read_at(const char *path, uint64_t offset, void *buf, size_t size)
 	assert_int_equal(pread(fd, buf, size, (off_t)offset), size);
 	close(fd);
 }
+#endif
 
 static void names_and_forms(void **state)
 {
