@@ -159,29 +159,23 @@ int tlobctl_bpf_attach_if_loaded(struct bpf_program *program, struct bpf_link **
 
 static int attach_standing(struct tlob *s)
 {
-	int r = tlobctl_bpf_attach_if_loaded(s->progs.sched_process_exit,
-					     &s->links.sched_process_exit);
+#define PROGRAM(name) \
+	{ \
+		s->progs.name, &s->links.name \
+	}
+	const struct {
+		struct bpf_program *program;
+		struct bpf_link **link;
+	} standing[] = {
+		PROGRAM(sched_process_exit), PROGRAM(sched_process_exec), PROGRAM(softirq_raise),
+		PROGRAM(local_timer_entry),  PROGRAM(sched_wakeup),	  PROGRAM(history_waking),
+		PROGRAM(history_wakeup_new), PROGRAM(history_migrate),	  PROGRAM(irq_work_entry),
+	};
+#undef PROGRAM
+	int r = 0;
 
-	if (!r)
-		r = tlobctl_bpf_attach_if_loaded(s->progs.sched_process_exec,
-						 &s->links.sched_process_exec);
-	if (!r)
-		r = tlobctl_bpf_attach_if_loaded(s->progs.softirq_raise, &s->links.softirq_raise);
-	if (!r)
-		r = tlobctl_bpf_attach_if_loaded(s->progs.local_timer_entry,
-						 &s->links.local_timer_entry);
-	if (!r)
-		r = tlobctl_bpf_attach_if_loaded(s->progs.sched_wakeup, &s->links.sched_wakeup);
-	if (!r)
-		r = tlobctl_bpf_attach_if_loaded(s->progs.history_waking, &s->links.history_waking);
-	if (!r)
-		r = tlobctl_bpf_attach_if_loaded(s->progs.history_wakeup_new,
-						 &s->links.history_wakeup_new);
-	if (!r)
-		r = tlobctl_bpf_attach_if_loaded(s->progs.history_migrate,
-						 &s->links.history_migrate);
-	if (!r)
-		r = tlobctl_bpf_attach_if_loaded(s->progs.irq_work_entry, &s->links.irq_work_entry);
+	for (size_t i = 0; !r && i < sizeof(standing) / sizeof(*standing); i++)
+		r = tlobctl_bpf_attach_if_loaded(standing[i].program, standing[i].link);
 	if (!r)
 		r = tlobctl_bpf_interrupts_attach(s);
 	if (!r)

@@ -163,6 +163,18 @@ static void hold_dma_latency(struct tlobctl_timerlat *t)
 
 /* ---- backends */
 
+/* Its open() has failed; the sentence about that stays. */
+static int give_up(struct tlobctl_timerlat *t, const struct timerlat_backend *backend, int r)
+{
+	char why[512];
+
+	if (!t->backend_state)
+		return r;
+	snprintf(why, sizeof(why), "%s", tlobctl_error());
+	backend->close(t);
+	return tlobctl_fail(r, "%s", why);
+}
+
 static int open_backend(struct tlobctl_timerlat *t)
 {
 	enum tlobctl_timerlat_backend want = t->opts.backend;
@@ -176,6 +188,7 @@ static int open_backend(struct tlobctl_timerlat *t)
 			t->backend = backends[i];
 			return 0;
 		}
+		r = give_up(t, backends[i], r);
 		if (!want)
 			timerlat_note(t, "Not backend %s: %s.", backends[i]->name, tlobctl_error());
 	}

@@ -48,6 +48,7 @@ struct timerlat_lane {
 struct timerlat_backend {
 	const char *name;
 	enum tlobctl_timerlat_backend kind;
+	/* If it fails, close() follows once there is a backend_state. */
 	int (*open)(struct tlobctl_timerlat *t);
 	/* All threads have ended; those that never began too. */
 	void (*close)(struct tlobctl_timerlat *t);

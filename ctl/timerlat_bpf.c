@@ -123,10 +123,7 @@ static int bpf_open(struct tlobctl_timerlat *t)
 	before = libbpf_set_print(no_output);
 	r = load(b, t);
 	libbpf_set_print(before);
-	if (!r)
-		return 0;
-	bpf_close(t);
-	return explain(r);
+	return r ? explain(r) : 0;
 }
 
 static int bpf_join(struct timerlat_lane *lane)

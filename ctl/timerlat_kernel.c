@@ -281,7 +281,6 @@ static int prepare(struct backend *b, const struct tlobctl_timerlat *t)
 static int kernel_open(struct tlobctl_timerlat *t)
 {
 	struct backend *b = calloc(1, sizeof(*b));
-	char why[512];
 	int r;
 
 	if (!b)
@@ -295,13 +294,7 @@ static int kernel_open(struct tlobctl_timerlat *t)
 			tlobctl_fail(r, "cannot start the process that puts options back: %s",
 				     strerror(-r));
 	}
-	if (!r)
-		r = set_up(b, t->opts.period_ns);
-	if (!r)
-		return 0;
-	snprintf(why, sizeof(why), "%s", tlobctl_error());
-	kernel_close(t);
-	return tlobctl_fail(r, "%s", why);
+	return r ? r : set_up(b, t->opts.period_ns);
 }
 
 /* ---- a thread */

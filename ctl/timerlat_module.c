@@ -172,7 +172,6 @@ static void module_close(struct tlobctl_timerlat *t)
 static int module_open(struct tlobctl_timerlat *t)
 {
 	struct module *m = calloc(1, sizeof(*m));
-	char why[256];
 	int r;
 
 	if (!m)
@@ -183,13 +182,7 @@ static int module_open(struct tlobctl_timerlat *t)
 	r = m->lasts ? find_folder(m) : tlobctl_fail(-ENOMEM, "no memory");
 	if (!r)
 		r = check_period(t->opts.period_ns);
-	if (!r)
-		r = set_up(m, t->opts.period_ns);
-	if (!r)
-		return 0;
-	snprintf(why, sizeof(why), "%s", tlobctl_error());
-	module_close(t);
-	return tlobctl_fail(r, "%s", why);
+	return r ? r : set_up(m, t->opts.period_ns);
 }
 
 /* ---- a thread */
