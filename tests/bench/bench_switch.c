@@ -77,11 +77,17 @@ int main(int argc, char **argv)
 {
 	double off[ROUNDS], on[ROUNDS], in[ROUNDS], why[ROUNDS], where[ROUNDS], both[ROUNDS];
 	double r_on[ROUNDS], r_in[ROUNDS], r_why[ROUNDS], r_where[ROUNDS], r_both[ROUNDS], base;
+	double counted[ROUNDS], r_counted[ROUNDS];
 	char socket[64];
 	const struct tlobctl_opts history = {.size = sizeof(history),
 					     .engine = TLOBCTL_ENGINE_BPF,
 					     .socket = socket,
 					     .why = TLOBCTL_WHY_CULPRIT};
+	const struct tlobctl_opts interrupts = {.size = sizeof(interrupts),
+						.engine = TLOBCTL_ENGINE_BPF,
+						.socket = socket,
+						.why = TLOBCTL_WHY_CULPRIT,
+						.interrupts = true};
 	const struct tlobctl_opts stacks = {.size = sizeof(stacks),
 					    .engine = TLOBCTL_ENGINE_BPF,
 					    .socket = socket,
@@ -102,10 +108,14 @@ int main(int argc, char **argv)
 		agent = bench_agent_opts(&history);
 		why[i] = once(NULL);
 		bench_agent_end(agent);
+		agent = bench_agent_opts(&interrupts);
+		counted[i] = once(NULL);
+		bench_agent_end(agent);
 		agent = bench_agent_opts(&stacks);
 		where[i] = once(NULL);
 		both[i] = once(socket);
 		bench_agent_end(agent);
+		r_counted[i] = counted[i] / off[i];
 		r_where[i] = where[i] / off[i];
 		r_both[i] = both[i] / off[i];
 		r_why[i] = why[i] / off[i];
@@ -119,6 +129,8 @@ int main(int argc, char **argv)
 		  bench_median(in, ROUNDS), base, "ns", bench_median(r_in, ROUNDS), 1.10);
 	bench_row("bpf: pipe round trip, with switch history : engine off",
 		  bench_median(why, ROUNDS), base, "ns", bench_median(r_why, ROUNDS), 1.15);
+	bench_row("bpf: pipe round trip, with history and interrupts : engine off",
+		  bench_median(counted, ROUNDS), base, "ns", bench_median(r_counted, ROUNDS), 1.20);
 	bench_row("bpf: pipe round trip, with history and stacks : engine off",
 		  bench_median(where, ROUNDS), base, "ns", bench_median(r_where, ROUNDS), 1.15);
 	bench_row("bpf: pipe round trip, history, stacks, both threads registered : engine off",
