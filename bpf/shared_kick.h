@@ -276,8 +276,28 @@ static __always_inline void give_back(struct tlob_slot *slot, __u32 index)
 	__sync_fetch_and_and(&transit->used, ~(1U << index));
 }
 
+/* It was over budget: whoever ends it tells its own callback. The window is still ours. */
+static __always_inline void leave_ended(struct tlob_kick *kick, const struct tlob_sight *sight,
+					struct tlob_slot *slot)
+{
+	struct tlob_keeper *keeper = keeper_of(sight->arena);
+	__u32 index = sight->index;
+	struct tlob_window *w;
+
+	if (index >= TLOB_MAX_DEPTH || !keeper)
+		return;
+	w = window_of(slot, index);
+	kick->op = TLOB_KICK_ENDED;
+	kick->arena = tlob_load(&keeper->tgid);
+	kick->slot = tlob_load(&w->switches);
+	kick->window = sight->flags & TLOB_F_AT_STOP;
+	kick->cookie = tlob_load(&w->start_ns);
+	kick->now_ns = sight->now;
+	kick->deadline_ns = tlob_load(&w->deadline_ns);
+}
+
 /* End, by any client. */
-static __always_inline int end_shared(const struct tlob_kick *kick)
+static __always_inline int end_shared(struct tlob_kick *kick)
 {
 	struct tlob_shared_key key = {.name = kick->now_ns, .tag = kick->deadline_ns};
 	struct tlob_shared *found = bpf_map_lookup_elem(&shared, &key), ref;
@@ -298,6 +318,8 @@ static __always_inline int end_shared(const struct tlob_kick *kick)
 		sight.slot = ref.slot;
 		sight.index = ref.index;
 		result = close_shared(&sight, slot, was);
+		if (result == EOVERFLOW)
+			leave_ended(kick, &sight, slot);
 	}
 	forget_shared(&key, &ref);
 	if (slot && was != TLOB_IDLE)

@@ -41,7 +41,7 @@ static __always_inline int end_transit(const struct tlob_kick *kick)
 	return 0;
 }
 
-static __always_inline int kick_transit(const struct tlob_kick *kick)
+static __always_inline int kick_transit(struct tlob_kick *kick)
 {
 	struct tlob_keeper *keeper;
 	int err;

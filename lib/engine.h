@@ -58,11 +58,12 @@ struct tlob_engine {
 	/*
 	 * Windows that any process of the same agent may end, by a hash of the region's name and
 	 * the tag. Begin: the window at @p is filled in; 0: it is the engine's. -EEXIST, -ENOSPC. End:
-	 * 0, -EOVERFLOW, -ESRCH, -ECANCELED. NULL: this engine has none.
+	 * 0, -EOVERFLOW, and then all but the region is in @late, whose budget is else 0; -ESRCH, -ECANCELED.
+	 * NULL: this engine has none.
 	 */
 	int (*shared_begin)(struct tlob_home *home, const struct tlob_place *p, __u64 name,
 			    __u64 tag);
-	int (*shared_end)(struct tlob_home *home, __u64 name, __u64 tag);
+	int (*shared_end)(struct tlob_home *home, __u64 name, __u64 tag, struct tlob_record *late);
 	/*
 	 * Tell of the records that the engine has for this process alone, in any thread; @wait_ns
 	 * for whoever is at it. NULL: there are none.

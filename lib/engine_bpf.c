@@ -162,11 +162,15 @@ static int begin_shared(struct tlob_home *home, const struct tlob_place *p, __u6
 	return call_transit(home, &k, p->arena);
 }
 
-static int end_shared(struct tlob_home *home, __u64 name, __u64 tag)
+static int end_shared(struct tlob_home *home, __u64 name, __u64 tag, struct tlob_record *late)
 {
 	struct tlob_kick k = {.op = TLOB_KICK_END, .now_ns = name, .deadline_ns = tag};
+	int r = call(home, &k);
 
-	return call(home, &k);
+	memset(late, 0, sizeof(*late));
+	if (r == -EOVERFLOW && k.op == TLOB_KICK_ENDED)
+		tlob_record_of_ended(late, &k, tag);
+	return r;
 }
 
 const struct tlob_engine tlob_engine_bpf = {

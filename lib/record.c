@@ -92,6 +92,23 @@ void tlob_record_begin_transit(struct tlob_record *r, const struct tlob_window *
 	name_thread(r->tid, r->comm);
 }
 
+void tlob_record_of_ended(struct tlob_record *r, const struct tlob_kick *k, __u64 tag)
+{
+	memset(r, 0, sizeof(*r));
+	r->flags = TLOB_F_TRANSIT | (__u16)(k->window & TLOB_F_AT_STOP);
+	r->tgid = k->arena;
+	r->tid = k->slot;
+	r->end_tid = tlob_gettid();
+	r->end_tgid = (__u32)getpid();
+	r->time_ns = k->now_ns;
+	r->start_ns = k->cookie;
+	r->budget_ns = k->deadline_ns - k->cookie;
+	r->elapsed_ns = k->now_ns - k->cookie;
+	r->tag = tag;
+	if (r->tgid == (__u32)getpid())
+		name_thread(r->tid, r->comm);
+}
+
 bool tlob_record_has_callback(void)
 {
 	struct callback *c = tlob_load_acquire(&callback);
@@ -126,8 +143,20 @@ struct tlob_record tlob_record_overrun_of(const struct tlob_record *close)
 	r.type = TLOB_REC_OVERRUN;
 	r.flags |= TLOB_F_AT_STOP;
 	if (r.flags & TLOB_F_TRANSIT)
-		r.end_tid = 0;
+		r.end_tid = r.end_tgid = 0;
 	return r;
+}
+
+void tlob_record_call_both(struct tlob_record *close, const struct tlob_region *region)
+{
+	struct tlob_record overrun = tlob_record_overrun_of(close);
+	struct callback *c = tlob_load_acquire(&callback);
+
+	close->type = TLOB_REC_CLOSE;
+	if (c && c->fn) {
+		c->fn(&overrun, region, c->arg);
+		c->fn(close, region, c->arg);
+	}
 }
 
 void tlob_record_tell_both(const struct tlob_home *home, struct tlob_record *close,

@@ -19,6 +19,11 @@ void tlob_record_begin_own(struct tlob_record *r, const struct tlob_ending *end)
  */
 void tlob_record_begin_transit(struct tlob_record *r, const struct tlob_window *w,
 			       const struct tlob_place *place, __u64 word, __u64 now_ns);
+struct tlob_region;
+/* A window that perhaps another process began, as its engine left it in @k; all but region and type. */
+void tlob_record_of_ended(struct tlob_record *r, const struct tlob_kick *k, __u64 tag);
+/* Both records of such a window, which this thread has ended: to the callback. */
+void tlob_record_call_both(struct tlob_record *close, const struct tlob_region *region);
 /* To the agent, if @home still has one, else to the program itself. */
 void tlob_record_deliver(struct tlob_home *home, const struct tlob_record *r);
 /* What goes before such a record of a window of no thread, if that is a chain's: only to an agent. */

@@ -11,6 +11,7 @@
 #include "engine.h"
 #include "now.h"
 #include "process.h"
+#include "record.h"
 #include "region.h"
 #include "thread.h"
 
@@ -137,8 +138,21 @@ static int without_engine(const struct tlob_home *home)
 	return -EOPNOTSUPP;
 }
 
+/*
+ * Where the record says that it is not a region of this process, the callback still gets the region: it has ended here. Whoever
+ * began it is not told, as of no window that an agent looks after until it stops it itself.
+ */
+static void tell(struct tlob_home *home, const struct tlob_region *region, struct tlob_record *late)
+{
+	late->region = tlob_load(&region->internal_epoch) == home->epoch ?
+			       tlob_load(&region->internal_id) :
+			       TLOB_NO_REGION;
+	tlob_record_call_both(late, region);
+}
+
 static int end(const struct tlob_region *region, uint64_t tag)
 {
+	struct tlob_record late;
 	struct tlob_home *home;
 	int r;
 
@@ -148,7 +162,9 @@ static int end(const struct tlob_region *region, uint64_t tag)
 		return -ECANCELED;
 	if (!home->engine->shared_end)
 		return without_engine(home);
-	r = home->engine->shared_end(home, name_of(region), tag);
+	r = home->engine->shared_end(home, name_of(region), tag, &late);
+	if (r == -EOVERFLOW && late.budget_ns)
+		tell(home, region, &late);
 	if (!r || r == -EOVERFLOW || r == -ESRCH || r == -ECANCELED)
 		return r;
 	if (tlob_engine_gone(r))

@@ -338,6 +338,7 @@ enum tlob_kick_op {
 	 */
 	TLOB_KICK_BEGIN = 9,
 	TLOB_KICK_END = 10,
+	TLOB_KICK_ENDED = 11, /* never asked for: what is left in struct tlob_kick, see there */
 };
 
 struct tlob_kick {
@@ -349,6 +350,10 @@ struct tlob_kick {
 	__u64 now_ns; /* CLOSE, REPORT: the stop's clock read */
 	__u64 deadline_ns;
 };
+/*
+ * What END leaves there if it returns EOVERFLOW: @op TLOB_KICK_ENDED, @arena and @slot process and thread that began the window,
+ * @window TLOB_F_AT_STOP or 0, @cookie when it began, @now_ns when it ended, @deadline_ns as it was.
+ */
 TLOB_ASSERT(sizeof(struct tlob_kick) == 40, "kick");
 
 /* ---- socket between library and agent: SOCK_SEQPACKET, one message a packet ---------------------------- */

@@ -20,7 +20,8 @@ TLOB_SHARED_REGION(first, "first", TLOB_S(20));
 /* ---- another process, which does what it is told */
 
 struct order {
-	struct tlob_region *region; /* the same there: it is a fork */
+	struct tlob_region
+		*region; /* the same there: it is a fork; NULL: say what its callback was told */
 	uint64_t tag;
 	bool begin;
 };
@@ -40,14 +41,33 @@ static void wait_for_agent(void)
 	tlob_end(&first, (uint64_t)getpid());
 }
 
+/* Of tight's window 7: 1 for a right overrun, 10 for a right closing record, 1000 for anything else. */
+static int told;
+
+static void on_overrun(const struct tlob_record *r, const struct tlob_region *region, void *arg)
+{
+	bool right = region == &tight && r->tag == 7 && r->budget_ns == 20 * MS &&
+		     r->elapsed_ns >= 20 * MS && r->start_ns + r->elapsed_ns == r->time_ns &&
+		     r->flags & TLOB_F_TRANSIT && arg == &told;
+
+	if (right && r->type == TLOB_REC_OVERRUN)
+		told += 1;
+	else if (right && r->type == TLOB_REC_CLOSE && r->end_tid == (uint32_t)gettid())
+		told += 10;
+	else
+		told += 1000;
+}
+
 static void obey(int orders, int results)
 {
 	struct order order;
 
 	while (read(orders, &order, sizeof(order)) == sizeof(order)) {
-		int r = order.begin ? tlob_begin(order.region, order.tag) :
-				      tlob_end(order.region, order.tag);
+		int r = told;
 
+		if (order.region)
+			r = order.begin ? tlob_begin(order.region, order.tag) :
+					  tlob_end(order.region, order.tag);
 		if (write(results, &r, sizeof(r)) != sizeof(r))
 			break;
 	}
@@ -128,19 +148,25 @@ static void check_pass(struct conf *c)
 	conf_stat(c, "roomy", &s);
 	tap_ok(s.windows == 2 * ITEMS && !s.overruns && !s.refused && !s.abandoned,
 	       "statistics: %lu windows, none over", s.windows);
+	/* two system calls each: windows of a thread cost a tenth */
+	tap_ok(s.cost_ns >= s.windows * 400, "what they cost is known: %lu ns", s.cost_ns);
 }
 
 /* ---- expiry while nobody holds it */
 
 static int subject_late(void)
 {
-	struct other o = start_other(true);
+	struct other o;
 
+	tlob_on_overrun(on_overrun, &told); /* in both */
+	o = start_other(true);
 	tell_result(1, tlob_begin(&tight, 7));
 	told_to_go();
 	tell_result(2, ask(&o, false, &tight, 7));
 	tell_result(3, ask(&o, false, &tight, 7));
 	tell_result(4, o.pid);
+	tell_result(5, ask(&o, false, NULL, 0));
+	tell_result(6, told);
 	end_other(&o);
 	return 0;
 }
@@ -165,6 +191,8 @@ static void check_late(struct conf *c)
 	tap_ok(conf_result(c, 1) == 0 && conf_result(c, 2) == -EOVERFLOW &&
 		       conf_result(c, 3) == -ESRCH,
 	       "its end in the other process says so, once");
+	tap_ok(conf_result(c, 5) == 11 && conf_result(c, 6) == 0,
+	       "and the callback there, which hears of both records; not that of whoever began it");
 	o = conf_find(c, TLOB_REC_OVERRUN, "tight", 7);
 	e = conf_find(c, TLOB_REC_CLOSE, "tight", 7);
 	begun = conf_truth(c, 1);
@@ -404,7 +432,7 @@ const struct conf_subject conf_subjects[] = {
 
 int conf_main(struct conf *c)
 {
-	tap_plan(c->bpf ? 3 + 7 + 17 + 5 + 4 + 3 : 2);
+	tap_plan(c->bpf ? 4 + 8 + 17 + 5 + 4 + 3 : 2);
 	conf_open(c);
 	if (c->bpf) {
 		check_pass(c);
