@@ -34,6 +34,8 @@ struct tlobctl_engine_ops {
 	/* It wants one more arena for windows of no thread. NULL: engines that have no such arenas. */
 	int (*transit)(struct tlobctl *ctl, struct tlobctl_client *client,
 		       struct tlob_msg_arena *msg, int *arena);
+	/* Measures what a begin and end of a window costs that another process may end. NULL: there are none. */
+	double (*shared_cost)(struct tlobctl *ctl);
 	/* After answers: be ready for the next question. May take some milliseconds. NULL: always is. */
 	void (*prepare)(struct tlobctl *ctl);
 	/*

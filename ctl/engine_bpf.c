@@ -39,8 +39,11 @@ static void take_ended(struct tlobctl *ctl, const struct tlob_bpf_ended *ended)
 {
 	struct tlobctl_client *client = tlobctl_agent_client(ctl, ended->client);
 
-	if (client && client->ledger)
+	if (client && client->ledger) {
 		tlobctl_ledger_ended(client->ledger, ended->region, ended->elapsed_ns, ended->over);
+		if (ended->region < TLOB_MAX_REGIONS)
+			client->seen[ended->region].shared++;
+	}
 	tlobctl_bpf_of(ctl)->passed++;
 }
 
@@ -228,6 +231,7 @@ const struct tlobctl_engine_ops tlobctl_engine_bpf = {
 	.join = tlobctl_bpf_join,
 	.grow = tlobctl_bpf_grow,
 	.transit = tlobctl_bpf_transit,
+	.shared_cost = tlobctl_bpf_shared_cost,
 	.prepare = tlobctl_bpf_prepare,
 	.leave = tlobctl_bpf_leave,
 	.collect = bpf_collect,

@@ -98,6 +98,8 @@ int tlobctl_bpf_join(struct tlobctl *ctl, struct tlobctl_client *client, struct 
 		     int *kick, int *arena);
 int tlobctl_bpf_grow(struct tlobctl *ctl, struct tlobctl_client *client, struct tlob_msg_arena *msg,
 		     int *arena);
+/* ns of a begin and end, of an arena and by calls as programs make them; 0: it could not be measured. */
+double tlobctl_bpf_shared_cost(struct tlobctl *ctl);
 int tlobctl_bpf_transit(struct tlobctl *ctl, struct tlobctl_client *client,
 			struct tlob_msg_arena *msg, int *arena);
 /* It has gone: what it left open between its threads ends as abandoned, or if it is the session that goes, as cancelled. */

@@ -15,6 +15,7 @@ struct tlobctl_seen {
 	uint64_t records; /* overrun records handed out */
 	uint64_t abandoned; /* windows ended by exit or exec while in time */
 	uint64_t abandoned_late; /* and after their overrun */
+	uint64_t shared; /* windows that were ended by call of the engine, as any process may */
 };
 
 /* A region with probes. */

@@ -152,6 +152,8 @@ int tlobctl_open(const struct tlobctl_opts *opts, struct tlobctl **out)
 		return r;
 	}
 	ctl->slot_cost_ns = tlobctl_calibrate_slot();
+	if (ctl->opts.socket && ctl->engine->shared_cost)
+		ctl->shared_cost_ns = ctl->engine->shared_cost(ctl);
 	tlobctl_why_init(ctl);
 	*out = ctl;
 	return 0;

@@ -40,6 +40,7 @@ struct tlobctl {
 	struct tlobctl_table departed; /* statistics of programs that have gone */
 	struct tlobctl_loss loss; /* but what the engine counts */
 	double slot_cost_ns; /* of one start and stop in a linked program */
+	double shared_cost_ns; /* of one begin and end of a window that another process may end */
 	double probe_cost_ns[TLOBCTL_PROBE_STEPPED + 1]
 			    [2]; /* by kind; [1]: entry to return; 0: not measured yet */
 	/* during tlobctl_poll() */

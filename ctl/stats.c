@@ -87,11 +87,16 @@ static void add_overruns(struct tlobctl_stat *s, uint64_t ended, uint64_t record
 	add(&s->lost, overruns - records);
 }
 
-static void finish(struct tlobctl_row *row, double cost_ns)
+static void finish(struct tlobctl_row *row, double cost_ns, double shared_cost_ns)
 {
-	row->stat.windows = tlob_hist_count(&row->hist);
+	uint64_t windows = tlob_hist_count(&row->hist);
+	/* two counts that are not read at once, one of them in the program's memory */
+	uint64_t shared = row->shared < windows ? row->shared : windows;
+
+	row->stat.windows = windows;
 	row->stat.max_ns = row->hist.max_ns;
-	row->stat.cost_ns = (uint64_t)((double)row->stat.windows * cost_ns);
+	row->stat.cost_ns =
+		(uint64_t)((double)(windows - shared) * cost_ns + (double)shared * shared_cost_ns);
 }
 
 /* Starts in regions that the ledger had no more room for; of one program they share a row. */
@@ -129,7 +134,8 @@ int tlobctl_stats_client(struct tlobctl *ctl, struct tlobctl_client *client,
 		add(&row->stat.abandoned, r.abandoned);
 		add(&row->stat.abandoned, seen->abandoned + seen->abandoned_late);
 		tlobctl_ledger_hist(client->ledger_fd, i, &row->hist);
-		finish(row, ctl->slot_cost_ns);
+		add(&row->shared, seen->shared);
+		finish(row, ctl->slot_cost_ns, ctl->shared_cost_ns);
 	}
 	return add_unmeasured(client, table);
 }
@@ -143,6 +149,7 @@ static int copy_departed(struct tlobctl *ctl, struct tlobctl_table *table)
 		if (!row)
 			return tlobctl_fail(-ENOMEM, "out of memory for statistics");
 		row->stat = from->stat;
+		row->shared = from->shared;
 		row->hist = from->hist;
 	}
 	return 0;
@@ -181,7 +188,7 @@ static int add_bindings(struct tlobctl *ctl, struct tlobctl_table *table)
 		row->stat.refused += counted.refused;
 		row->stat.abandoned +=
 			counted.abandoned + b->seen.abandoned + b->seen.abandoned_late;
-		finish(row, b->cost_ns);
+		finish(row, b->cost_ns, 0);
 	}
 	return 0;
 }

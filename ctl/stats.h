@@ -16,6 +16,7 @@ struct tlobctl_row {
 	char region[TLOBCTL_REGION_BYTES];
 	char program[TLOBCTL_PROGRAM_BYTES];
 	struct tlobctl_stat stat; /* but region, program and hist */
+	uint64_t shared; /* of its windows: those that any process may end, which cost more */
 	struct tlob_hist hist;
 };
 

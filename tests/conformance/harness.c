@@ -328,6 +328,7 @@ static int on_stat(const struct tlobctl_stat *s, void *arg)
 	q->out->refused += s->refused;
 	q->out->abandoned += s->abandoned;
 	q->out->cancelled += s->cancelled;
+	q->out->cost_ns += s->cost_ns;
 	if (s->max_ns > q->out->max_ns)
 		q->out->max_ns = s->max_ns;
 	return 0;
