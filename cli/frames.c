@@ -114,7 +114,9 @@ static void describe(char *buf, size_t size, const struct tlobctl_frame *f, size
 		snprintf(buf, size, "%s+0x%llx", base_of(f->object), offset);
 		return;
 	}
-	if (*f->file)
+	if (strstr(f->function, ":0x")) /* has the object in it */
+		snprintf(place, sizeof(place), "%s", inlined);
+	else if (*f->file)
 		snprintf(place, sizeof(place), "  %.200s:%u%s", base_of(f->file), f->line, inlined);
 	else
 		snprintf(place, sizeof(place), "  (%.200s)%s", base_of(f->object), inlined);

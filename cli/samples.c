@@ -255,6 +255,8 @@ static void print_counts(const struct tlobctl_sample_stat *s, const struct cli_t
 		"%s CPU samples (%s, %u Hz) inside of windows: %s in late ones, %s kept of good ones.",
 		cli_count(taken, s->taken), s->clock, s->hz, cli_count(late, s->late),
 		cli_count(good, s->good));
+	if (s->late + s->good > s->taken)
+		cli_say(&w, " One that is in several windows counts in each.");
 	cli_say(&w,
 		" Lost: %llu where nothing was mapped, %llu of unknown processes, %llu whole stacks, ",
 		(unsigned long long)s->no_mapping, (unsigned long long)s->no_process,

@@ -41,7 +41,9 @@ static char *closing(char *at)
 static void cut_brackets(char *name, char open)
 {
 	for (char *at = name; (at = strchr(at, open)); at++) {
-		char *end = is_operator(name, at) ? NULL : closing(at);
+		/* ".(" is a type of Go */
+		char *end = is_operator(name, at) || (at > name && at[-1] == '.') ? NULL :
+										    closing(at);
 
 		if (!end)
 			continue;

@@ -91,7 +91,15 @@ static int refuse_script(const char *path, char *line)
 
 	if (*rest && *rest != '\n')
 		*rest++ = '\0';
-	*rest = '\0';
+	else
+		*rest = '\0';
+	/* env runs the next word, which is the one that matters */
+	if (strlen(interpreter) >= 4 && !strcmp(interpreter + strlen(interpreter) - 4, "/env")) {
+		rest += strspn(rest, " \t");
+		rest[strcspn(rest, " \t\r\n")] = '\0';
+		if (*rest && *rest != '-')
+			interpreter = rest;
+	}
 	return tlobctl_fail(-ENOEXEC,
 			    "%s is a script; what the CPU runs is its interpreter, %s: name that "
 			    "instead, and probe functions of the interpreter",

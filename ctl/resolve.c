@@ -455,7 +455,8 @@ static int resolve(struct job *job, struct tlobctl_site *sites, size_t *count)
 		return tlobctl_fail(
 			-ENOTSUP,
 			"%s is a Go program: Go moves its stacks, and a return probe makes "
-			"it crash. Give START..STOP, with STOP on the function's ret",
+			"it crash. Give START..STOP, with STOP on the function's ret; that is right for "
+			"what does not block, as a goroutine may go on in another thread",
 			job->file.path);
 	job->throws = spec->to_return && tlobctl_exits_needed(job->elf);
 	/* "operator*" and what else looks like a pattern may be one function's name */

@@ -18,6 +18,7 @@
 #include <elfutils/libdwelf.h>
 #include <elfutils/libdwfl.h>
 #include <gelf.h>
+#include <inttypes.h>
 
 #include "binary.h"
 #include "file.h"
@@ -25,7 +26,9 @@
 #include "../ctl/root.h"
 #include "../ctl/symtab.h"
 #include "spans.h"
+#include "starts.h"
 
+#define UNNAMED_BYTES 128
 #define VDSO_MAX (1 << 20)
 
 struct segment {
@@ -49,6 +52,7 @@ struct why_binary {
 	struct why_spans symbols; /* of functions, by index */
 	struct why_units *units;
 	GElf_Addr bias; /* of addresses in the debug information */
+	char unnamed[UNNAMED_BYTES]; /* what the function asked for last is called */
 };
 
 /* ---- the file */
@@ -493,12 +497,36 @@ static void load(struct why_binary *b)
 		b->units = why_units_new(dwarf, b->trusted);
 }
 
-static void name_by_symbol(const struct why_binary *b, uint64_t address, struct why_place *place)
+/* As a region may call a function that has no name, so that all places in it are one: "libx.so:0x1234". */
+static void name_by_start(struct why_binary *b, uint64_t address, struct why_place *place)
+{
+	const char *base = strrchr(b->object->path, '/');
+	GElf_Addr bias;
+	Elf *elf = dwfl_module_getelf(b->module, &bias);
+	uint64_t start;
+
+	if (!elf || !why_starts_find(elf, address - bias, &start))
+		return;
+	for (size_t i = 0; i < b->ncode; i++) {
+		if (start + bias - b->code[i].address >= b->code[i].bytes)
+			continue;
+		start += bias - b->code[i].address + b->code[i].offset;
+		place->function = b->unnamed;
+		place->function_bytes = (size_t)snprintf(b->unnamed, sizeof(b->unnamed),
+							 "%.100s:0x%" PRIx64,
+							 base ? base + 1 : b->object->path, start);
+		return;
+	}
+}
+
+static void name_by_symbol(struct why_binary *b, uint64_t address, struct why_place *place)
 {
 	const struct why_span *span = why_spans_find(&b->symbols, address);
 
-	if (!span)
+	if (!span) {
+		name_by_start(b, address, place);
 		return;
+	}
 	place->function = b->symtab.symbols[span->what].name;
 	place->function_bytes = b->symtab.symbols[span->what].name_length;
 }

@@ -23,7 +23,7 @@ int why_binary_descriptor(const struct why_object *object);
 
 /*
  * What is at @offset in the file; @call: in front of it. Innermost first, at most @room. 0: that is no code. Strings live
- * as long as @b.
+ * until the next call.
  */
 size_t why_binary_places(struct why_binary *b, uint64_t offset, bool call, struct why_place *places,
 			 size_t room);

@@ -6,7 +6,7 @@
 tlob=$BUILD/tlob
 probee=$BUILD/tests/conformance/probee
 why=$("$tlob" doctor --usable bpf) || skip_all "engine bpf: $(head -n 1 <<<"$why")"
-plan 62
+plan 66
 
 refused() { # NAME REGION WORDS...
 	local name=$1 region=$2 out err status words
@@ -33,6 +33,9 @@ refused "no such binary" "/no/such/program:main@1ms" "/no/such/program" "No such
 refused "no such library" "libnosuchthing.so.7:main@1ms" "cannot find 'libnosuchthing.so.7'"
 refused "relative path" "build/no/program:main@1ms" "cannot open $PWD/build/no/program: No such file"
 refused "a folder" "/usr:main@1ms" "/usr is a directory"
+printf '#!/bin/sh -e\ntrue\n' >"$TMP/script" && printf '#!/usr/bin/env python3\n' >"$TMP/script3"
+refused "a script" "$TMP/script:main@1ms" "$TMP/script is a script" "its interpreter, /bin/sh:"
+refused "a script of env" "$TMP/script3:main@1ms" "its interpreter, python3:"
 refused "a text" "/etc/passwd:main@1ms" "/etc/passwd is not an ELF file"
 refused "no such symbol" "$probee:work_slep@1ms" "has no function 'work_slep'" "work_sleep"
 refused "no such start" "$probee:mark_x..mark_b@1ms" "has no function 'mark_x'" "mark_a"

@@ -35,6 +35,7 @@ static void names(void **state)
 		{"(anonymous namespace)::helper(char const*)", 20, "~helper(char const*)"},
 		{"main::{lambda(int)#1}::operator()(int) const", 28,
 		 "main::{lambda(..)#1}::opera~"},
+		{"main.(*Server).Handle", 15, "main.(*Server)~"},
 		{"a<b", 2, "a~"},
 		{"a<b<c::d(", 5, "a<b<~"},
 		{"", 5, ""},

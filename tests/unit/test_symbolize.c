@@ -82,6 +82,16 @@ static void has_names(const char *binary, const char *from, const char *hidden)
 	why_symbolizer_free(a.symbolizer);
 }
 
+/* A function without a name is called after where it begins, as a region may be. */
+static void has_start(const char *binary)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "%s:0x%llx", binary,
+		 (unsigned long long)offset_of("plain.so", "hidden"));
+	has_names(binary, "plain.so", text);
+}
+
 /* ---- programs and libraries */
 
 static void with_debug_information(void **state)
@@ -110,8 +120,14 @@ static void symbols_only(void **state)
 
 	has_names("nodebug.so", "nodebug.so", "hidden");
 	has_names("symbols.so", "plain.so", "hidden");
-	/* between exported functions: nothing, rather than the one before */
-	has_names("bare.so", "plain.so", "");
+	/* between exported functions: where it begins, rather than the one before */
+	has_start("bare.so");
+	lab_run("printf '\\001\\033\\003\\073\\0\\0\\0\\0\\377\\377\\377\\037' > table && "
+		"objcopy --update-section .eh_frame_hdr=table bare.so broken.so");
+	has_names("broken.so", "plain.so", "");
+	lab_run("printf '\\001\\033\\003\\073\\0\\0\\0\\0\\001\\0\\0\\0\\0\\0\\0\\200\\0\\0\\0\\177' > table && "
+		"objcopy --update-section .eh_frame_hdr=table bare.so broken.so");
+	has_names("broken.so", "plain.so", "");
 
 	/* a label of assembly code, without a size, reaches to the next */
 	lab_run("printf '.globl one, two\\n.type two,@function\\none: nop\\nin_one: nop\\n"
@@ -137,7 +153,7 @@ static void debug_files(void **state)
 	lab_run("cc -O1 -g -shared -fPIC -DOTHER -o other.so plain.c && "
 		"objcopy --only-keep-debug other.so linked.debug && cp bare.so wrong.so && "
 		"objcopy --add-gnu-debuglink=linked.debug wrong.so");
-	has_names("wrong.so", "plain.so", "");
+	has_start("wrong.so");
 	lab_run("objcopy -g whole.debug mini && xz -k mini && "
 		"objcopy --add-section .gnu_debugdata=mini.xz bare.so packed.so");
 	has_names("packed.so", "plain.so", "hidden");
