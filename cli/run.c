@@ -116,7 +116,7 @@ const struct cli_command cli_run = {
 	.options =
 		(const struct cli_option *const[]){
 			&cli_option_region, &cli_option_chain, &cli_option_engine, &cli_option_json,
-			&cli_option_hgrm, &cli_option_why, &cli_option_history,
+			&cli_option_hgrm, &cli_option_metrics, &cli_option_why, &cli_option_history,
 			&cli_option_interrupts, &cli_option_sample_rate, &cli_option_good_share,
 			&cli_option_fail, &cli_option_quiet, &cli_option_color, &cli_option_help,
 			NULL},

@@ -10,6 +10,7 @@
 #include "floor.h"
 #include "format.h"
 #include "hgrm.h"
+#include "metrics.h"
 #include "session.h"
 #include "shorten.h"
 #include "text.h"
@@ -74,6 +75,10 @@ int cli_session_open(struct cli_session *s, const struct tlobctl_opts *opts)
 	for (size_t i = 0; i < s->settings->nchains; i++)
 		if (tlobctl_chain(s->ctl, s->settings->chains[i], cli_regions_add, &s->regions) < 0)
 			return cli_error(CLI_ERROR, "%s", tlobctl_error());
+	/* better now than after an hour that it cannot be written */
+	if (s->settings->metrics &&
+	    cli_metrics_write(s->settings->metrics, s->ctl, &s->summary.why))
+		return CLI_ERROR;
 	for (size_t i = 0; i < s->regions.count; i++)
 		cli_live_expect(&s->live, s->regions.list[i].name);
 	return 0;
@@ -165,6 +170,7 @@ void cli_session_announce(struct cli_session *s, char *const *argv, pid_t pid)
 	if (!s->settings->quiet)
 		announce(s, argv ? argv[0] : NULL);
 	s->begun_ns = cli_now_ns();
+	s->metrics_ns = s->begun_ns + CLI_METRICS_INTERVAL_NS;
 }
 
 static void on_event(const struct tlobctl_event *event, void *arg)
@@ -209,6 +215,8 @@ static int until_next(struct cli_session *s, const struct ending *e, uint64_t de
 	uint64_t now = cli_now_ns();
 	int ms = s->settings->quiet ? -1 : cli_live_tick(&s->live, now);
 
+	if (s->settings->metrics)
+		ms = sooner(ms, s->metrics_ns, now);
 	if (deadline_ns)
 		ms = sooner(ms, deadline_ns, now);
 	if (e->asked && !e->told)
@@ -244,6 +252,18 @@ static bool is_unread(const struct cli_session *s)
 	return ferror(s->term.out) || (s->json.out && s->json.error);
 }
 
+/* A disk that is full now may not be at the end: only then it ends in an error. */
+static void keep_metrics(struct cli_session *s)
+{
+	uint64_t again_ns = CLI_METRICS_INTERVAL_NS;
+
+	if (!s->settings->metrics || cli_now_ns() < s->metrics_ns)
+		return;
+	if (cli_metrics_write(s->settings->metrics, s->ctl, &s->summary.why))
+		again_ns *= 12;
+	s->metrics_ns = cli_now_ns() + again_ns;
+}
+
 int cli_session_loop(struct cli_session *s, struct cli_child *child, uint64_t deadline_ns)
 {
 	struct pollfd fds[] = {{.fd = tlobctl_fd(s->ctl), .events = POLLIN},
@@ -259,6 +279,7 @@ int cli_session_loop(struct cli_session *s, struct cli_child *child, uint64_t de
 		n = tlobctl_poll(s->ctl, 0, on_event, s);
 		if (n < 0 && n != -EINTR)
 			return cli_error(CLI_ERROR, "%s", tlobctl_error());
+		keep_metrics(s);
 		if (fds[1].revents) {
 			status = take_signals(s, child, &e);
 			if (status)
@@ -348,7 +369,9 @@ int cli_session_finish(struct cli_session *s, int program_status)
 	hand_out_rest(s);
 	cli_live_tick(&s->live, cli_now_ns() + CLI_NS_PER_S); /* the last second counts too */
 	tlobctl_profiles(s->ctl, on_profile, s);
-	failed = cli_summary_collect(&s->summary, s->ctl, s->settings->hgrm) < 0;
+	failed = s->settings->metrics &&
+		 cli_metrics_write(s->settings->metrics, s->ctl, &s->summary.why);
+	failed |= cli_summary_collect(&s->summary, s->ctl, s->settings->hgrm) < 0;
 	tlobctl_close(s->ctl);
 	s->ctl = NULL;
 

@@ -110,6 +110,10 @@ const struct cli_option cli_option_hgrm = {
 	0, "hgrm", "FOLDER",
 	"write each region's distribution to a file in\nFOLDER, for plotting (.hgrm)",
 	CLI_TEXT(struct cli_settings, hgrm)};
+const struct cli_option cli_option_metrics = {
+	0, "metrics", "FILE",
+	"keep FILE up to date with counters, percentiles and\ncauses, for Prometheus",
+	CLI_TEXT(struct cli_settings, metrics)};
 const struct cli_option cli_option_why = {
 	0, "why", "WHAT",
 	"culprit (default): who made it late; stacks: and\nwhere its code was; samples: and what took its\n"

@@ -20,6 +20,7 @@ struct cli_settings {
 	enum tlobctl_engine engine;
 	const char *json; /* path, "-": standard output; NULL: none */
 	const char *hgrm; /* folder; NULL: none */
+	const char *metrics; /* path; NULL: none */
 	enum tlobctl_why_mode why;
 	uint64_t history_bytes;
 	bool interrupts;
@@ -34,9 +35,9 @@ struct cli_settings {
 };
 
 extern const struct cli_option cli_option_region, cli_option_chain, cli_option_engine,
-	cli_option_json, cli_option_hgrm, cli_option_why, cli_option_history, cli_option_interrupts,
-	cli_option_sample_rate, cli_option_good_share, cli_option_fail, cli_option_quiet,
-	cli_option_color;
+	cli_option_json, cli_option_hgrm, cli_option_metrics, cli_option_why, cli_option_history,
+	cli_option_interrupts, cli_option_sample_rate, cli_option_good_share, cli_option_fail,
+	cli_option_quiet, cli_option_color;
 
 void cli_settings_deinit(struct cli_settings *s);
 

@@ -3,8 +3,8 @@
 
 # Options of each command, as its table has them.
 declare -gA _tlob_options=(
-	[run]='-r --region --chain -e --engine -j --json --hgrm --why --history --interrupts --sample-rate --good-share --fail -q --quiet --color -h --help'
-	[watch]='-r --region --chain -p --pid -c --cgroup -d --duration -e --engine -j --json --hgrm --why --history --interrupts --sample-rate --good-share --fail -q --quiet --color -h --help'
+	[run]='-r --region --chain -e --engine -j --json --hgrm --metrics --why --history --interrupts --sample-rate --good-share --fail -q --quiet --color -h --help'
+	[watch]='-r --region --chain -p --pid -c --cgroup -d --duration -e --engine -j --json --hgrm --metrics --why --history --interrupts --sample-rate --good-share --fail -q --quiet --color -h --help'
 	[timerlat]='-c --cpus -p --period -P --priority -d --duration -T --total -i --irq --why --history -b --backend --top --hist -j --json --hgrm --load --deep-idle -q --quiet --color -h --help'
 	[ring]='-s --source -e --event -f --follow --count -o --output -i --input -d --duration --size --copy -q --quiet -h --help'
 	[ls]='-p --pid -j --json --color -h --help'
@@ -70,6 +70,7 @@ _tlob_value() {
 	*:--good-share) _tlob_words 0 1 10 100 ;;
 	*:--color) _tlob_words auto always never ;;
 	run:-j | run:--json | watch:-j | watch:--json | timerlat:-j | timerlat:--json) _tlob_files -f ;;
+	*:--metrics) _tlob_files -f ;;
 	*:--hgrm) _tlob_files -d ;;
 	*:-p | *:--pid) _tlob_words "$(cd /proc && echo [0-9]*)" ;;
 	*:-c | *:--cgroup) _tlob_cgroups ;;
@@ -84,7 +85,7 @@ _tlob_program() {
 	for ((i = 2; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
 		--) echo $((i + 1)) && return ;;
-		-r | --region | --chain | -e | --engine | -j | --json | --hgrm | --why | --history | --sample-rate | --good-share | --color) ((i++)) ;;
+		-r | --region | --chain | -e | --engine | -j | --json | --hgrm | --metrics | --why | --history | --sample-rate | --good-share | --color) ((i++)) ;;
 		-* | [=:@]) ;;
 		# a region is several words to bash, which breaks them at colons
 		*) [[ ${COMP_WORDS[i - 1]} == [=:@] || ${COMP_WORDS[i + 1]-} == [=:@] ]] || { echo "$i" && return; } ;;

@@ -18,7 +18,7 @@ complete_line() {
 
 is "commands" "--help --version add doctor help ls report ring rm run timerlat version watch" "$(complete_line '')"
 is "a command begun" "watch" "$(complete_line wa)"
-is "options of run" "--chain --color --engine --fail --good-share --help --hgrm --history --interrupts --json --quiet --region --sample-rate --why -e -h -j -q -r" "$(complete_line run -)"
+is "options of run" "--chain --color --engine --fail --good-share --help --hgrm --history --interrupts --json --metrics --quiet --region --sample-rate --why -e -h -j -q -r" "$(complete_line run -)"
 is "a long option begun" "--cgroup --chain --color" "$(complete_line watch --c)"
 is "engines" "auto bpf kernel user" "$(complete_line run -e '')"
 is "an engine begun" "bpf" "$(complete_line run --engine b)"
