@@ -406,6 +406,19 @@ static uint32_t rank_of(const struct tlobctl_symbol *s)
 
 static uint64_t *sorted_starts(const struct tlobctl_symtab *t, size_t *count);
 
+/* What comes behind it is of another kind, as the calls of library functions behind _init. */
+static uint64_t end_of_section(const struct why_binary *b, uint64_t address)
+{
+	uint64_t end = end_of_code(b, address), section_end;
+	GElf_Addr bias;
+	Elf *elf = dwfl_module_getelf(b->module, &bias);
+
+	if (end && elf && why_starts_section(elf, address - bias, &section_end) &&
+	    section_end + bias < end)
+		end = section_end + bias;
+	return end;
+}
+
 /* Labels of assembly code reach to the next one, if no function that knows its size contains them. */
 static int add_labels(struct why_binary *b)
 {
@@ -416,7 +429,7 @@ static int add_labels(struct why_binary *b)
 
 	for (size_t i = 0; i < b->symtab.count && !err; i++) {
 		const struct tlobctl_symbol *s = &b->symtab.symbols[i];
-		uint64_t end = end_of_code(b, s->address);
+		uint64_t end = end_of_section(b, s->address);
 		size_t low = 0, high = count;
 
 		if (!s->defined || s->size || s->type == STT_OBJECT || !end ||
@@ -504,7 +517,13 @@ static void name_by_start(struct why_binary *b, uint64_t address, struct why_pla
 	GElf_Addr bias;
 	Elf *elf = dwfl_module_getelf(b->module, &bias);
 	uint64_t start;
+	const char *section = elf ? why_starts_section(elf, address - bias, &start) : NULL;
 
+	if (section && !strncmp(section, ".plt", 4)) {
+		place->function = "[plt]"; /* on the way to a function of a library */
+		place->function_bytes = strlen(place->function);
+		return;
+	}
 	if (!elf || !why_starts_find(elf, address - bias, &start))
 		return;
 	for (size_t i = 0; i < b->ncode; i++) {

@@ -114,3 +114,22 @@ bool why_starts_find(Elf *elf, uint64_t address, uint64_t *start)
 	*start = function_of(&table, low - 1);
 	return true;
 }
+
+const char *why_starts_section(Elf *elf, uint64_t address, uint64_t *end)
+{
+	Elf_Scn *section = NULL;
+	size_t names;
+
+	if (elf_getshdrstrndx(elf, &names))
+		return NULL;
+	while ((section = elf_nextscn(elf, section))) {
+		GElf_Shdr h;
+
+		if (!gelf_getshdr(section, &h) || !(h.sh_flags & SHF_EXECINSTR) ||
+		    address - h.sh_addr >= h.sh_size)
+			continue;
+		*end = h.sh_addr + h.sh_size;
+		return elf_strptr(elf, names, h.sh_name);
+	}
+	return NULL;
+}

@@ -11,4 +11,7 @@
 /* @start of the function that @address is in, both as @elf has them. False: not known. */
 bool why_starts_find(Elf *elf, uint64_t address, uint64_t *start);
 
+/* The section with code that @address is in: its name, and @end. NULL: none, or the file has no sections. */
+const char *why_starts_section(Elf *elf, uint64_t address, uint64_t *end);
+
 #endif

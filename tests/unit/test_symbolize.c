@@ -139,6 +139,26 @@ static void symbols_only(void **state)
 	why_symbolizer_free(a.symbolizer);
 }
 
+/* The way to a function of a library is no part of the label in front of it, _init. */
+static void calls_of_libraries(void **state)
+{
+	struct answer a = {.count = 0};
+	unsigned long offset = 0;
+	FILE *file;
+
+	(void)state;
+	lab_run("printf 'int puts(const char *); int main(void) { return puts(\"\"); }' > calls.c && "
+		"cc -O1 -o calls calls.c && readelf -SW calls | "
+		"sed -n 's/.* [.]plt  *PROGBITS  *[0-9a-f]*  *\\([0-9a-f]*\\) .*/\\1/p' > plt");
+	file = fopen(in_lab("plt"), "r");
+	assert_non_null(file);
+	assert_int_equal(fscanf(file, "%lx", &offset), 1);
+	fclose(file);
+	ask_root(&a, "", in_lab("calls"), NULL, 0, offset + 4, false);
+	assert_string_equal(a.frames[0].function, "[plt]");
+	why_symbolizer_free(a.symbolizer);
+}
+
 static void debug_files(void **state)
 {
 	unsigned char id[WHY_BUILD_ID_BYTES];
@@ -549,6 +569,7 @@ int main(void)
 		cmocka_unit_test(with_debug_information),
 		cmocka_unit_test(by_other_tools),
 		cmocka_unit_test(symbols_only),
+		cmocka_unit_test(calls_of_libraries),
 		cmocka_unit_test(debug_files),
 		cmocka_unit_test(cplusplus),
 		cmocka_unit_test(aliases),
