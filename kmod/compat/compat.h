@@ -8,7 +8,25 @@
 
 #include <linux/hrtimer.h>
 #include <linux/mm.h>
+#include <linux/seq_file.h>
 #include <linux/uprobes.h>
+
+/* after 6.1: attributes of debugfs that are written, too */
+#ifndef DEFINE_SHOW_STORE_ATTRIBUTE
+#define DEFINE_SHOW_STORE_ATTRIBUTE(name) \
+	static int name##_open(struct inode *inode, struct file *file) \
+	{ \
+		return single_open(file, name##_show, inode->i_private); \
+	} \
+	static const struct file_operations name##_fops = { \
+		.owner = THIS_MODULE, \
+		.open = name##_open, \
+		.read = seq_read, \
+		.write = name##_write, \
+		.llseek = seq_lseek, \
+		.release = single_release, \
+	}
+#endif
 
 /* 6.13: hrtimer_setup() replaces hrtimer_init() and setting .function by hand */
 #ifndef TLOB_HAVE_HRTIMER_SETUP

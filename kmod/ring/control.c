@@ -18,6 +18,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include <compat/compat.h>
 #include <rv/rv.h>
 
 #include "ring.h"
@@ -88,20 +89,7 @@ static ssize_t events_write(struct file *file, const char __user *ubuf, size_t c
 	kfree(line);
 	return ret < 0 ? ret : count;
 }
-
-static int events_open(struct inode *inode, struct file *file)
-{
-	return single_open(file, events_show, NULL);
-}
-
-static const struct file_operations events_fops = {
-	.owner = THIS_MODULE,
-	.open = events_open,
-	.read = seq_read,
-	.write = events_write,
-	.llseek = seq_lseek,
-	.release = single_release,
-};
+DEFINE_SHOW_STORE_ATTRIBUTE(events);
 
 static ssize_t mark_write(struct file *file, const char __user *ubuf, size_t count, loff_t *pos)
 {
@@ -179,20 +167,7 @@ static ssize_t config_write(struct file *file, const char __user *ubuf, size_t c
 	ret = pring_configure(cpu, &c);
 	return ret ? ret : count;
 }
-
-static int config_open(struct inode *inode, struct file *file)
-{
-	return single_open(file, config_show, inode->i_private);
-}
-
-static const struct file_operations config_fops = {
-	.owner = THIS_MODULE,
-	.open = config_open,
-	.read = seq_read,
-	.write = config_write,
-	.llseek = seq_lseek,
-	.release = single_release,
-};
+DEFINE_SHOW_STORE_ATTRIBUTE(config);
 
 static int stats_show(struct seq_file *m, void *v)
 {

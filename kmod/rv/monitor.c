@@ -10,6 +10,8 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include <compat/compat.h>
+
 #include "rv.h"
 
 static DEFINE_MUTEX(rvc_mutex); /* the list, and enabling and disabling */
@@ -236,28 +238,14 @@ static int available_reactors_show(struct seq_file *m, void *v)
 	return 0;
 }
 
-#define CONTROL_FILE(name, writer) \
-	static int name##_open(struct inode *inode, struct file *file) \
-	{ \
-		return single_open(file, name##_show, inode->i_private); \
-	} \
-	static const struct file_operations name##_fops = { \
-		.owner = THIS_MODULE, \
-		.open = name##_open, \
-		.read = seq_read, \
-		.write = writer, \
-		.llseek = seq_lseek, \
-		.release = single_release, \
-	}
-
-CONTROL_FILE(enable, enable_write);
-CONTROL_FILE(desc, NULL);
-CONTROL_FILE(reactors, reactors_write);
-CONTROL_FILE(available, NULL);
-CONTROL_FILE(enabled, enabled_write);
-CONTROL_FILE(monitoring_on, monitoring_on_write);
-CONTROL_FILE(reacting_on, reacting_on_write);
-CONTROL_FILE(available_reactors, NULL);
+DEFINE_SHOW_STORE_ATTRIBUTE(enable);
+DEFINE_SHOW_ATTRIBUTE(desc);
+DEFINE_SHOW_STORE_ATTRIBUTE(reactors);
+DEFINE_SHOW_ATTRIBUTE(available);
+DEFINE_SHOW_STORE_ATTRIBUTE(enabled);
+DEFINE_SHOW_STORE_ATTRIBUTE(monitoring_on);
+DEFINE_SHOW_STORE_ATTRIBUTE(reacting_on);
+DEFINE_SHOW_ATTRIBUTE(available_reactors);
 
 int rvc_monitor_register(struct rvc_monitor *mon)
 {

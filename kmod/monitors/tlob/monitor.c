@@ -6,6 +6,8 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include <compat/compat.h>
+
 #include "tlob.h"
 
 #define LINE_BYTES 2048 /* longer than any line that can be right */
@@ -22,11 +24,6 @@ static int monitor_show(struct seq_file *m, void *v)
 	return 0;
 }
 
-static int monitor_open(struct inode *inode, struct file *file)
-{
-	return single_open(file, monitor_show, NULL);
-}
-
 static ssize_t monitor_write(struct file *file, const char __user *ubuf, size_t count, loff_t *pos)
 {
 	char *text;
@@ -41,15 +38,7 @@ static ssize_t monitor_write(struct file *file, const char __user *ubuf, size_t 
 	kfree(text);
 	return ret ? ret : count;
 }
-
-static const struct file_operations monitor_fops = {
-	.owner = THIS_MODULE,
-	.open = monitor_open,
-	.read = seq_read,
-	.write = monitor_write,
-	.llseek = seq_lseek,
-	.release = single_release,
-};
+DEFINE_SHOW_STORE_ATTRIBUTE(monitor);
 
 static int tasks_show(struct seq_file *m, void *v)
 {
