@@ -3,7 +3,7 @@
 #ifndef TLOB_BPF_EMIT_H
 #define TLOB_BPF_EMIT_H
 
-#include "interrupt.h"
+#include "raise.h"
 #include "switch.h"
 
 /*

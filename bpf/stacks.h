@@ -14,7 +14,7 @@
 #ifndef TLOB_BPF_STACKS_H
 #define TLOB_BPF_STACKS_H
 
-#include "interrupt.h"
+#include "raise.h"
 
 #include <capture.h>
 

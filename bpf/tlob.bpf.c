@@ -6,7 +6,7 @@
  *	maps.h		who has which slot
  *	history.h	who ran, and who woke whom
  *	interrupts.h	what interrupts took
- *	interrupt.h	an interrupt at will
+ *	raise.h		an interrupt at will
  *	stacks.h	where threads are
  *	switch.h	thread clocks
  *	emit.h		records
@@ -15,6 +15,7 @@
  *	chosen.h	whom probes look at
  *	life.h		registration, exit, exec
  *	transit_kick.h	calls about windows of no thread
+ *	shared_kick.h	windows that another process may end
  *	kick.h		calls of measured threads
  *	probe.h		windows of programs that were not made for it
  *	samples.h	where windows spend their CPU time

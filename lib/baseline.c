@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+/* See baseline.h. */
 #include "baseline.h"
 
 #include <errno.h>

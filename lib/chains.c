@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+/* See chains.h. */
 #include "chains.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+/* See connect.h. */
 #include "connect.h"
 
 #include <errno.h>

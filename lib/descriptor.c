@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+/* See descriptor.h. */
 #include "descriptor.h"
 
 #include <errno.h>

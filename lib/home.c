@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+/* See home.h. */
 #include "home.h"
 
 #include <errno.h>

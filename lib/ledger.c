@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+/* See ledger.h. */
 #include "ledger.h"
 
 #include <errno.h>

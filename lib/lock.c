@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+/* See lock.h. */
 #include "lock.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+/* See log.h. */
 #include "log.h"
 
 #include <fcntl.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+/* See peek.h. */
 #include "peek.h"
 
 #include "descriptor.h"

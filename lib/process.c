@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+/* See process.h. */
 #include "process.h"
 
 #include <errno.h>

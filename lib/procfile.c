@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+/* See procfile.h. */
 #include "procfile.h"
 
 #include <fcntl.h>

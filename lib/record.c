@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+/* See record.h. */
 #include "record.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+/* See region.h. */
 #include "region.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+/* See thread.h. */
 #include "thread.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+/* See vdso.h. */
 #include "vdso.h"
 
 #include <elf.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+/* See watch.h. */
 #include "watch.h"
 
 #include <errno.h>

@@ -3,8 +3,8 @@
  * Asking for an interrupt on this CPU, as soon as interrupts are let in: waking the reader of the kick ring, of which there
  * need not be any, raises one. What a program may not do where it runs is done there.
  */
-#ifndef TLOB_BPF_INTERRUPT_H
-#define TLOB_BPF_INTERRUPT_H
+#ifndef TLOB_BPF_RAISE_H
+#define TLOB_BPF_RAISE_H
 
 #include "maps.h"
 
