@@ -7,6 +7,7 @@
 
 #include "options.h"
 #include "report_flame.h"
+#include "report_html.h"
 #include "report_print.h"
 #include "values.h"
 
@@ -22,7 +23,7 @@ struct report_settings {
 	const char *glob;
 	enum cli_report_order order;
 	struct cli_report_graphs graphs;
-	const char *trace;
+	const char *trace, *html;
 	bool json;
 	enum cli_color color;
 };
@@ -107,6 +108,9 @@ static const struct cli_option option_trace = {
 	't', "trace", "FILE",
 	"late windows on a time line, to be opened by\nPerfetto, instead of text",
 	CLI_TEXT(struct report_settings, trace)};
+static const struct cli_option option_html = {
+	'H', "html", "FILE", "the report as one page for a browser, instead of\ntext",
+	CLI_TEXT(struct report_settings, html)};
 static const struct cli_option option_json = {'j', "json", NULL, "print one JSON object per region",
 					      CLI_FLAG(struct report_settings, json)};
 static const struct cli_option option_color = CLI_OPTION_COLOR(struct report_settings, color);
@@ -155,7 +159,9 @@ static int output(struct cli_report *r, const struct report_settings *s)
 		status = cli_report_trace_finish(&r->trace);
 	if (graphs && !status)
 		status = cli_report_graphs(r, &s->graphs);
-	if (graphs || s->trace)
+	if (s->html && !status)
+		status = cli_report_html(r, &s->view, s->html);
+	if (graphs || s->trace || s->html)
 		return status;
 	if (s->json) {
 		if (cli_json_open(&json, "-"))
@@ -207,8 +213,9 @@ const struct cli_command cli_report = {
 	.options = (const struct cli_option *const[]){&option_why, &option_no_why, &option_region,
 						      &option_top, &option_sort, &option_flame,
 						      &option_flame_diff, &option_folded,
-						      &option_of, &option_trace, &option_json,
-						      &option_color, &cli_option_help, NULL},
+						      &option_of, &option_trace, &option_html,
+						      &option_json, &option_color, &cli_option_help,
+						      NULL},
 	.mixed = true,
 	.main = report_main,
 };

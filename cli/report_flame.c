@@ -7,6 +7,7 @@
 #include "cli.h"
 #include "format.h"
 #include "report_flame.h"
+#include "report_output.h"
 #include "text.h"
 #include "words.h"
 
@@ -81,44 +82,9 @@ static void add_up(const struct cli_report *r, enum cli_report_stacks kind, stru
 
 /* ---- files */
 
-/* What is to be written, in memory until it is whole. */
-struct text {
-	char *bytes;
-	size_t size;
-	FILE *out;
-};
-
 static int no_memory(void)
 {
 	return cli_error(CLI_ERROR, "out of memory for the stacks");
-}
-
-static int begin(struct text *t)
-{
-	*t = (struct text){.bytes = NULL};
-	t->out = open_memstream(&t->bytes, &t->size);
-	return t->out ? 0 : no_memory();
-}
-
-/* Writes it to the file and frees it. */
-static int finish(struct text *t, const char *path)
-{
-	int status = ferror(t->out) ? no_memory() : 0;
-	bool failed;
-	FILE *out;
-
-	if (fclose(t->out) && !status)
-		status = no_memory();
-	if (!status) {
-		out = strcmp(path, "-") ? fopen(path, "we") : stdout;
-		failed = !out || fwrite(t->bytes, 1, t->size, out) != t->size || fflush(out);
-		if (failed)
-			status = cli_error(CLI_ERROR, "cannot write '%s': %m", path);
-		if (out && out != stdout && fclose(out) && !failed)
-			status = cli_error(CLI_ERROR, "cannot write '%s': %m", path);
-	}
-	free(t->bytes);
-	return status;
 }
 
 static int lacking(const char *path, enum cli_report_stacks kind)
@@ -131,7 +97,7 @@ static int write_folded(const struct cli_report *r, const struct cli_report_grap
 	unsigned int of = graphs->of ? graphs->of : 1u << CLI_REPORT_LATE;
 	enum cli_report_stacks kind = 0;
 	struct report_tree *tree;
-	struct text text;
+	struct cli_report_output text;
 	int status;
 
 	while (!(of & 1u << kind))
@@ -141,11 +107,11 @@ static int write_folded(const struct cli_report *r, const struct cli_report_grap
 	if (!value_of(r, kind))
 		return lacking(graphs->folded, kind);
 	tree = report_tree_new();
-	status = tree ? begin(&text) : no_memory();
+	status = tree ? cli_report_output_begin(&text) : no_memory();
 	if (!status) {
 		add_up(r, kind, tree, 0, 1);
 		report_tree_folded(tree, 0, US, text.out);
-		status = finish(&text, graphs->folded);
+		status = cli_report_output_finish(&text, graphs->folded);
 	}
 	report_tree_free(tree);
 	return status;
@@ -230,20 +196,35 @@ static void make_title(const struct cli_report *r, char *buf, size_t size)
 static int draw(const struct cli_report *r, const struct graph *g, const char *path)
 {
 	char title[192];
-	struct text text;
-	int status = begin(&text);
+	struct cli_report_output text;
+	int status = cli_report_output_begin(&text);
 
 	if (status)
 		return status;
 	make_title(r, title, sizeof(title));
 	report_flame_write(text.out, title, g->panels, g->count);
-	return finish(&text, path);
+	return cli_report_output_finish(&text, path);
 }
 
 static void free_graph(struct graph *g)
 {
 	for (size_t i = 0; i < g->count; i++)
 		report_tree_free(g->trees[i]);
+}
+
+/* One panel. */
+static int add_flame(struct graph *g, const struct cli_report *r, enum cli_report_stacks k)
+{
+	struct report_tree *t = add_panel(g, kinds[k].title);
+	size_t i = g->count - 1;
+
+	if (!t)
+		return no_memory();
+	add_up(r, k, t, 0, 1);
+	g->panels[i].root = report_tree_sum(t);
+	g->panels[i].windows = windows_of(r, k);
+	say_note(&g->notes[i], r, k, t);
+	return 0;
 }
 
 static int write_flame(const struct cli_report *r, const struct cli_report_graphs *graphs)
@@ -253,28 +234,33 @@ static int write_flame(const struct cli_report *r, const struct cli_report_graph
 	int status = 0;
 
 	for (enum cli_report_stacks k = 0; k < CLI_REPORT_STACKS && !status; k++) {
-		struct report_tree *t;
-
 		if (!(of & 1u << k))
 			continue;
-		if (!value_of(r, k)) {
+		if (value_of(r, k))
+			status = add_flame(&g, r, k);
+		else if (graphs->of || k != CLI_REPORT_GOOD)
 			/* good windows are there to compare with, if there are any */
-			if (graphs->of || k != CLI_REPORT_GOOD)
-				status = lacking(graphs->flame, k);
-			continue;
-		}
-		t = add_panel(&g, kinds[k].title);
-		if (!t) {
-			status = no_memory();
-			continue;
-		}
-		add_up(r, k, t, 0, 1);
-		g.panels[g.count - 1].root = report_tree_sum(t);
-		g.panels[g.count - 1].windows = windows_of(r, k);
-		say_note(&g.notes[g.count - 1], r, k, t);
+			status = lacking(graphs->flame, k);
 	}
 	if (!status)
 		status = draw(r, &g, graphs->flame);
+	free_graph(&g);
+	return status;
+}
+
+int cli_report_flame(const struct cli_report *r, FILE *out)
+{
+	struct graph g = {.count = 0};
+	char title[192];
+	int status = 0;
+
+	for (enum cli_report_stacks k = 0; k < CLI_REPORT_STACKS && !status; k++)
+		if (value_of(r, k))
+			status = add_flame(&g, r, k);
+	if (!status && g.count) {
+		make_title(r, title, sizeof(title));
+		report_flame_write(out, title, g.panels, g.count);
+	}
 	free_graph(&g);
 	return status;
 }

@@ -17,5 +17,7 @@ int cli_report_parse_of(const char *value, unsigned int *of);
 
 /* Returns 0 or an exit status, having said why. */
 int cli_report_graphs(const struct cli_report *r, const struct cli_report_graphs *graphs);
+/* All stacks there are as one SVG; nothing if there are none. Likewise. */
+int cli_report_flame(const struct cli_report *r, FILE *out);
 
 #endif

@@ -9,11 +9,11 @@
 
 #include "cli.h"
 #include "format.h"
+#include "report_segment.h"
 #include "report_trace.h"
 #include "text.h"
 #include "why.h"
 
-#define FRAMES 12 /* of a stack, in words */
 #define LANE_SHIFT \
 	23 /* numbers of threads end below: so do not take one for another's further track */
 #define MAX_LANES 256
@@ -35,13 +35,6 @@ static int by_thread(const void *a, const void *b)
 }
 
 /* ---- pieces */
-
-static uint64_t end_of(const struct tlob_record *r)
-{
-	uint64_t end_ns;
-
-	return __builtin_add_overflow(r->start_ns, r->elapsed_ns, &end_ns) ? r->start_ns : end_ns;
-}
 
 static uint64_t track_number(const struct track *t)
 {
@@ -138,25 +131,15 @@ static void free_tracks(void *node)
 
 /* ---- a window */
 
-static void put_stack(struct cli_json *j, const struct tlobctl_snapshot *s)
+static void put_stacks(struct cli_json *j, const struct cli_report_event *e)
 {
-	char text[1024], took[TLOB_DURATION_BYTES];
-	size_t n = 0, shown = 0;
+	char text[CLI_REPORT_STACK_BYTES];
 
-	if (s->asleep) {
-		tlob_duration_print(took, sizeof(took), s->ns);
-		n = (size_t)snprintf(text, sizeof(text), "slept %s in ", took);
-	} else {
-		n = (size_t)snprintf(text, sizeof(text), "its budget expired in ");
-	}
-	for (size_t i = 0; i < s->stack.nframes && shown < FRAMES && n < sizeof(text); i++) {
-		const char *function = s->stack.frames[i].function;
-
-		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s", shown++ ? " < " : "",
-				      *function ? function : "?");
-	}
-	if (shown)
-		cli_json_string(j, NULL, text);
+	cli_json_array(j, "stacks");
+	for (size_t i = 0; i < e->why.nsnapshots; i++)
+		if (cli_report_stack(text, sizeof(text), &e->why.snapshots[i]))
+			cli_json_string(j, NULL, text);
+	cli_json_array_end(j);
 }
 
 static void put_details(struct cli_json *j, const struct cli_report_event *e)
@@ -174,48 +157,19 @@ static void put_details(struct cli_json *j, const struct cli_report_event *e)
 	}
 	if (*e->reason)
 		cli_json_string(j, "reason", e->reason);
-	if (e->why.nsnapshots) {
-		cli_json_array(j, "stacks");
-		for (size_t i = 0; i < e->why.nsnapshots; i++)
-			put_stack(j, &e->why.snapshots[i]);
-		cli_json_array_end(j);
-	}
+	if (e->why.nsnapshots)
+		put_stacks(j, e);
 	cli_json_object_end(j);
 }
 
-/* In the words that a window which was nothing but this would be explained in. */
-static const char *segment_name(char *buf, size_t size, const struct cli_report_event *e,
-				const struct tlobctl_segment *s)
-{
-	struct tlobctl_culprit c = {
-		.cause = s->cause, .who = s->who, .syscall = s->syscall, .disk = s->disk};
-	struct tlobctl_why why = {
-		.who = e->why.who, .nwho = e->why.nwho, .culprits = &c, .nculprits = 1};
-	struct tlobctl_event event = {.record = &e->record, .why = &why};
-
-	if (s->cause == TLOBCTL_CAUSE_UNKNOWN)
-		return "not known";
-	return cli_why_cause(buf, size, &event);
-}
-
-/* Files can be written by anybody: what is not within its window, or not behind the one before, is left out or cut. */
 static void put_segments(struct cli_json *j, const struct track *t,
 			 const struct cli_report_event *e)
 {
-	uint64_t from = e->record.start_ns, end = end_of(&e->record);
-	char name[CLI_WHY_CAUSE_BYTES];
+	struct cli_report_segment s = {.event = e};
 
-	for (size_t i = 0; i < e->why.nsegments; i++) {
-		const struct tlobctl_segment *s = &e->why.segments[i];
-		uint64_t start_ns = s->start_ns > from ? s->start_ns : from;
-		uint64_t end_ns = s->end_ns < end ? s->end_ns : end;
-
-		if (end_ns <= start_ns)
-			continue;
-		put_slice(j, t, cli_why_word(s->cause), segment_name(name, sizeof(name), e, s),
-			  start_ns, end_ns);
+	while (cli_report_segment_next(&s)) {
+		put_slice(j, t, cli_why_word(s.cause), s.name, s.start_ns, s.end_ns);
 		cli_json_end(j);
-		from = end_ns;
 	}
 }
 
@@ -227,11 +181,11 @@ static int put_window(struct cli_report_trace *trace, const struct cli_report_ev
 
 	if (!t)
 		return cli_error(CLI_ERROR, "out of memory for the threads of '%s'", trace->path);
-	put_slice(j, t, "window", e->event.region, r->start_ns, end_of(r));
+	put_slice(j, t, "window", e->event.region, r->start_ns, cli_report_end_ns(r));
 	put_details(j, e);
 	cli_json_end(j);
 	put_segments(j, t, e);
-	t->end_ns = end_of(r);
+	t->end_ns = cli_report_end_ns(r);
 	trace->windows++;
 	return 0;
 }
@@ -255,7 +209,7 @@ static void put_edge(struct crossing *c, const char *phase, const char *name, ui
 
 static void put_part(struct crossing *c, const char *name, uint64_t start_ns, uint64_t end_ns)
 {
-	uint64_t limit = end_of(&c->event->record);
+	uint64_t limit = cli_report_end_ns(&c->event->record);
 
 	start_ns = start_ns > c->now_ns ? start_ns : c->now_ns;
 	end_ns = end_ns < limit ? end_ns : limit;
@@ -300,7 +254,7 @@ static int put_crossing(struct cli_report_trace *trace, const struct cli_report_
 	put_details(c.json, e);
 	cli_json_end(c.json);
 	put_stages(&c, cli_report_array(o, "stages"));
-	put_edge(&c, "e", e->event.region, end_of(r));
+	put_edge(&c, "e", e->event.region, cli_report_end_ns(r));
 	cli_json_end(c.json);
 	trace->windows++;
 	return 0;

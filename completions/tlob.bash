@@ -10,7 +10,7 @@ declare -gA _tlob_options=(
 	[ls]='-p --pid -j --json --color -h --help'
 	[add]='-q --quiet -h --help'
 	[rm]='-a --all -h --help'
-	[report]='-w --why --no-why -r --region -n --top -s --sort -f --flame -d --flame-diff -F --folded --of -t --trace -j --json --color -h --help'
+	[report]='-w --why --no-why -r --region -n --top -s --sort -f --flame -d --flame-diff -F --folded --of -t --trace -H --html -j --json --color -h --help'
 	[doctor]='-j --json -u --usable --color -h --help'
 	[help]='-h --help'
 	[version]='-h --help'
@@ -59,7 +59,7 @@ _tlob_value() {
 	*:-b | *:--backend) _tlob_words auto kernel module bpf plain ;;
 	report:-r | report:--region | report:-n | report:--top) COMPREPLY=() ;;
 	report:-s | report:--sort) _tlob_words overruns windows max p99 name ;;
-	report:-f | report:--flame | report:-d | report:--flame-diff | report:-F | report:--folded | report:-t | report:--trace) _tlob_files -f ;;
+	report:-f | report:--flame | report:-d | report:--flame-diff | report:-F | report:--folded | report:-t | report:--trace | report:-H | report:--html) _tlob_files -f ;;
 	report:--of) _tlob_words late good slept late,good,slept ;;
 	report:-[jw]) return 1 ;;
 	*:-r | *:--region) _tlob_region ;;

@@ -9,6 +9,7 @@ use Cwd;
 use File::Temp qw(tempdir);
 use FindBin;
 use JSON::PP;
+use MIME::Base64;
 use Test::More;
 
 my $recording = "$FindBin::Bin/report.ndjson";
@@ -349,6 +350,42 @@ subtest 'trace' => sub {
 	($out) = report("--trace - --folded $dir/t.folded $recording");
 	is scalar(traced($out)), 2 + 6 + 6 + 11, 'to standard output';
 	ok -s "$dir/t.folded", 'with a graph';
+};
+
+subtest 'html' => sub {
+	my ($out, $messages, $status) = report("--html $dir/r.html $recording");
+	is "$out$messages$status", '0', 'instead of text';
+	my $page = slurp("$dir/r.html");
+	like $page, qr/<h1>6 of 1,000 windows went over budget</, 'the verdict';
+	like $page, qr/<a href="#r0">render<.*?>player<.*?>5\.00ms<.*?>900<.*?class=over>6<.*?>2\.10ms<.*?>12\.0ms</, 'a row of the table';
+	like $page, qr/<h2 id=r0>render .*<td class=l>waiting behind kworker\/1:2<\/td><td>3<.*<td class=l>running in idct&#60;8, 8&#62;<\/td><td>1</s, 'causes ranked';
+	like $page, qr/The longest: 12\.0ms in thread painter 4243, tag 5; sleeping in futex until loader woke it/, 'the longest window';
+	my ($bar) = $page =~ /<div class=bar>(.*?)<\/div>/;
+	is_deeply [$bar =~ /class=(\w+) style="flex:(\d+)" title="([^"]*)"/g],
+		['sleeping', 10000000, '10.0ms sleeping in futex until loader woke it', 'running', 2000000, '2.00ms running'], 'from begin to end';
+	like $page, qr/<li>slept 10\.0ms in futex_wait_queue .* main/, 'and its stacks';
+	my ($svg) = $page =~ /src="data:image\/svg\+xml;base64,([A-Za-z0-9+\/]+={0,2})"/;
+	is_deeply [wrong_svg(decode_base64($svg // ''))], [], 'the flame graph';
+	like decode_base64($svg // ''), qr/Late windows, on the CPU.*Windows within budget.*Late windows, asleep/s, 'of all stacks there are';
+	is scalar(() = $page =~ /(?:src|href)="(?!data:|#)/g), 0, 'nothing else is needed';
+
+	my $odd = spew('odd', map { s/"render"/"<\/title>&\\"\\u0007'><script>"/gr } @lines);
+	report("--html $dir/o.html $odd");
+	unlike slurp("$dir/o.html"), qr/<script/, 'odd names are escaped';
+	like slurp("$dir/o.html"), qr/&#60;\/title&#62;&#38;&#34;&#xfffd;&#39;&#62;&#60;script&#62;/, 'and there';
+	my $cut = spew('cut', map { s/\{"start_ns":\d+,"end_ns":\d+,"cause":"running"[^{}]*\}//gr =~ s/,\]/]/gr } @lines);
+	report("--html $dir/c.html $cut");
+	like slurp("$dir/c.html"), qr/class=unknown style="flex:2000000" title="2\.00ms not recorded"/, 'what is not in the file is no part of what is';
+
+	($out) = report("--html - --top 1 --no-why $recording");
+	unlike $out, qr/mix|<h2 id/, '--top, --no-why';
+	($out) = report("--html - " . spew('killed', @lines[0 .. 8]));
+	like $out, qr/<h1>4 windows went .*1 without end.*<td>\?</s, 'a session without end: how many there were is not claimed';
+	my $louder = spew('louder', map { s/5000000,"start_ns/7000000,"start_ns/gr } @lines);
+	($out) = report("--html - $recording $louder");
+	like $out, qr/5\.00ms-7\.00ms<.*?&le;2\.10ms/, 'several files';
+	like +(report("--html /dev/full $recording"))[1], qr/cannot write '\/dev\/full': No space left/, 'a full disk';
+	is +(report("--html $dir/no/such $recording"))[2], 1, 'a folder that does not exist';
 };
 
 # Memory for what is different, not for what is long: 100,000 events in 64 MiB of address space beyond the program's own.
