@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* tlob add: let the kernel module watch regions by itself. */
 #include <stdbool.h>
-#include <stdio.h>
 #include <unistd.h>
 
 #include <tlob/ctl.h>

@@ -2,7 +2,6 @@
 /* See functions.h. A library may have a hundred thousand: each is printed as it comes. */
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 #include <tlob/ctl.h>

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "cli.h"
-#include "live.h"
 #include "ndjson.h"
 #include "report_data.h"
 #include "text.h"

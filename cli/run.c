@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* tlob run: start a program, watch it and its descendants, sum up when it ends. */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "floor.h"
-#include "format.h"
 #include "hgrm.h"
 #include "metrics.h"
 #include "session.h"

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* See shorten.h. */
 #include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "shorten.h"

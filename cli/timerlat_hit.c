@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The cycle that passed a limit, and why, in words. */
 #include <stdio.h>
-#include <string.h>
 
 #include "format.h"
 #include "text.h"

@@ -2,15 +2,12 @@
 /* tlob watch: watch whatever runs on this machine, linked programs that join included. */
 #include <errno.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "cgroup.h"
 #include "session.h"
-#include "values.h"
-#include "when.h"
 
 #define AGENT_FOLDER "/run/tlob"
 #define AGENT_SOCKET AGENT_FOLDER "/agent.sock"

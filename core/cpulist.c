@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* See cpulist.h. */
 #include <errno.h>
-#include <stdbool.h>
 
 #include "cpulist.h"
 #include "text.h"

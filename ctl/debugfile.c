@@ -4,7 +4,6 @@
  * command that attaches a probe must not stall for a download nobody asked for. It would also wait for a FIFO that
  * lies where a debug file should, in a root that others have made.
  */
-#include <errno.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The switch history of engine bpf: how large, and its programs. */
-#include <errno.h>
 #include <string.h>
 
 #include <bpf/btf.h>

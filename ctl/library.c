@@ -4,7 +4,6 @@
  * folders are looked through only where there is no cache, as with musl, or the cache is out of date.
  */
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>

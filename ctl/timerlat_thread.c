@@ -4,7 +4,6 @@
  * touches is locked in memory and its own, but for one word that tells it to stop.
  */
 #include <errno.h>
-#include <limits.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* See timerlat_why.h. A cycle is looked at as a window of its thread: from the time that was set to its code going on. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "../why/kallsyms.h"
-#include "error.h"
 #include "session.h"
 #include "timerlat_why.h"
 

@@ -3,7 +3,6 @@
 #include "uprobes.h"
 
 #include <errno.h>
-#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 

@@ -3,7 +3,6 @@
 // Try: tlob run -- build/examples/clock
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <tlob/tlob.h>

@@ -2,7 +2,6 @@
 /* See thread.h. */
 #include "thread.h"
 
-#include <errno.h>
 #include <limits.h>
 #include <pthread.h>
 #include <stdint.h>

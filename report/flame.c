@@ -5,9 +5,7 @@
  * Names come from watched programs and may hold anything: they get into the file as escaped text only, never
  * into the script. Fills are light enough for black text, and red and blue are told apart by colour-blind people.
  */
-#include <inttypes.h>
 #include <math.h>
-#include <stdarg.h>
 #include <string.h>
 
 #include "flame.h"

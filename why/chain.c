@@ -2,8 +2,6 @@
 /* See chain.h. Each link is the timeline of one waker over the sleep that it ended. */
 #include "chain.h"
 
-#include <string.h>
-
 #include "syscall.h"
 #include "who.h"
 

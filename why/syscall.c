@@ -2,7 +2,6 @@
 /* See syscall.h. Which of them exist differs by architecture. */
 #include "syscall.h"
 
-#include <stddef.h>
 #include <sys/syscall.h>
 
 static const char *const names[] = {

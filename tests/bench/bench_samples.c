@@ -2,7 +2,6 @@
 /* What CPU samples cost: a computing thread inside of a window and outside, samples on and off. */
 #include "bench.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

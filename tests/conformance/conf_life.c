@@ -4,8 +4,6 @@
 
 #include <pthread.h>
 #include <signal.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 
 TLOB_REGION(open_ended, "open-ended", TLOB_MS(300));

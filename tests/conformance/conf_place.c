@@ -4,7 +4,6 @@
 
 #include <sched.h>
 #include <sys/mount.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 
 TLOB_REGION(brief, "brief", TLOB_MS(10));

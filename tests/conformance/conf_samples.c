@@ -8,7 +8,6 @@
 #include <dirent.h>
 #include <dlfcn.h>
 #include <limits.h>
-#include <sched.h>
 #include <spawn.h>
 #include <sys/wait.h>
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Chains: refused with a place and a reason, or, written out, read as the same one. */
-#include <errno.h>
 
 #include "core/format.h"
 #include "core/parse.h"

@@ -29,18 +29,10 @@ static void *hold_a_little(void *arg)
 	return NULL;
 }
 
-static void *fifo_hog(void *arg)
-{
-	truth_fifo(30);
-	truth_wait_go();
-	spin_ns(TROUBLE);
-	return NULL;
-}
-
 static int holder_preempted(void)
 {
 	truth_fifo(20);
-	truth_thread("rt-hog", 1, fifo_hog);
+	truth_thread("rt-hog", 1, truth_fifo_hog);
 	truth_thread("holder", 1, hold_a_little);
 	return need_lock(2);
 }
@@ -48,7 +40,7 @@ static int holder_preempted(void)
 /* The most urgent one waits for the least urgent one, which one in between keeps from the CPU. */
 static int inversion(void)
 {
-	truth_thread("mid", 1, fifo_hog);
+	truth_thread("mid", 1, truth_fifo_hog);
 	truth_thread("low", 1, hold_a_little);
 	truth_fifo(50);
 	return need_lock(2);
@@ -116,7 +108,7 @@ static int two(void)
 	pthread_t hog;
 	tlob_window_t w;
 
-	hog = truth_thread("rt-hog", 0, fifo_hog);
+	hog = truth_thread("rt-hog", 0, truth_fifo_hog);
 	pin_to(0);
 	truth_fifo(20);
 	truth_join(truth_late);

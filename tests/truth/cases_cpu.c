@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 
 #include <bpf/bpf.h>
 
@@ -16,14 +15,6 @@ static void *nice_hog(void *arg)
 	truth_nice(-20);
 	truth_wait_go();
 	truth_burn(3 * TROUBLE);
-	return NULL;
-}
-
-static void *fifo_hog(void *arg)
-{
-	truth_fifo(30);
-	truth_wait_go();
-	spin_ns(TROUBLE);
 	return NULL;
 }
 
@@ -57,7 +48,7 @@ static int hog(void)
 
 static int fifo(void)
 {
-	truth_thread("rt-hog", 1, fifo_hog);
+	truth_thread("rt-hog", 1, truth_fifo_hog);
 	return short_work(1);
 }
 
@@ -186,7 +177,7 @@ static int nested(void)
 {
 	tlob_window_t outer, inner;
 
-	truth_thread("rt-hog", 1, fifo_hog);
+	truth_thread("rt-hog", 1, truth_fifo_hog);
 	pin_to(1);
 	truth_join(truth_late);
 	outer = tlob_start(truth_late, 1);

@@ -78,6 +78,14 @@ void truth_fifo(int priority)
 	}
 }
 
+void *truth_fifo_hog(void *arg)
+{
+	truth_fifo(30);
+	truth_wait_go();
+	spin_ns(TROUBLE);
+	return NULL;
+}
+
 void truth_burn(uint64_t ns)
 {
 	struct timespec t;

@@ -61,6 +61,7 @@ void truth_wait_go(void);
 void truth_release(int threads);
 void truth_nice(int nice);
 void truth_fifo(int priority);
+void *truth_fifo_hog(void *arg); /* for truth_thread(): takes a CPU in real time, for TROUBLE */
 /* Use up so much CPU time. */
 void truth_burn(uint64_t ns);
 /* A file of @bytes that is on the disk and not in memory. Its descriptor, or -1. */

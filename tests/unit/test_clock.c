@@ -8,7 +8,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <string.h>
 #include <cmocka.h>
 

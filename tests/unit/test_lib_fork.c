@@ -4,9 +4,7 @@
  * libtlob across fork, vfork, and a bare clone: a child has nothing of its parent's, and makes its
  * own.
  */
-#include <sched.h>
 #include <signal.h>
-#include <sys/stat.h>
 
 #include "lib_fake.h"
 

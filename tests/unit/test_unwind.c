@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/time.h>
 #include <ucontext.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 

@@ -8,7 +8,6 @@
 #include <stdint.h>
 #include <pthread.h>
 #include <sched.h>
-#include <stdio.h>
 #include <string.h>
 #include <cmocka.h>
 
