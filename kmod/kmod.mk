@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# make kmod       tlob.ko for the running kernel        make kmod-install   and for all who modprobe it
+# make kmod       tlob.ko for the running kernel        make kmod-install   and for all who modprobe it; DESTDIR= of a package
 # make dkms           the sources as a DKMS tree, build/dkms/usr/src/tlob-VERSION (dkms add from there, or DESTDIR= of a package)
 # make check-vm   the module on stock kernels, in QEMU  VM_KERNELS="6.1 6.12 6.12-rt 7.3"
 KDIR ?= /lib/modules/$(shell uname -r)/build
@@ -28,7 +28,7 @@ kmod: $(KMOD_MODELS)
 	@echo "kmod: $(KMOD_OUT)/tlob.ko"
 
 kmod-install: kmod
-	$(KMOD_MAKE) modules_install
+	+$(KMOD_MAKE) $(if $(DESTDIR),INSTALL_MOD_PATH=$(abspath $(DESTDIR))) modules_install
 
 # self-contained: the generated tables come along, so that the machine that builds needs no generator
 DKMS := $(B)/dkms/usr/src/tlob-$(VERSION)
