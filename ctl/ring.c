@@ -63,6 +63,18 @@ int tlobctl_ring_each_cpu(struct tlobctl_ring *ring, const struct tlobctl_ring_o
 	return r;
 }
 
+int tlobctl_ring_want(struct tlobctl_ring *ring, const struct tlobctl_ring_opts *opts)
+{
+	ring->wanted = calloc(opts->nevents + 1, sizeof(*ring->wanted));
+	for (size_t i = 0; ring->wanted && i < opts->nevents; i++) {
+		ring->wanted[i] = strdup(opts->events[i]);
+		if (!ring->wanted[i])
+			return tlobctl_fail(-ENOMEM, "out of memory");
+		ring->nwanted++;
+	}
+	return ring->wanted ? 0 : tlobctl_fail(-ENOMEM, "out of memory");
+}
+
 void tlobctl_ring_noted(struct tlobctl_ring *ring, const char *fmt, ...)
 {
 	char *line = NULL, *all = NULL;
@@ -228,6 +240,16 @@ int tlobctl_ring_fd(const struct tlobctl_ring *ring)
 	return ring->epoll;
 }
 
+/* Of the module's, whose events may be more than were asked for. Recordings look for themselves: they have patterns. */
+static bool is_wanted(const struct tlobctl_ring *ring, const struct tlobctl_ring_event *event)
+{
+	bool found = ring->recording || !ring->nwanted;
+
+	for (size_t i = 0; !found && i < ring->nwanted; i++)
+		found = !strcmp(ring->wanted[i], event->name);
+	return found;
+}
+
 /* An event, from what is there or from what can be fetched. */
 static int fill(struct tlobctl_ring *ring, struct tlobctl_ring_cpu *c, bool fetch)
 {
@@ -235,6 +257,10 @@ static int fill(struct tlobctl_ring *ring, struct tlobctl_ring_cpu *c, bool fetc
 		int r;
 
 		c->has = c->page && ring->ops->next(ring, c);
+		if (c->has && !is_wanted(ring, &c->event)) {
+			c->has = false;
+			continue;
+		}
 		if (c->has)
 			break;
 		c->page = NULL;

@@ -248,18 +248,6 @@ static void look_at_name(const char *system, const char *name, void *arg)
 		snprintf(s->names + used, sizeof(s->names) - used, "%s%s", used ? ", " : "", name);
 }
 
-static int copy_names(struct tlobctl_ring *ring, const struct tlobctl_ring_opts *opts)
-{
-	ring->wanted = calloc(opts->nevents + 1, sizeof(*ring->wanted));
-	for (size_t i = 0; ring->wanted && i < opts->nevents; i++) {
-		ring->wanted[i] = strdup(opts->events[i]);
-		if (!ring->wanted[i])
-			return tlobctl_fail(-ENOMEM, "out of memory");
-		ring->nwanted++;
-	}
-	return ring->wanted ? 0 : tlobctl_fail(-ENOMEM, "out of memory");
-}
-
 static int check_names(const struct tlobctl_ring *ring)
 {
 	for (size_t i = 0; i < ring->nwanted; i++) {
@@ -443,7 +431,7 @@ int tlobctl_ring_file_open(struct tlobctl_ring *ring, const struct tlobctl_ring_
 		return r;
 	ring->ops = ring->file.kernel ? &tlobctl_ring_kernel_file : &tlobctl_ring_module_file;
 	ring->head_bytes = 16; /* of both */
-	r = copy_names(ring, opts);
+	r = tlobctl_ring_want(ring, opts);
 	if (r == 0 && ring->file.kernel)
 		r = learn_formats(ring);
 	if (r == 0)

@@ -43,13 +43,55 @@ int tlobctl_ring_module_probe(void)
 
 /* ---- opening ---- */
 
-static int set_events(const char *dir, const struct tlobctl_ring_opts *opts)
+static bool read_text(char *text, size_t bytes, const char *dir, const char *file)
 {
-	char text[256] = "";
+	char path[512];
+	FILE *f;
+	size_t n;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, file);
+	f = fopen(path, "re");
+	if (!f)
+		return false;
+	n = fread(text, 1, bytes - 1, f);
+	text[n] = '\0';
+	text[strcspn(text, "\n")] = '\0';
+	fclose(f);
+	return true;
+}
+
+/* Has anybody a ring open? This process has none yet. */
+static bool others_read(const char *dir)
+{
+	char text[64];
+	unsigned int readers;
+
+	return read_text(text, sizeof(text), dir, "per_cpu/cpu0/stats") &&
+	       sscanf(text, "readers %u", &readers) == 1 && readers > 0;
+}
+
+/*
+ * What is recorded is the same for all who read at a time. So nothing is taken from those who do: what they have chosen is recorded as
+ * well, and each passes over what it has not.
+ */
+static int set_events(struct tlobctl_ring *ring, const char *dir,
+		      const struct tlobctl_ring_opts *opts)
+{
+	char text[512] = "";
 	int r;
 
+	if (others_read(dir)) {
+		tlobctl_ring_noted(
+			ring,
+			"somebody else reads the module's rings: each event goes to one of you, so both miss some");
+		if (!read_text(text, 256, dir, "events"))
+			text[0] = '\0';
+	}
 	if (!opts->events || !opts->nevents)
 		return 0;
+	r = tlobctl_ring_want(ring, opts);
+	if (r)
+		return r;
 	for (size_t i = 0; i < opts->nevents; i++) {
 		size_t used = strlen(text);
 
@@ -143,7 +185,7 @@ static int module_open(struct tlobctl_ring *ring, const struct tlobctl_ring_opts
 
 	if (!dir)
 		return tlobctl_ring_module_probe();
-	r = set_events(dir, opts);
+	r = set_events(ring, dir, opts);
 	return r ? r : tlobctl_ring_each_cpu(ring, opts, open_cpu);
 }
 

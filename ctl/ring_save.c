@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <tlob/page_ring.h>
+
 #include "error.h"
 #include "rings.h"
 
@@ -16,6 +18,7 @@ struct page_file {
 	int fd;
 	uint64_t page; /* the one last written to */
 	uint64_t pages; /* in the file */
+	uint32_t end; /* of what is in the last of them */
 };
 
 struct tlobctl_ring_saving {
@@ -165,6 +168,14 @@ int tlobctl_ring_save(struct tlobctl_ring *ring, const char *path)
 	return r;
 }
 
+/* Another reader of the module's page has events of it: what is not ours is passed over. */
+static bool fill_gap(const struct page_file *f, uint64_t at, uint32_t part_at)
+{
+	const struct tlob_page_event gap = {.bytes = part_at - f->end, .type = TLOB_PAGE_PADDING};
+
+	return part_at <= f->end || write_at(f->fd, &gap, 8, at + f->end); /* padding has no time */
+}
+
 int tlobctl_ring_save_next(struct tlobctl_ring *ring)
 {
 	struct tlobctl_ring_saving *s = ring->saving;
@@ -184,13 +195,15 @@ int tlobctl_ring_save_next(struct tlobctl_ring *ring)
 	if (f->page != part.page) {
 		f->page = part.page;
 		f->pages++;
+		f->end = ring->head_bytes;
 	}
 	at = (f->pages - 1) * part.page_bytes;
 	/* the head last: what is killed in between leaves a page that says less than there is */
-	if (!write_at(f->fd, part.data, part.bytes, at + part.at) ||
+	if (!fill_gap(f, at, part.at) || !write_at(f->fd, part.data, part.bytes, at + part.at) ||
 	    ftruncate(f->fd, (off_t)(at + part.page_bytes)) ||
 	    !write_at(f->fd, part.head, part.head_bytes, at))
 		return failed_cpu(s, part.cpu);
+	f->end = part.at + (uint32_t)part.bytes;
 	return 1;
 }
 

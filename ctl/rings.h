@@ -65,9 +65,8 @@ struct tlobctl_ring {
 	/* what a recording says, or will say; while it is made only the formats are always there */
 	struct tlobctl_ring_head file;
 	struct tlobctl_ring_saving *saving; /* NULL: it is not recorded */
-	/* recordings */
 	char *recording; /* path; NULL: it is none */
-	char **wanted; /* events by name; none: all */
+	char **wanted; /* events by name, of recordings and of the module; none: all */
 	size_t nwanted;
 };
 
@@ -101,6 +100,8 @@ int tlobctl_ring_open_cpu(struct tlobctl_ring *ring, uint32_t cpu, const char *p
 int tlobctl_ring_each_cpu(struct tlobctl_ring *ring, const struct tlobctl_ring_opts *opts,
 			  int (*fn)(struct tlobctl_ring *ring, uint32_t cpu,
 				    const struct tlobctl_ring_opts *opts));
+/* Keeps the names of the events that are to be returned. */
+int tlobctl_ring_want(struct tlobctl_ring *ring, const struct tlobctl_ring_opts *opts);
 /* One more line for tlobctl_ring_note(). */
 void tlobctl_ring_noted(struct tlobctl_ring *ring, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));

@@ -607,7 +607,7 @@ int tlobctl_ring_counts(struct tlobctl_ring *ring, int cpu, struct tlobctl_ring_
 
 /*
  * What of a CPU's ring was not returned yet, page by page, straight from the mapping: 1 and a part of a page; 0: nothing. @page
- * counts pages; parts of one page come one after the other, the first with its head. Not to be mixed with tlobctl_ring_next().
+ * counts pages; parts of one page come one after the other, the first with its head, unless another reader had the page before. Not to be mixed with tlobctl_ring_next().
  */
 struct tlobctl_ring_part {
 	uint32_t cpu;

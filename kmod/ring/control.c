@@ -7,7 +7,7 @@
  *	rv/ring/per_cpu/cpuN/snapshot_raw  the one it was last swapped with
  *	rv/ring/per_cpu/cpuN/snapshot      1 swaps them
  *	rv/ring/per_cpu/cpuN/config        pages=64 order=0 mode=overwrite; writing any of them empties the ring
- *	rv/ring/per_cpu/cpuN/stats         its counts
+ *	rv/ring/per_cpu/cpuN/stats         how many have it open, and its counts
  * The raw files have calls that debugfs does not guard against the file's removal. As long as one is open the module stays.
  */
 #include <linux/cpumask.h>
@@ -174,6 +174,7 @@ static int stats_show(struct seq_file *m, void *v)
 	struct pring_cpu *cpu = m->private;
 	const struct pring_buffer *buffer;
 
+	seq_printf(m, "readers %u\n", READ_ONCE(cpu->live.open));
 	rcu_read_lock();
 	buffer = rcu_dereference(cpu->live.buffer);
 	if (buffer)
