@@ -57,7 +57,8 @@ int cli_child_check(const char *program)
 	if (!err)
 		return 0;
 	if (err == ENOENT && !strchr(program, '/'))
-		return cli_error(CLI_NOT_FOUND, "no program '%s' in PATH", program);
+		return cli_error(CLI_NOT_FOUND, "no program '%s' in PATH%s", program,
+				 strchr(program, '@') ? "; a region is given with -r" : "");
 	return cli_error(err == ENOENT ? CLI_NOT_FOUND : CLI_NOT_EXECUTABLE,
 			 "cannot execute '%s': %s", program, strerror(err));
 }

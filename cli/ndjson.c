@@ -26,6 +26,7 @@ static void put_region(struct cli_json *j, const struct tlobctl_region *r)
 	cli_json_string(j, "start_probe", cli_probe_name(r->start_kind));
 	cli_json_string(j, "stop_probe", cli_probe_name(r->stop_kind));
 	cli_json_number(j, "cost_ns", (uint64_t)(r->cost_ns + 0.5));
+	cli_json_string(j, "onward", r->onward);
 	cli_json_object_end(j);
 }
 

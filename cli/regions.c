@@ -33,6 +33,7 @@ int cli_regions_add(const struct tlobctl_region *region, void *regions)
 	own->path = copy(region->path);
 	own->start = copy(region->start);
 	own->stop = copy(region->stop);
+	own->onward = copy(region->onward);
 	if (own->name && !own->path == !region->path && !own->start == !region->start &&
 	    !own->stop == !region->stop)
 		return 0;
@@ -46,6 +47,7 @@ void cli_regions_deinit(struct cli_regions *regions)
 		free((char *)regions->list[i].path);
 		free((char *)regions->list[i].start);
 		free((char *)regions->list[i].stop);
+		free((char *)regions->list[i].onward);
 	}
 	free(regions->list);
 	*regions = (struct cli_regions){0};
@@ -111,6 +113,31 @@ static void warn_stepped(const struct cli_regions *regions, const struct cli_ter
 	cli_wrap(term, text, 0);
 }
 
+/* Those that end earlier than their source says. */
+static void warn_onward(const struct cli_regions *regions, const struct cli_terminal *term)
+{
+	const struct tlobctl_region *first = NULL;
+	char name[256], onward[256], text[1024];
+	size_t count = 0;
+
+	for (size_t i = regions->count; i-- > 0;) {
+		if (!regions->list[i].onward)
+			continue;
+		first = &regions->list[i];
+		count++;
+	}
+	if (!first)
+		return;
+	snprintf(
+		text, sizeof(text),
+		"%sPART:%s %s%s may end in a jump to %s, which then returns in its place, and whose "
+		"time is not measured. Watch that function too.",
+		cli_style(term, CLI_WARN), cli_style(term, CLI_PLAIN),
+		cli_shorten(name, sizeof(name), first->name, 40), count > 1 ? " (as others)" : "",
+		cli_shorten(onward, sizeof(onward), first->onward, 60));
+	cli_wrap(term, text, 0);
+}
+
 /* Those whose windows would be late by being measured. */
 static void warn_costly(const struct cli_regions *regions, const struct cli_terminal *term)
 {
@@ -160,4 +187,5 @@ void cli_regions_print(const struct cli_regions *regions, const struct cli_termi
 	cli_table_deinit(&t);
 	warn_stepped(regions, term);
 	warn_costly(regions, term);
+	warn_onward(regions, term);
 }

@@ -231,7 +231,7 @@ static int take_signals(struct cli_session *s, const struct cli_child *child, st
 	if (signal == CLI_SIGNAL_QUIT)
 		return CLI_SIGNALLED + SIGINT;
 	if (signal == CLI_SIGNAL_STOP && !e->asked) {
-		e->asked = true;
+		e->asked = s->stopped = true;
 		e->asked_ns = cli_now_ns();
 	}
 	return 0;
@@ -384,8 +384,8 @@ int cli_session_finish(struct cli_session *s, int program_status)
 			end.exit_status =
 				cli_error(CLI_ERROR, "'%s' is incomplete: %m", s->settings->json);
 	}
-	/* whatever the program has printed, or overruns; else there is a blank line already */
-	if (!s->settings->quiet && (program_status >= 0 || s->live.lines_below_head))
+	/* below what there may be: of the program, overruns, ^C; else there is a blank line already */
+	if (!s->settings->quiet && (program_status >= 0 || s->stopped || s->live.lines_below_head))
 		fputc('\n', s->term.out);
 	cli_summary_print(&s->summary, &s->term, end.elapsed_ns);
 	if (program_status <= 0) /* else it is no wonder, and said below */

@@ -22,6 +22,7 @@ struct cli_session {
 	struct cli_live live;
 	struct cli_summary summary;
 	uint64_t begun_ns;
+	bool stopped; /* by a signal, which a terminal shows as ^C */
 	uint64_t metrics_ns; /* when they are written next */
 };
 

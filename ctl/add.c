@@ -90,7 +90,8 @@ static void tell(const struct tlobctl_binding *b, tlobctl_region_fn *fn, void *a
 					.stop = b->stop,
 					.start_kind = b->start_kind,
 					.stop_kind = b->stop_kind,
-					.cost_ns = b->cost_ns};
+					.cost_ns = b->cost_ns,
+					.onward = b->onward};
 
 	fn(&region, arg);
 }

@@ -100,13 +100,22 @@ static const char *add_exit(struct walk *w, uint64_t address)
 	return NULL;
 }
 
+/* What the other function takes is no part of this one's window. */
+static const char *add_onward(struct walk *w, uint64_t address, uint64_t onward)
+{
+	if (!w->exits->jumps || !w->exits->onward)
+		w->exits->onward = onward;
+	w->exits->jumps = true;
+	return add_exit(w, address);
+}
+
 static const char *add_jump(struct walk *w, uint64_t from, uint64_t to, bool conditional)
 {
 	switch (look_at(w, to)) {
 	case TARGET_INSIDE:
 		return NULL;
 	case TARGET_OUTSIDE:
-		return conditional ? "it is left by a conditional jump" : add_exit(w, from);
+		return conditional ? "it is left by a conditional jump" : add_onward(w, from, to);
 	case TARGET_UNKNOWN:
 		break;
 	}
@@ -160,7 +169,7 @@ static const char *x86_indirect(struct walk *w, uint64_t address, const struct t
 		return "it has a jump to a computed address";
 	if (mod != 3 && rm == 4 && sib && ((sib[2] >> 3 & 7) != 4 || x->rex & 2))
 		return NULL; /* from a table */
-	return add_exit(w, address);
+	return add_onward(w, address, 0);
 }
 
 static const char *x86_step(struct walk *w, uint64_t address, const uint8_t *code,
@@ -296,6 +305,8 @@ const char *tlobctl_exits_find(const struct tlobctl_elf *elf, const struct tlobc
 	const char *why = NULL;
 
 	exits->n = 0;
+	exits->jumps = false;
+	exits->onward = 0;
 	w.parts[w.nparts++] = (struct part){function->address,
 					    tlobctl_symbol_end(elf, function) - function->address};
 	for (size_t i = 0; i < w.nparts && !why; i++)

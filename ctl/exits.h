@@ -14,6 +14,8 @@ struct tlobctl_exits {
 	uint64_t offsets
 		[TLOBCTL_MAX_EXITS]; /* in the file: each ret, and each jump that goes elsewhere */
 	size_t n;
+	bool jumps; /* by one of them another function goes on in its place, */
+	uint64_t onward; /* which is here; 0: not known */
 };
 
 /* May exceptions (C++, Rust's panics, cancellation of -fexceptions) unwind through functions of this binary? */

@@ -23,6 +23,7 @@ struct tlobctl_binding *tlobctl_binding_new(struct tlobctl_site *site, uint64_t 
 	take(&b->path, &site->path);
 	take(&b->start, &site->start);
 	take(&b->stop, &site->stop);
+	take(&b->onward, &site->onward);
 	take(&b->stop_path, &site->stop_path);
 	b->start_argument = site->start_argument;
 	b->stop_argument = site->stop_argument;
@@ -55,6 +56,7 @@ void tlobctl_binding_free(struct tlobctl_binding *binding)
 	free(binding->path);
 	free(binding->start);
 	free(binding->stop);
+	free(binding->onward);
 	free(binding->stop_path);
 	free(binding->exits);
 	free(binding->exit_links);

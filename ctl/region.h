@@ -23,6 +23,7 @@ struct tlobctl_binding {
 	uint32_t id; /* what a record's region means when TLOB_F_PROBE is set */
 	uint64_t budget_ns;
 	char *name, *path, *start, *stop; /* stop NULL: function return */
+	char *onward; /* see struct tlobctl_region */
 	char *stop_path; /* of @stop: another binary, in any process; NULL: the same */
 	unsigned int start_argument,
 		stop_argument; /* the tag, from 1; 0: windows belong to threads */

@@ -16,6 +16,7 @@
 #include "parse.h"
 #include "path.h"
 #include "resolve.h"
+#include "source_name.h"
 #include "symbol.h"
 #include "title.h"
 
@@ -241,6 +242,16 @@ static int fail_exits(struct job *job, const struct place *p, const char *why)
 		p->text, job->file.path, why);
 }
 
+static char *name_onward(struct job *job, uint64_t address)
+{
+	const struct tlobctl_symbol *symbol = address ? tlobctl_symbol_at(job->elf, address) : NULL;
+	char name[TLOBCTL_SYMBOL_TEXT];
+
+	if (!symbol)
+		return strdup("another function");
+	return strdup(tlobctl_source_name_of(symbol, false, name, sizeof(name)));
+}
+
 /* Probes on the exits of the function at @entry, for a binary where its return may not be probed. */
 static int find_exits(struct job *job, const struct place *entry, struct tlobctl_site *site)
 {
@@ -264,6 +275,8 @@ static int find_exits(struct job *job, const struct place *entry, struct tlobctl
 		if (!check_instruction(job, &exit) && exit.kind > site->stop_kind)
 			site->stop_kind = exit.kind;
 	}
+	if (!why && exits->jumps && !(site->onward = name_onward(job, exits->onward)))
+		why = "memory is short";
 	free(exits);
 	return why ? fail_exits(job, entry, why) : 0;
 }
@@ -278,6 +291,7 @@ static void site_deinit(struct tlobctl_site *site)
 	free(site->start);
 	free(site->stop);
 	free(site->exits);
+	free(site->onward);
 	*site = (struct tlobctl_site){0};
 }
 

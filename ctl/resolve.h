@@ -31,6 +31,7 @@ struct tlobctl_site {
 	/* to_return, in a binary where exceptions may pass: where the function is left, instead of a return probe */
 	uint64_t *exits;
 	size_t nexits;
+	char *onward; /* another function that it may end in a jump to; NULL: it returns */
 	enum tlobctl_probe_kind start_kind;
 	enum tlobctl_probe_kind stop_kind; /* the dearest of several exits; NONE for a return probe */
 };

@@ -89,6 +89,8 @@ struct tlobctl_region {
 	enum tlobctl_probe_kind start_kind;
 	enum tlobctl_probe_kind stop_kind;
 	double cost_ns; /* measured here, one start and stop */
+	const char *
+		onward; /* a function that it may end in a jump to, whose time is not measured then; NULL: none */
 };
 typedef int tlobctl_region_fn(const struct tlobctl_region *region, void *arg);
 

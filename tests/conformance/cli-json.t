@@ -52,7 +52,7 @@ sub kind {
 
 # The kind of value that a field's name promises.
 my %strings = map { $_ => 1 } qw(type version command engine region program comm state file binary start stop
-	start_probe stop_probe what found remedy sample_clock);
+	start_probe stop_probe onward what found remedy sample_clock);
 my %bools = map { $_ => 1 } qw(at_stop estimated spoiled probe transit ok needed usable interrupts);
 sub promised {
 	my ($type, $field) = @_;
@@ -70,7 +70,7 @@ sub wrong_values {
 	for my $field (sort keys %$object) {
 		my ($want, $have) = (promised($type, $field), kind($object->{$field}));
 		next if $want eq $have;
-		next if $have eq 'null' && $field =~ /^(binary|start|stop|start_probe|stop_probe|floor_p99_9_ns|why)$/;
+		next if $have eq 'null' && $field =~ /^(binary|start|stop|start_probe|stop_probe|onward|floor_p99_9_ns|why)$/;
 		push @wrong, "$type.$field is a $have";
 	}
 	for ($object) {

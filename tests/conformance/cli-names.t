@@ -7,7 +7,7 @@
 tlob=$BUILD/tlob
 why=$("$tlob" doctor --usable bpf) || skip_all "engine bpf: $(head -n 1 <<<"$why")"
 command -v c++ >/dev/null || skip_all "there is no C++ compiler"
-plan 26
+plan 29
 
 cat >"$TMP/arm.cpp" <<'END'
 #include <string>
@@ -77,6 +77,20 @@ is "what is listed is a region" 0 "$(
 	while read -r name; do
 		"$tlob" run -q -r "one=./arm:$name@1s" -- true >/dev/null 2>&1 || echo "$name"
 	done < <("$tlob" ls -j ./arm:plan | sed 's/.*"function":"\([^"]*\)".*/\1/') | wc -l)"
+
+# ---- what is left by a jump to another function, where exceptions may pass
+cat >tail.cpp <<'END'
+#include <stdexcept>
+#define KEEP __attribute__((noinline, noclone, used))
+extern "C" KEEP int inner(int x) { if (x > 99) throw std::runtime_error("x"); return x * 3; }
+extern "C" KEEP int outer(int x) { __asm__ volatile("" ::: "memory"); return inner(x + 1); }
+int main(int argc, char **) { return outer(argc) == 0; }
+END
+c++ -O2 -o tail tail.cpp || exit 1
+has "a function that ends as another one" "PART: outer may end in a jump to inner" "$(
+	"$tlob" run -j tail.ndjson -r ./tail:outer@1ms -- ./tail 2>&1)"
+has "which JSON says" '"onward":"inner"' "$(<tail.ndjson)"
+is "and one that returns" "" "$("$tlob" run -r ./tail:inner@1ms -- ./tail 2>&1 | grep PART:)"
 
 # ---- refused
 out=$("$tlob" run -r './arm:robot::Arm::plan@1ms' -- true 2>&1)

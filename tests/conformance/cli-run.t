@@ -4,7 +4,7 @@
 # shellcheck disable=SC2016 # what the programs run is not for this shell
 # shellcheck source-path=SCRIPTDIR source=../tap.sh
 . "$(dirname "$0")/../tap.sh"
-plan 74
+plan 75
 tlob=$BUILD/tlob
 hello=$BUILD/examples/hello # its region "answer", budget 5 ms: five windows of 2 to 10 ms
 
@@ -28,6 +28,7 @@ is "no such file: status" 127 $status
 is "no such file: message" "tlob run: cannot execute '$TMP/nothing': No such file or directory" "$err"
 run -- no-such-program-anywhere
 is "no such program: status" 127 $status
+has "a region without -r" "; a region is given with -r" "$("$tlob" run libc.so.6:write@1ms -- true 2>&1)"
 is "no such program: message" "tlob run: no program 'no-such-program-anywhere' in PATH" "$err"
 echo 'exit 0' >"$TMP/plain"
 run -- "$TMP/plain"
