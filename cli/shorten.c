@@ -59,15 +59,13 @@ static void cut_brackets(char *name, char open)
 static char *behind_scope(char *name)
 {
 	for (char *at = name; *at; at++) {
-		if (strchr("<({", *at)) {
-			char *end = *at != '{' && !is_operator(name, at) ? closing(at) : NULL;
-
-			if (!end)
-				return NULL;
-			at = end;
-		} else if (at[0] == ':' && at[1] == ':') {
+		if (at[0] == ':' && at[1] == ':')
 			return at + 2;
-		}
+		if (!strchr("<({", *at))
+			continue;
+		at = *at != '{' && !is_operator(name, at) ? closing(at) : NULL;
+		if (!at)
+			return NULL;
 	}
 	return NULL;
 }
