@@ -2,7 +2,6 @@
 /* See objects_maps.h. */
 #include "objects_maps.h"
 
-#include <elfutils/libdwelf.h>
 #include <gelf.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -17,6 +16,8 @@
 
 #define ROOT_FRESH_NS 100000000ULL
 #define NOTES_BYTES 4096
+#define MAX_SEGMENTS 64
+#define IDS_NS 20000000ULL /* that reading build-ids of one process may take */
 #define KALLSYMS_LINES 1000
 
 static const char deleted[] = " (deleted)";
@@ -78,22 +79,58 @@ uint64_t tlobctl_files_kernel_start(struct tlobctl_files *files)
 	return found ? found : why_symbolizer_kernel_start(files->symbolizer);
 }
 
+/* What of a program header matters here. */
+struct segment {
+	uint32_t type;
+	uint64_t offset, bytes;
+};
+
+/* Number @i of those at @at in @fd. False: it cannot be read. */
+static bool read_segment(int fd, bool narrow, uint64_t at, size_t i, struct segment *out)
+{
+	Elf64_Phdr wide;
+	Elf32_Phdr p;
+
+	if (narrow && pread(fd, &p, sizeof(p), (off_t)(at + i * sizeof(p))) == sizeof(p))
+		*out = (struct segment){p.p_type, p.p_offset, p.p_filesz};
+	else if (!narrow &&
+		 pread(fd, &wide, sizeof(wide), (off_t)(at + i * sizeof(wide))) == sizeof(wide))
+		*out = (struct segment){wide.p_type, wide.p_offset, wide.p_filesz};
+	else
+		return false;
+	return true;
+}
+
+/*
+ * By the program headers, as the kernel does it, and no more of the file than that: whoever made it may have given it any
+ * number of sections, and notes without end. Read, as a mapped one could be cut short under our hands.
+ */
 static size_t id_of_fd(int fd, unsigned char id[WHY_BUILD_ID_BYTES])
 {
-	const void *found;
-	ssize_t n = 0;
-	Elf *elf;
+	_Alignas(GElf_Nhdr) unsigned char notes[NOTES_BYTES];
+	union {
+		unsigned char ident[EI_NIDENT];
+		Elf32_Ehdr narrow;
+		Elf64_Ehdr wide;
+	} head = {{0}};
+	ssize_t got = pread(fd, &head, sizeof(head), 0);
+	bool narrow = head.ident[EI_CLASS] == ELFCLASS32;
+	size_t count = narrow ? head.narrow.e_phnum : head.wide.e_phnum, n = 0;
+	struct segment s;
 
-	elf_version(EV_CURRENT);
-	elf = elf_begin(fd, ELF_C_READ, NULL); /* mapped, it could be cut short under our hands */
-	if (elf && elf_kind(elf) == ELF_K_ELF && why_file_is_sound(fd, elf))
-		n = dwelf_elf_gnu_build_id(elf, &found);
-	if (n > 0 && n <= WHY_BUILD_ID_BYTES)
-		memcpy(id, found, (size_t)n);
-	else
-		n = 0;
-	elf_end(elf);
-	return (size_t)n;
+	if (got < (ssize_t)sizeof(head.narrow) || memcmp(head.ident, ELFMAG, SELFMAG))
+		return 0;
+	for (size_t i = 0; i < count && i < MAX_SEGMENTS && !n; i++) {
+		if (!read_segment(fd, narrow, narrow ? head.narrow.e_phoff : head.wide.e_phoff, i,
+				  &s))
+			return 0;
+		if (s.type != PT_NOTE)
+			continue;
+		got = pread(fd, notes, s.bytes < sizeof(notes) ? s.bytes : sizeof(notes),
+			    (off_t)s.offset);
+		n = got > 0 ? id_in_notes(notes, (size_t)got, id) : 0;
+	}
+	return n;
 }
 
 /* Returns its size; 0: none, or the file is not to be had. */
@@ -151,9 +188,9 @@ static const struct why_object *file_object(struct tlobctl_files *files,
 	}
 	if (n)
 		memcpy(id, file->build_id, n);
-	else if (file->link)
+	else if (file->link && !file->hasty)
 		n = id_of_file(file->link, id);
-	if (!n && !gone) {
+	if (!n && !gone && !file->hasty) {
 		snprintf(seen, sizeof(seen), "%s%s", root, path);
 		n = id_of_file(seen, id);
 	}
@@ -212,7 +249,8 @@ bool tlobctl_files_found(struct tlobctl_files *files, struct why_sync *sync, uin
 {
 	struct why_raw found = {.kind = WHY_RAW_FOUND, .tgid = tgid, .threads = threads_of(tgid)};
 	char path[32], link[64], *line = NULL;
-	size_t size = 0;
+	uint64_t end_ns = tlobctl_now_ns() + IDS_NS;
+	size_t size = 0, n = 0;
 	FILE *f;
 
 	snprintf(path, sizeof(path), "/proc/%u/maps", tgid);
@@ -220,12 +258,13 @@ bool tlobctl_files_found(struct tlobctl_files *files, struct why_sync *sync, uin
 	if (!f)
 		return false;
 	why_sync_push(sync, &found);
-	while (getline(&line, &size, f) > 0) {
-		struct tlobctl_file file = {0};
+	while (n < WHY_MAX_MAPPINGS && getline(&line, &size, f) > 0) {
+		struct tlobctl_file file = {.hasty = tlobctl_now_ns() >= end_ns};
 		struct why_raw raw = {0};
 
 		if (!parse(line, tgid, &raw, &file, link))
 			continue;
+		n++;
 		raw.map.object = tlobctl_files_object(files, &file);
 		raw.map.file_offset = file.offset;
 		why_sync_push(sync, &raw);

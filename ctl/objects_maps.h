@@ -22,6 +22,7 @@ struct tlobctl_file {
 	const unsigned char *build_id; /* NULL: unknown */
 	size_t build_id_bytes;
 	uint64_t offset; /* in: as told; out: as objects count */
+	bool hasty; /* it is not to be opened: there is no time */
 };
 
 /* Returns the object of the kernel; NULL without memory. */

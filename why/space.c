@@ -7,6 +7,12 @@
 #include <string.h>
 
 #define CHAINS 1024
+/*
+ * Programs can map, and fork, as they like. There are limits to what is known of one, and of all: past half of the latter, who has
+ * more than a few gets no more, so that others still do.
+ */
+#define MAX_MAPPINGS (1u << 20)
+#define FEW_MAPPINGS 256
 
 /* ---- lists of mappings */
 
@@ -125,6 +131,14 @@ static void space_end(struct why_spaces *spaces, struct why_space *space, uint64
 	spaces->nended++;
 }
 
+/* Is there room for an address space to have @count mappings? */
+static bool may_have(const struct why_spaces *spaces, size_t count)
+{
+	if (count > WHY_MAX_MAPPINGS || spaces->nmappings >= MAX_MAPPINGS)
+		return false;
+	return spaces->nmappings < MAX_MAPPINGS / 2 || count <= FEW_MAPPINGS;
+}
+
 static void end_current(struct why_spaces *spaces, uint32_t tgid, uint64_t time_ns)
 {
 	struct why_space *last = why_spaces_current(spaces, tgid);
@@ -178,6 +192,11 @@ int why_spaces_fork(struct why_spaces *spaces, uint32_t parent, uint32_t tgid, u
 	if (!from) { /* nothing is known of its child either; the next exec will tell */
 		end_current(spaces, tgid, time_ns);
 		return 0;
+	}
+	if (!may_have(spaces, from->live.count)) { /* likewise */
+		end_current(spaces, tgid, time_ns);
+		spaces->refused += from->live.count;
+		return -ENOSPC;
 	}
 	r = why_spaces_begin(spaces, tgid, time_ns, 1, &space);
 	if (r)
@@ -313,6 +332,10 @@ int why_space_map(struct why_spaces *spaces, struct why_space *space, uint64_t t
 	r = cut(spaces, space, time_ns, &m);
 	if (r)
 		return r;
+	if (!may_have(spaces, space->live.count + 1)) {
+		spaces->refused++;
+		return -ENOSPC; /* what was there before has gone all the same */
+	}
 	m.from_ns = time_ns;
 	m.until_ns = WHY_LASTS;
 	insert(&space->live, first_from(&space->live, m.start), &m);
@@ -359,6 +382,10 @@ int why_space_found_map(struct why_spaces *spaces, struct why_space *space,
 		if (meets)
 			piece.length = known->start > rest.start ? known->start - rest.start : 0;
 		if (piece.length) {
+			if (!may_have(spaces, space->live.count + 1)) {
+				spaces->refused++;
+				return -ENOSPC;
+			}
 			if (reserve(&space->live, 1))
 				return -ENOMEM;
 			piece.from_ns = vacant_since(space, &piece);

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define WHY_MAX_MAPPINGS 4096 /* of one address space */
 #define WHY_LASTS UINT64_MAX /* until_ns of what has not ended */
 
 struct why_object;
@@ -45,13 +46,14 @@ struct why_spaces {
 	size_t nchains; /* power of two */
 	size_t count, nmappings; /* what has ended and is not released yet included */
 	size_t nended; /* of both */
+	uint64_t refused; /* mappings that there was no room for */
 	uint64_t serial;
 };
 
 int why_spaces_init(struct why_spaces *spaces);
 void why_spaces_deinit(struct why_spaces *spaces);
 
-/* Calls return 0 or -ENOMEM, and then have changed nothing. */
+/* Calls return 0, or -ENOMEM, and then have changed nothing, or -ENOSPC: there are too many, nothing is known of these. */
 
 /* A new address space, of a process that has none or whose last one ends with this. @threads 0: not known. */
 int why_spaces_begin(struct why_spaces *spaces, uint32_t tgid, uint64_t time_ns, uint32_t threads,

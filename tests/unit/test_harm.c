@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "asking.h"
+#include "why/space.h"
 
 static int make_lab(void **state)
 {
@@ -168,6 +169,38 @@ static void no_end_of_files(void **state)
 	why_symbolizer_free(s);
 }
 
+static void map_many(struct why_spaces *spaces, uint32_t tgid, size_t n)
+{
+	struct why_space *space = why_spaces_current(spaces, tgid);
+
+	if (!space)
+		assert_int_equal(why_spaces_begin(spaces, tgid, 1, 1, &space), 0);
+	for (size_t i = 0; i < n; i++) {
+		const struct why_mapping m = {.start = (i + 1) << 13, .length = 1 << 12};
+
+		why_space_map(spaces, space, 2, &m);
+	}
+}
+
+/* As many mappings as a program likes, and as many copies of them. */
+static void no_end_of_mappings(void **state)
+{
+	struct why_spaces spaces;
+
+	(void)state;
+	assert_int_equal(why_spaces_init(&spaces), 0);
+	map_many(&spaces, 1, 100000);
+	assert_in_range(spaces.nmappings, 1000, 5000);
+	assert_true(spaces.refused > 90000);
+	for (uint32_t tgid = 2; tgid < 20000; tgid++)
+		why_spaces_fork(&spaces, 1, tgid, 3);
+	assert_in_range(spaces.nmappings, 1 << 18, 1 << 20);
+	/* and who has few is known all the same */
+	map_many(&spaces, 30000, 100);
+	assert_int_equal(why_spaces_current(&spaces, 30000)->live.count, 100);
+	why_spaces_deinit(&spaces);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -176,6 +209,7 @@ int main(void)
 		cmocka_unit_test(fifo_of_debug_information),
 		cmocka_unit_test(sparse),
 		cmocka_unit_test(no_end_of_files),
+		cmocka_unit_test(no_end_of_mappings),
 	};
 
 	return cmocka_run_group_tests(tests, make_lab, lab_remove);
