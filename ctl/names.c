@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../why/reader.h"
 #include "error.h"
@@ -21,19 +22,22 @@
 #define SLOW_MS 20000
 #define SLOW_NICE 10
 /* A record is held up for so long at most, */
-#define PATIENCE_NS 50000000ULL
+#define PATIENCE_NS 20000000ULL
 /* all of them for a tenth of the time, and this much at once; */
-#define WAITING_NS 200000000ULL
+#define WAITING_NS 100000000ULL
 #define WAITING_SHARE 10
 /* and reading takes a fifth of a CPU, and this much at once. */
 #define CREDIT_NS 5000000000ULL
 #define CREDIT_SHARE 5
 
-/* A place that somebody wants to have named. */
+/* A place that somebody wants to have named; or code that somebody wants to unwind. */
 struct want {
 	const struct why_object *object;
 	uint64_t offset;
 	bool call;
+	bool code; /* the latter: of the file at address, in process tgid */
+	uint32_t tgid;
+	uint64_t address;
 	bool asked;
 	uint32_t party;
 	uint64_t round; /* that wanted it last */
@@ -97,7 +101,7 @@ static int by_place(const void *a, const void *b)
 		return x->object < y->object ? -1 : 1;
 	if (x->offset != y->offset)
 		return x->offset < y->offset ? -1 : 1;
-	return (int)x->call - (int)y->call;
+	return (int)(2 * x->code + x->call) - (int)(2 * y->code + y->call);
 }
 
 /* NULL: there are too many. */
@@ -137,40 +141,59 @@ static enum why_reading reading_of(int lane)
 }
 
 /* What comes next in that lane. NULL: nothing. */
-static const struct want *choose(const struct tlobctl_names *n, int lane)
+static struct want *choose(const struct tlobctl_names *n, int lane)
 {
-	const struct want *best = NULL;
+	struct want *best = NULL;
 
-	for (const struct want *w = n->first; w; w = w->next)
+	for (struct want *w = n->first; w; w = w->next)
 		if (!w->asked && why_object_reading(w->object) == reading_of(lane) &&
-		    (!best || n->spent_ns[w->party] < n->spent_ns[best->party]))
+		    (!best || n->spent_ns[w->party] < n->spent_ns[best->party] ||
+		     (w->code && !best->code && w->party == best->party)))
 			best = w;
 	return best;
+}
+
+/* The question has been sent. */
+static void begin(struct lane *lane, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		lane->wants[i]->asked = true;
+	lane->nwants = count;
+	lane->party = lane->wants[0]->party;
+	lane->since_ns = tlobctl_now_ns();
+}
+
+static void ask_code(struct lane *lane, struct want *w)
+{
+	if (why_reader_ask_code(&lane->reader, w->object, w->tgid, w->address))
+		return;
+	lane->wants[0] = w;
+	begin(lane, 1);
 }
 
 static void ask(struct tlobctl_names *n, int number)
 {
 	struct lane *lane = &n->lanes[number];
 	struct why_reader_place places[WHY_READER_PLACES];
-	const struct want *best;
+	struct want *best;
 	size_t count = 0;
 
 	if (lane->nwants || lane->reader.fd < 0 || !n->reading.ns)
 		return;
 	best = choose(n, number);
+	if (best && best->code) {
+		ask_code(lane, best);
+		return;
+	}
 	for (struct want *w = best ? n->first : NULL; w && count < WHY_READER_PLACES; w = w->next) {
-		if (w->asked || w->object != best->object)
+		if (w->asked || w->code || w->object != best->object)
 			continue;
 		lane->wants[count] = w;
 		places[count++] = (struct why_reader_place){.offset = w->offset, .call = w->call};
 	}
 	if (!count || why_reader_ask(&lane->reader, best->object, places, count))
 		return;
-	for (size_t i = 0; i < count; i++)
-		lane->wants[i]->asked = true;
-	lane->nwants = count;
-	lane->party = best->party;
-	lane->since_ns = tlobctl_now_ns();
+	begin(lane, count);
 }
 
 static void ask_all(struct tlobctl_names *n)
@@ -208,6 +231,20 @@ static void learn(struct tlobctl *ctl, struct lane *lane, uint32_t index,
 	lane->wants[index] = NULL;
 }
 
+static void learn_code(struct tlobctl *ctl, struct lane *lane, int fd)
+{
+	struct want *w = lane->nwants ? lane->wants[0] : NULL;
+
+	if (!w || !w->code) {
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	why_code_add(&ctl->stacks.codes, w->object, fd);
+	want_free(ctl->names, w);
+	lane->wants[0] = NULL;
+}
+
 /* The question is over: what it left unanswered has no names, or is asked again in the other lane. */
 static void finish(struct tlobctl *ctl, struct lane *lane, bool again, uint64_t took_ns)
 {
@@ -221,7 +258,9 @@ static void finish(struct tlobctl *ctl, struct lane *lane, bool again, uint64_t 
 
 		if (lane->wants[i])
 			lane->wants[i]->asked = false;
-		if (!again)
+		if (!again && lane->wants[i] && lane->wants[i]->code)
+			learn_code(ctl, lane, -1);
+		else if (!again)
 			learn(ctl, lane, i, &none, 1);
 	}
 	lane->nwants = 0;
@@ -259,6 +298,8 @@ static void take_answers(struct tlobctl *ctl, struct lane *lane)
 		ctl->names->answers++;
 		if (kind == WHY_READER_PLACE)
 			learn(ctl, lane, answer.index, frames, answer.nframes);
+		else if (kind == WHY_READER_CODE)
+			learn_code(ctl, lane, answer.fd);
 		else if (kind == WHY_READER_DONE)
 			finish(ctl, lane, false, answer.cpu_ns);
 		else
@@ -297,25 +338,42 @@ static bool is_to_be_had(const struct tlobctl *ctl, const struct why_object *obj
 	       n->lanes[QUICK].reader.fd >= 0 && n->lanes[SLOW].reader.fd >= 0;
 }
 
-bool tlobctl_names_want(struct tlobctl *ctl, uint32_t tgid, const struct why_object *object,
-			uint64_t offset, bool call)
+/* False; true if it cannot be had: there are too many. */
+static bool want(struct tlobctl_names *n, const struct want *key)
 {
-	struct tlobctl_names *n = ctl->names;
-	const struct want key = {
-		.object = object, .offset = offset, .call = call, .party = tgid & (PARTIES - 1)};
-	struct tlobctl_frame frame;
-	struct want **found, *w;
+	struct want **found = tfind(key, &n->tree, by_place);
+	struct want *w = found ? *found : want_new(n, key);
 
-	if (!is_to_be_had(ctl, object) ||
-	    why_known(tlobctl_symbolizer(ctl), object, offset, call, &frame, 1))
-		return true;
-	found = tfind(&key, &n->tree, by_place);
-	w = found ? *found : want_new(n, &key);
 	if (!w)
 		return true;
 	n->missing += w->round != n->round;
 	w->round = n->round;
 	return false;
+}
+
+bool tlobctl_names_want(struct tlobctl *ctl, uint32_t tgid, const struct why_object *object,
+			uint64_t offset, bool call)
+{
+	const struct want key = {
+		.object = object, .offset = offset, .call = call, .party = tgid & (PARTIES - 1)};
+	struct tlobctl_frame frame;
+
+	return !is_to_be_had(ctl, object) ||
+	       why_known(tlobctl_symbolizer(ctl), object, offset, call, &frame, 1) ||
+	       want(ctl->names, &key);
+}
+
+bool tlobctl_names_want_code(struct tlobctl *ctl, uint32_t tgid, const struct why_object *object,
+			     uint64_t address)
+{
+	const struct want key = {.object = object,
+				 .code = true,
+				 .tgid = tgid,
+				 .address = address,
+				 .party = tgid & (PARTIES - 1)};
+
+	return !is_to_be_had(ctl, object) || why_code_is_known(&ctl->stacks.codes, object) ||
+	       want(ctl->names, &key);
 }
 
 /* False: nobody has answered for longer than anybody waits. */

@@ -27,6 +27,9 @@ void tlobctl_names_begin(struct tlobctl *ctl);
 /* A place that is going to be named; @tgid: whose it is. False: not known yet. */
 bool tlobctl_names_want(struct tlobctl *ctl, uint32_t tgid, const struct why_object *object,
 			uint64_t offset, bool call);
+/* The same for the code of the file at @address of @tgid: whether why_code_is_known() in ctl->stacks.codes. */
+bool tlobctl_names_want_code(struct tlobctl *ctl, uint32_t tgid, const struct why_object *object,
+			     uint64_t address);
 /* Waits a little for what has been wanted since tlobctl_names_begin(). True: it is all known. */
 bool tlobctl_names_wait(struct tlobctl *ctl);
 /* The same, until @end_ns. */

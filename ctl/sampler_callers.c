@@ -3,6 +3,7 @@
 #include <stddef.h>
 
 #include "../why/unwind.h"
+#include "names.h"
 #include "now.h"
 #include "sampler.h"
 #include "session.h"
@@ -36,9 +37,11 @@ static bool find_code(void *arg, uint64_t pc, struct why_code *out)
 	*out = (struct why_code){0};
 	if (!m)
 		return false;
-	if (m->object)
-		why_code_of(&f->ctl->stacks.codes, m->object, NULL, why_mapping_offset(m, pc), pc,
-			    out);
+	if (!m->object)
+		return true;
+	if (!tlobctl_names_want_code(f->ctl, f->space->tgid, m->object, pc))
+		tlobctl_names_wait(f->ctl);
+	why_code_of(&f->ctl->stacks.codes, m->object, why_mapping_offset(m, pc), pc, out);
 	return true;
 }
 

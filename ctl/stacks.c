@@ -29,10 +29,17 @@ int tlobctl_stacks_init(struct tlobctl *ctl)
 	return s->frames ? 0 : tlobctl_fail(-ENOMEM, "out of memory for stacks");
 }
 
+static void trace_free(struct tlobctl_trace *t)
+{
+	if (t)
+		free(t->again);
+	free(t);
+}
+
 void tlobctl_late_forget(struct tlobctl_late *late)
 {
 	for (size_t i = 0; i < late->count; i++)
-		free(late->traces[i]);
+		trace_free(late->traces[i]);
 	*late = (struct tlobctl_late){0};
 }
 
@@ -100,41 +107,15 @@ struct finder {
 	struct tlobctl *ctl;
 	uint32_t tgid;
 	uint64_t time_ns;
+	bool patient; /* code that is not known is waited for */
+	bool cut_short; /* out: there was some that is not known yet */
 };
-
-/*
- * The file at @address, where its path leads to another one by now: only the process itself has it. Into @link, which is
- * left empty where there is none.
- */
-static void find_link(const struct finder *f, uint64_t address, char *link, size_t size)
-{
-	char path[32], *line = NULL;
-	uint64_t start, end;
-	size_t room = 0;
-	FILE *maps;
-
-	*link = '\0';
-	snprintf(path, sizeof(path), "/proc/%u/maps", f->tgid);
-	maps = fopen(path, "re");
-	while (maps && getline(&line, &room, maps) > 0) {
-		if (sscanf(line, "%" SCNx64 "-%" SCNx64, &start, &end) != 2 || address < start ||
-		    address >= end)
-			continue;
-		snprintf(link, size, "/proc/%u/map_files/%" PRIx64 "-%" PRIx64, f->tgid, start,
-			 end);
-		break;
-	}
-	free(line);
-	if (maps)
-		fclose(maps);
-}
 
 static bool find_code(void *arg, uint64_t pc, struct why_code *out)
 {
-	const struct finder *f = arg;
+	struct finder *f = arg;
 	struct why_codes *codes = &f->ctl->stacks.codes;
 	const struct why_object *object;
-	char link[80] = "";
 	uint64_t offset;
 
 	*out = (struct why_code){0};
@@ -142,9 +123,13 @@ static bool find_code(void *arg, uint64_t pc, struct why_code *out)
 		return false;
 	if (!object)
 		return true;
-	if (!why_code_is_known(codes, object))
-		find_link(f, pc, link, sizeof(link));
-	why_code_of(codes, object, *link ? link : NULL, offset, pc, out);
+	if (!tlobctl_names_want_code(f->ctl, f->tgid, object, pc)) {
+		if (f->patient)
+			tlobctl_names_wait(f->ctl);
+		out->later = !why_code_is_known(codes, object);
+		f->cut_short |= out->later;
+	}
+	why_code_of(codes, object, offset, pc, out);
 	return true;
 }
 
@@ -185,16 +170,41 @@ static void add_user(struct finder *f, const struct tlob_capture *c, struct tlob
 }
 
 static struct tlobctl_trace *trace_of(struct tlobctl *ctl, const struct tlob_capture *c,
-				      uint64_t time_ns)
+				      uint64_t time_ns, bool patient)
 {
 	struct tlobctl_trace *t = calloc(1, sizeof(*t));
-	struct finder f = {ctl, c->tgid, time_ns};
+	struct finder f = {.ctl = ctl, .tgid = c->tgid, .time_ns = time_ns, .patient = patient};
 
 	if (!t)
 		return NULL;
+	t->time_ns = time_ns;
 	add_kernel(&f, c, t);
 	add_user(&f, c, t);
+	if (f.cut_short)
+		t->again = malloc(sizeof(*t->again));
+	if (t->again)
+		*t->again = *c;
 	return t;
+}
+
+/* It may be known by now. What it was called from may not be: its process may have gone. */
+static void look_again(struct tlobctl *ctl, struct tlobctl_trace **at)
+{
+	struct tlobctl_trace *old = *at;
+	struct tlobctl_trace *t = trace_of(ctl, old->again, old->time_ns, false);
+
+	if (!t || t->count <= old->count) {
+		if (t && !t->again) {
+			free(old->again);
+			old->again = NULL;
+		}
+		trace_free(t);
+		return;
+	}
+	t->asleep = old->asleep;
+	t->ns = old->ns;
+	trace_free(old);
+	*at = t;
 }
 
 /* ---- what belongs to a window */
@@ -240,7 +250,7 @@ static bool make_room(struct tlobctl_late *l, bool asleep, uint64_t ns)
 			least = i;
 	if (least == l->count || (asleep && l->traces[least]->ns >= ns))
 		return false;
-	free(l->traces[least]);
+	trace_free(l->traces[least]);
 	memmove(&l->traces[least], &l->traces[least + 1],
 		(--l->count - least) * sizeof(*l->traces));
 	return true;
@@ -277,11 +287,10 @@ static void take(struct tlobctl *ctl, const struct tlob_record *record, struct t
 
 	if (has(l, asleep, time_ns) || !make_room(l, asleep, ns))
 		return;
-	t = trace_of(ctl, c, time_ns);
+	t = trace_of(ctl, c, time_ns, true);
 	if (!t)
 		return;
 	t->asleep = asleep;
-	t->time_ns = time_ns;
 	t->ns = ns;
 	add_trace(l, t);
 }
@@ -333,11 +342,15 @@ static void name(struct tlobctl *ctl, const struct tlobctl_trace *t, struct tlob
 		.frames = frames, .nframes = n, .cut = t->cut || n == TLOBCTL_SNAPSHOT_FRAMES};
 }
 
-void tlobctl_stacks_want(struct tlobctl *ctl, uint32_t tgid, const struct tlobctl_late *late)
+void tlobctl_stacks_want(struct tlobctl *ctl, uint32_t tgid, struct tlobctl_late *late)
 {
 	for (size_t i = 0; late && i < late->count; i++) {
 		const struct tlobctl_trace *t = late->traces[i];
 
+		if (t->again) {
+			look_again(ctl, &late->traces[i]);
+			t = late->traces[i];
+		}
 		for (size_t k = 0; k < t->count; k++)
 			tlobctl_names_want(ctl, tgid, t->points[k].object, t->points[k].offset,
 					   t->points[k].call);

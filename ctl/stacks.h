@@ -27,6 +27,7 @@ struct tlobctl_trace {
 	bool asleep, cut;
 	uint64_t time_ns, ns;
 	size_t count, kernel; /* of points: all; the first ones, in the kernel */
+	struct tlob_capture *again; /* it ended where code is not known yet; NULL: it did not */
 	struct tlobctl_point points[TLOBCTL_TRACE_KERNEL + TLOBCTL_TRACE_USER];
 };
 
@@ -64,7 +65,7 @@ void tlobctl_stacks_look(struct tlobctl *ctl, const struct tlob_record *record);
 struct tlobctl_late *tlobctl_stacks_of(struct tlobctl *ctl, const struct tlob_record *record);
 void tlobctl_late_forget(struct tlobctl_late *late);
 /* The names that it takes, see names.h; and with what is known of them, the snapshots, valid until the next call. NULL is fine. */
-void tlobctl_stacks_want(struct tlobctl *ctl, uint32_t tgid, const struct tlobctl_late *late);
+void tlobctl_stacks_want(struct tlobctl *ctl, uint32_t tgid, struct tlobctl_late *late);
 void tlobctl_stacks_name(struct tlobctl *ctl, const struct tlobctl_late *late,
 			 struct tlobctl_why *why);
 

@@ -3,19 +3,16 @@
 #include "code.h"
 
 #include <gelf.h>
-#include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <unistd.h>
 
-#include <elfutils/libdwelf.h>
+#include "image.h"
 
-#include "file.h"
-
-static void close_file(struct why_file *file)
+static void close_file(struct why_codes *codes, struct why_file *file)
 {
+	codes->bytes -= file->bytes;
 	if (file->cfi)
 		dwarf_cfi_end(file->cfi);
 	if (file->elf)
@@ -29,7 +26,7 @@ void why_codes_deinit(struct why_codes *codes)
 {
 	for (size_t i = 0; i < WHY_CODES; i++)
 		if (codes->files[i])
-			close_file(codes->files[i]);
+			close_file(codes, codes->files[i]);
 	memset(codes, 0, sizeof(*codes));
 }
 
@@ -63,69 +60,25 @@ static bool leaves_signal(const struct why_file *file, uint64_t address)
 #endif
 }
 
-static bool is_it(Elf *elf, const struct why_object *object)
+/* A place for one of @bytes: the one not used for longest leaves, and others as long as there is no room. */
+static struct why_file **place_for(struct why_codes *codes, size_t bytes)
 {
-	const void *id;
-	ssize_t n;
+	for (;;) {
+		struct why_file **oldest = NULL, **vacant = NULL;
 
-	if (elf_kind(elf) != ELF_K_ELF)
-		return false;
-	if (!object->build_id_bytes)
-		return true;
-	n = dwelf_elf_gnu_build_id(elf, &id);
-	return n == object->build_id_bytes && !memcmp(id, object->build_id, (size_t)n);
-}
+		for (size_t i = 0; i < WHY_CODES; i++) {
+			struct why_file **at = &codes->files[i];
 
-/* What a process has mapped may be anything, and anybody may cut it short: only files are opened, and read, never mapped. */
-static bool open_path(struct why_file *file, const char *path)
-{
-	file->fd = why_file_open(path);
-	if (file->fd < 0)
-		return false;
-	file->elf = elf_begin(file->fd, ELF_C_READ, NULL);
-	if (file->elf &&
-	    (why_file_is_trusted(file->fd, file->object->root) ||
-	     why_file_is_sound(file->fd, file->elf)) &&
-	    is_it(file->elf, file->object))
-		return true;
-	if (file->elf)
-		elf_end(file->elf);
-	file->elf = NULL;
-	close(file->fd);
-	file->fd = -1;
-	return false;
-}
-
-static void open_file(struct why_file *file, const char *link)
-{
-	const struct why_object *object = file->object;
-	char path[2 * PATH_MAX];
-
-	elf_version(EV_CURRENT);
-	if (!strcmp(object->path, "[vdso]"))
-		open_vdso(file);
-	else if (object->path[0] != '/' || snprintf(path, sizeof(path), "%s%s", object->root,
-						    object->path) >= (int)sizeof(path))
-		return;
-	else if (!open_path(file, path) && link)
-		open_path(file, link);
-	if (file->elf)
-		file->cfi = dwarf_getcfi_elf(file->elf);
-}
-
-static struct why_file **place_for(struct why_codes *codes)
-{
-	struct why_file **oldest = &codes->files[0];
-
-	for (size_t i = 0; i < WHY_CODES; i++) {
-		if (!codes->files[i])
-			return &codes->files[i];
-		if (codes->files[i]->used < (*oldest)->used)
-			oldest = &codes->files[i];
+			if (!*at)
+				vacant = at;
+			else if (!oldest || (*at)->used < (*oldest)->used)
+				oldest = at;
+		}
+		if (!oldest || (vacant && codes->bytes + bytes <= WHY_CODES_BYTES))
+			return vacant;
+		close_file(codes, *oldest);
+		*oldest = NULL;
 	}
-	close_file(*oldest);
-	*oldest = NULL;
-	return oldest;
 }
 
 static struct why_file *find(const struct why_codes *codes, const struct why_object *object)
@@ -136,23 +89,37 @@ static struct why_file *find(const struct why_codes *codes, const struct why_obj
 	return NULL;
 }
 
-bool why_code_is_known(const struct why_codes *codes, const struct why_object *object)
+static bool is_vdso(const struct why_object *object)
 {
-	return find(codes, object) != NULL;
+	return !strcmp(object->path, "[vdso]");
 }
 
-static struct why_file *add(struct why_codes *codes, const struct why_object *object,
-			    const char *link)
+bool why_code_is_known(const struct why_codes *codes, const struct why_object *object)
 {
-	struct why_file **place = place_for(codes);
+	return is_vdso(object) || find(codes, object);
+}
 
-	*place = calloc(1, sizeof(**place));
-	if (!*place)
-		return NULL;
-	(*place)->object = object;
-	(*place)->fd = -1;
-	open_file(*place, link);
-	return *place;
+void why_code_add(struct why_codes *codes, const struct why_object *object, int fd)
+{
+	size_t bytes = fd >= 0 ? why_image_bytes(fd) : 0;
+	struct why_file *file = find(codes, object) ? NULL : calloc(1, sizeof(*file));
+
+	if (!file) {
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	elf_version(EV_CURRENT);
+	*file = (struct why_file){.object = object, .fd = fd, .bytes = bytes};
+	file->used = ++codes->clock;
+	*place_for(codes, bytes) = file;
+	codes->bytes += bytes;
+	if (is_vdso(object))
+		open_vdso(file);
+	else if (bytes) /* nobody can cut it short */
+		file->elf = elf_begin(fd, ELF_C_READ_MMAP, NULL);
+	if (file->elf)
+		file->cfi = dwarf_getcfi_elf(file->elf);
 }
 
 /* Offset in the file to address in the file's own terms. False: no code there. */
@@ -174,14 +141,16 @@ static bool address_of(Elf *elf, uint64_t offset, uint64_t *address)
 	return false;
 }
 
-bool why_code_of(struct why_codes *codes, const struct why_object *object, const char *link,
-		 uint64_t offset, uint64_t address, struct why_code *out)
+bool why_code_of(struct why_codes *codes, const struct why_object *object, uint64_t offset,
+		 uint64_t address, struct why_code *out)
 {
 	struct why_file *file = find(codes, object);
 	uint64_t own;
 
-	if (!file)
-		file = add(codes, object, link);
+	if (!file && is_vdso(object)) {
+		why_code_add(codes, object, -1);
+		file = find(codes, object);
+	}
 	if (!file)
 		return false;
 	file->used = ++codes->clock;

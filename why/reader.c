@@ -42,7 +42,7 @@ void why_reader_stop(struct why_reader *r)
 		;
 }
 
-static int send_question(int fd, const struct iovec *parts, size_t nparts, int held)
+int why_reader_send(int fd, const struct iovec *parts, size_t nparts, int held, int flags)
 {
 	union {
 		struct cmsghdr align;
@@ -60,27 +60,43 @@ static int send_question(int fd, const struct iovec *parts, size_t nparts, int h
 		c->cmsg_len = CMSG_LEN(sizeof(int));
 		memcpy(CMSG_DATA(c), &held, sizeof(int));
 	}
-	return sendmsg(fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
+	return sendmsg(fd, &m, flags | MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+static int ask(struct why_reader *r, const struct why_object *object, struct reader_question *q,
+	       const struct why_reader_place *places)
+{
+	const struct iovec parts[] = {{q, sizeof(*q)},
+				      {(void *)places, q->nplaces * sizeof(*places)},
+				      {(char *)object->path, strlen(object->path) + 1},
+				      {(char *)object->root, strlen(object->root) + 1}};
+
+	if (q->nplaces > WHY_READER_PLACES || parts[2].iov_len > READER_PATH_BYTES ||
+	    parts[3].iov_len > READER_PATH_BYTES)
+		return -EINVAL;
+	q->serial = ++r->serial;
+	q->path_bytes = (uint32_t)parts[2].iov_len;
+	q->root_bytes = (uint32_t)parts[3].iov_len;
+	q->build_id_bytes = object->build_id_bytes;
+	memcpy(q->build_id, object->build_id, sizeof(q->build_id));
+	return why_reader_send(r->fd, parts, sizeof(parts) / sizeof(*parts),
+			       why_object_held(object), MSG_DONTWAIT);
 }
 
 int why_reader_ask(struct why_reader *r, const struct why_object *object,
 		   const struct why_reader_place *places, size_t n)
 {
-	struct reader_question q = {.serial = ++r->serial,
-				    .nplaces = (uint32_t)n,
-				    .path_bytes = (uint32_t)strlen(object->path) + 1,
-				    .root_bytes = (uint32_t)strlen(object->root) + 1,
-				    .build_id_bytes = object->build_id_bytes};
-	const struct iovec parts[] = {{&q, sizeof(q)},
-				      {(void *)places, n * sizeof(*places)},
-				      {(char *)object->path, q.path_bytes},
-				      {(char *)object->root, q.root_bytes}};
+	struct reader_question q = {.nplaces = (uint32_t)n};
 
-	if (n > WHY_READER_PLACES || q.path_bytes > READER_PATH_BYTES ||
-	    q.root_bytes > READER_PATH_BYTES)
-		return -EINVAL;
-	memcpy(q.build_id, object->build_id, sizeof(q.build_id));
-	return send_question(r->fd, parts, sizeof(parts) / sizeof(*parts), why_object_held(object));
+	return ask(r, object, &q, places);
+}
+
+int why_reader_ask_code(struct why_reader *r, const struct why_object *object, uint32_t tgid,
+			uint64_t address)
+{
+	struct reader_question q = {.tgid = tgid, .address = address};
+
+	return ask(r, object, &q, NULL);
 }
 
 /* ---- answers */
@@ -113,15 +129,44 @@ static size_t take_frames(const char *buf, size_t size, size_t n, struct tlobctl
 	return n;
 }
 
+int why_reader_descriptor(struct msghdr *m)
+{
+	struct cmsghdr *c = CMSG_FIRSTHDR(m);
+	int fd;
+
+	if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+		return -1;
+	memcpy(&fd, CMSG_DATA(c), sizeof(fd));
+	return fd;
+}
+
+static ssize_t receive(struct why_reader *r, int *fd)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec iov = {.iov_base = r->buffer.bytes, .iov_len = sizeof(r->buffer.bytes)};
+	struct msghdr m = {.msg_iov = &iov,
+			   .msg_iovlen = 1,
+			   .msg_control = &control,
+			   .msg_controllen = sizeof(control)};
+	ssize_t n = recvmsg(r->fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+	*fd = n >= 0 ? why_reader_descriptor(&m) : -1;
+	return n;
+}
+
 enum why_reader_kind why_reader_next(struct why_reader *r, struct why_reader_answer *answer,
 				     struct tlobctl_frame *frames)
 {
 	const char *buf = r->buffer.bytes;
 	struct reader_answer a;
 	ssize_t n;
+	int fd;
 
-	do {
-		n = recv(r->fd, r->buffer.bytes, sizeof(r->buffer.bytes), MSG_DONTWAIT);
+	for (;;) {
+		n = receive(r, &fd);
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			return WHY_READER_NOTHING;
 		if (n < (ssize_t)sizeof(a))
@@ -129,8 +174,16 @@ enum why_reader_kind why_reader_next(struct why_reader *r, struct why_reader_ans
 		memcpy(&a, buf, sizeof(a));
 		if (a.kind == WHY_READER_DIED)
 			return WHY_READER_DIED;
-	} while (a.serial != r->serial); /* to one that it did not live to answer to its end */
-	*answer = (struct why_reader_answer){.index = a.index, .cpu_ns = a.cpu_ns};
+		if (a.serial == r->serial)
+			break;
+		if (fd >= 0) /* to one that it did not live to answer to its end */
+			close(fd);
+	}
+	*answer = (struct why_reader_answer){.index = a.index, .cpu_ns = a.cpu_ns, .fd = fd};
+	if (a.kind == WHY_READER_CODE)
+		return WHY_READER_CODE;
+	if (fd >= 0)
+		close(fd);
 	if (a.kind == WHY_READER_PLACE)
 		answer->nframes = take_frames(buf, (size_t)n, a.nframes, frames);
 	return a.kind == WHY_READER_PLACE ? WHY_READER_PLACE : WHY_READER_DONE;

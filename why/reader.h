@@ -37,6 +37,7 @@ struct why_reader_place {
 enum why_reader_kind {
 	WHY_READER_NOTHING, /* no answer yet */
 	WHY_READER_PLACE, /* one of the places */
+	WHY_READER_CODE,
 	WHY_READER_DONE, /* that was the last one */
 	WHY_READER_DIED, /* it was ended, or ended itself; another one is there for the next question */
 	WHY_READER_GONE, /* for good */
@@ -45,6 +46,7 @@ enum why_reader_kind {
 struct why_reader_answer {
 	uint32_t index; /* PLACE: of the question's */
 	size_t nframes; /* PLACE */
+	int fd; /* CODE: what why_image_make() made, the caller's now; -1: nothing */
 	uint64_t cpu_ns; /* DONE: that it took */
 };
 
@@ -56,6 +58,9 @@ void why_reader_stop(struct why_reader *r);
 /* Not before the last question is answered to its end. 0 or a negative errno. */
 int why_reader_ask(struct why_reader *r, const struct why_object *object,
 		   const struct why_reader_place *places, size_t n);
+/* The same for its call frame information, found at @address of @tgid, whose file it must be. */
+int why_reader_ask_code(struct why_reader *r, const struct why_object *object, uint32_t tgid,
+			uint64_t address);
 /*
  * Does not wait. @frames has room for WHY_PLACE_FRAMES, and gets functions, files and lines of a place; strings are valid until
  * the next call.

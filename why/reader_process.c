@@ -5,10 +5,12 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -20,6 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "image.h"
 #include "reader_message.h"
 
 #define SOCKET 3
@@ -38,17 +41,6 @@ struct question {
 	char path[READER_PATH_BYTES], root[READER_PATH_BYTES];
 	int held;
 };
-
-static int descriptor_in(struct msghdr *m)
-{
-	struct cmsghdr *c = CMSG_FIRSTHDR(m);
-	int fd;
-
-	if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-		return -1;
-	memcpy(&fd, CMSG_DATA(c), sizeof(fd));
-	return fd;
-}
 
 /* Waits for one. When the agent has gone this process ends. */
 static void next_question(struct question *q)
@@ -78,7 +70,7 @@ static void next_question(struct question *q)
 	at += q->head.nplaces * sizeof(*q->places);
 	memcpy(q->path, at, q->head.path_bytes);
 	memcpy(q->root, at + q->head.path_bytes, q->head.root_bytes);
-	q->held = descriptor_in(&m);
+	q->held = why_reader_descriptor(&m);
 }
 
 /* ---- answers */
@@ -134,6 +126,48 @@ static void answer_place(uint64_t serial, uint32_t index, const struct tlobctl_f
 	answer(buf, end);
 }
 
+/*
+ * The file at @address of @tgid, where its path leads to another one by now: only the process itself has it. Into @link, which is
+ * left empty where there is none.
+ */
+static void find_link(uint32_t tgid, uint64_t address, char *link, size_t size)
+{
+	char path[32], *line = NULL;
+	uint64_t start, end;
+	size_t room = 0;
+	FILE *maps;
+
+	*link = '\0';
+	snprintf(path, sizeof(path), "/proc/%u/maps", tgid);
+	maps = fopen(path, "re");
+	while (maps && getline(&line, &room, maps) > 0) {
+		if (sscanf(line, "%" SCNx64 "-%" SCNx64, &start, &end) != 2 || address < start ||
+		    address >= end)
+			continue;
+		snprintf(link, size, "/proc/%u/map_files/%" PRIx64 "-%" PRIx64, tgid, start, end);
+		break;
+	}
+	free(line);
+	if (maps)
+		fclose(maps);
+}
+
+static void answer_code(const struct question *q, const struct why_object *object)
+{
+	struct reader_answer a = {.serial = q->head.serial, .kind = WHY_READER_CODE};
+	const struct iovec part = {&a, sizeof(a)};
+	char link[80] = "";
+	int fd;
+
+	if (q->head.tgid)
+		find_link(q->head.tgid, q->head.address, link, sizeof(link));
+	fd = why_image_make(object, *link ? link : NULL);
+	if (why_reader_send(SOCKET, &part, 1, fd, 0))
+		_exit(0);
+	if (fd >= 0)
+		close(fd);
+}
+
 static void answer_all(struct why_symbolizer *s, const struct question *q)
 {
 	const struct why_object *object =
@@ -146,6 +180,8 @@ static void answer_all(struct why_symbolizer *s, const struct question *q)
 		why_object_hold(s, object, q->held);
 	else if (q->held >= 0)
 		close(q->held);
+	if (object && !q->head.nplaces)
+		answer_code(q, object);
 	for (uint32_t i = 0; object && i < q->head.nplaces; i++) {
 		size_t n = why_symbolize(s, object, q->places[i].offset, q->places[i].call, frames,
 					 WHY_PLACE_FRAMES);

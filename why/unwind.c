@@ -173,6 +173,8 @@ size_t why_unwind(const struct why_regs *regs, const struct why_copy *copy, why_
 		if (!found && n)
 			return n;
 		pcs[n++] = (struct why_pc){here.pc, call};
+		if (where.later)
+			return n;
 		if (!(found ? step_out(&here, call, copy, &where, &s) :
 			      by_the_call(&here, copy, &s)))
 			return n;

@@ -11,6 +11,7 @@
 /* Code that was mapped. */
 struct why_code {
 	Dwarf_CFI *cfi; /* NULL: none */
+	bool later; /* nobody knows yet: go no further */
 	uint64_t bias; /* address as it was, less the address in the file's own terms */
 	bool from_signal; /* a signal's handler returns here, and there is no information about it */
 };

@@ -10,6 +10,8 @@
 
 #define MS 1000000ULL
 #define ENTRIES 3000000u /* of debug information, 17 bytes each */
+#define FRAMES \
+	2000000u /* of call frame information, 24 bytes each, without a table: it is searched from the start */
 #define LATE_NS \
 	(400 * MS) /* what a live line may take on a busy machine; to read the file takes seconds */
 #define NOBODY 65534
@@ -43,6 +45,8 @@ static const char debug[] = ".section .debug_abbrev,\"\",@progbits\n"
 			    ".incbin \"entries\"\n"
 			    ".byte 0\n"
 			    "end:\n"
+			    ".section .eh_frame,\"a\",@progbits\n"
+			    ".incbin \"frames\"\n"
 			    ".section .note.GNU-stack,\"\",@progbits\n";
 
 static FILE *create(const char *name)
@@ -74,16 +78,37 @@ static bool put_entries(void)
 	return f && !fclose(f);
 }
 
+/* Of functions that are not there either. */
+static bool put_frames(void)
+{
+	static const unsigned char common[24] = {20, 0, 0,    0,  0, 0,	   0,  0, 1, 'z',  'R',
+						 0,  1, 0x78, 16, 1, 0x1b, 12, 7, 8, 0x90, 1};
+	struct {
+		uint32_t bytes, back, begin, length;
+		unsigned char none[8];
+	} frame = {.bytes = 20, .begin = 0x70000000, .length = 16};
+	FILE *f = create("frames");
+
+	if (f)
+		fwrite(common, sizeof(common), 1, f);
+	for (uint32_t i = 0; f && i < FRAMES; i++) {
+		frame.back = (uint32_t)sizeof(common) + i * (uint32_t)sizeof(frame) + 4;
+		fwrite(&frame, sizeof(frame), 1, f);
+	}
+	return f && !fclose(f);
+}
+
 /* Of another user: it is read, not mapped. */
 static bool make_file(void)
 {
 	char command[512];
 
-	if (!mkdtemp(lab) || !put("slow.c", code) || !put("debug.s", debug) || !put_entries())
+	if (!mkdtemp(lab) || !put("slow.c", code) || !put("debug.s", debug) || !put_entries() ||
+	    !put_frames())
 		return false;
 	snprintf(command, sizeof(command),
 		 "cd %s && cc -O1 -shared -fPIC -Wl,--build-id slow.c debug.s -o slow.so && "
-		 "rm entries && chmod 755 . slow.so && chown %d slow.so",
+		 "rm entries frames && chmod 755 . slow.so && chown %d slow.so",
 		 lab, NOBODY);
 	return !system(command);
 }
@@ -99,6 +124,15 @@ static void remove_file(void)
 
 /* ---- subjects */
 
+/* A window in time: if the agent is not there at once, the library goes on without, and looks again a little later. */
+static void join(struct tlob_region *region)
+{
+	(void)tlob_stop(tlob_start(region, 0));
+	sleep_ns(50 * MS);
+	(void)tlob_stop(tlob_start(region, 0));
+	sleep_ns(50 * MS);
+}
+
 static int subject_slow(void)
 {
 	void *library = conf_argument ? dlopen(conf_argument, RTLD_NOW) : NULL;
@@ -106,6 +140,7 @@ static int subject_slow(void)
 
 	if (!place)
 		return 1;
+	join(&slow);
 	for (uint64_t tag = 1; tag <= 3; tag++) {
 		tlob_window_t w = tlob_start(&slow, tag);
 		uint64_t end = now_ns() + 50 * MS;
@@ -120,6 +155,7 @@ static int subject_slow(void)
 
 static int subject_honest(void)
 {
+	join(&honest);
 	for (uint64_t tag = 1; tag <= WINDOWS; tag++) {
 		tlob_window_t w = tlob_start(&honest, tag);
 

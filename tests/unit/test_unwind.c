@@ -16,6 +16,7 @@
 
 #include "capture.h"
 #include "why/code.h"
+#include "why/image.h"
 #include "why/machine.h"
 
 #define NOT_FRAMED __attribute__((noinline, noclone, optimize("omit-frame-pointer", "O2")))
@@ -152,8 +153,10 @@ static bool find_code(void *arg, uint64_t pc, struct why_code *out)
 	*out = (struct why_code){0};
 	if (!is_code(pc, &i))
 		return false;
-	why_code_of(&codes, mappings[i].object, NULL, pc - mappings[i].start + mappings[i].offset,
-		    pc, out);
+	if (!why_code_is_known(&codes, mappings[i].object))
+		why_code_add(&codes, mappings[i].object, why_image_make(mappings[i].object, NULL));
+	why_code_of(&codes, mappings[i].object, pc - mappings[i].start + mappings[i].offset, pc,
+		    out);
 	return true;
 }
 
