@@ -214,7 +214,7 @@ static _Noreturn void read_files(unsigned int limit_ms)
 	struct why_symbolizer *s = NULL;
 
 	for (unsigned int n = 0;; n++) {
-		if (n % MAX_QUESTIONS == 0) {
+		if (n % MAX_QUESTIONS == 0 || *why_symbolizer_note(s)) {
 			why_symbolizer_free(s);
 			if (why_symbolizer_new(&s))
 				_exit(1);
