@@ -18,6 +18,7 @@ static void overview(FILE *out)
 		     "  [NAME=]BINARY:START..STOP@BUDGET   between two addresses\n"
 		     "\nExamples:\n"
 		     "  tlob run -- ./pipeline\n"
+		     "  tlob ls libsqlite3.so.0:step\n"
 		     "  tlob run -r '/bin/app:decode@5ms' --fail -- /bin/app input\n"
 		     "  tlob watch -d 10s -r 'step=libsqlite3.so.0:sqlite3_step@1ms'\n"
 		     "\n'tlob help COMMAND' shows a command's options. See tlob(1), tlob(7).\n");
