@@ -211,7 +211,7 @@ static void put_cause(const struct metrics *m, const char *region, const char *p
 /* In the order in which they came up, so that none disappears once it was there. */
 static void put_causes(const struct metrics *m, const struct cli_why_ranking *why)
 {
-	uint64_t others = 0;
+	uint64_t others = why->uncounted;
 
 	head(m, "tlob_late_windows_total", "counter",
 	     "Late windows that have ended, by what made them late.");

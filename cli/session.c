@@ -10,9 +10,11 @@
 #include "floor.h"
 #include "hgrm.h"
 #include "metrics.h"
+#include "page.h"
 #include "session.h"
 #include "shorten.h"
 #include "text.h"
+#include "top.h"
 #include "when.h"
 #include "words.h"
 
@@ -29,6 +31,8 @@ int cli_session_init(struct cli_session *s, const char *command,
 	if (settings->interrupts && settings->why == TLOBCTL_WHY_NONE)
 		return cli_usage(
 			"--interrupts needs the history of --why=culprit; with --why=none there is none");
+	if (settings->top && !isatty(fd))
+		return cli_usage("--top needs a terminal to draw on");
 	if (settings->hgrm && cli_hgrm_prepare(settings->hgrm))
 		return CLI_ERROR;
 	if (cli_terminal_init(&s->term, fd, settings->color))
@@ -166,7 +170,7 @@ void cli_session_announce(struct cli_session *s, char *const *argv, pid_t pid)
 {
 	if (s->json.out)
 		cli_ndjson_start(&s->json, s->command, s->ctl, argv, pid, &s->regions);
-	if (!s->settings->quiet)
+	if (!s->settings->quiet && !s->settings->top)
 		announce(s, argv ? argv[0] : NULL);
 	s->begun_ns = cli_now_ns();
 	s->metrics_ns = s->begun_ns + CLI_METRICS_INTERVAL_NS;
@@ -179,7 +183,7 @@ static void on_event(const struct tlobctl_event *event, void *arg)
 	cli_summary_event(&s->summary, event);
 	if (s->json.out)
 		cli_ndjson_event(&s->json, event);
-	if (!s->settings->quiet)
+	if (!s->settings->quiet && !s->settings->top)
 		cli_live_event(&s->live, event);
 }
 
@@ -214,6 +218,8 @@ static int until_next(struct cli_session *s, const struct ending *e, uint64_t de
 	uint64_t now = cli_now_ns();
 	int ms = s->settings->quiet ? -1 : cli_live_tick(&s->live, now);
 
+	if (s->settings->top)
+		ms = sooner(ms, s->top_ns, now);
 	if (s->settings->metrics)
 		ms = sooner(ms, s->metrics_ns, now);
 	if (deadline_ns)
@@ -263,6 +269,16 @@ static void keep_metrics(struct cli_session *s)
 	s->metrics_ns = cli_now_ns() + again_ns;
 }
 
+static int keep_view(struct cli_session *s)
+{
+	uint64_t now = cli_now_ns();
+
+	if (!s->settings->top || now < s->top_ns)
+		return 0;
+	s->top_ns = now + CLI_TOP_INTERVAL_NS;
+	return cli_top_draw(&s->summary, s->ctl, &s->term, now - s->begun_ns);
+}
+
 int cli_session_loop(struct cli_session *s, struct cli_child *child, uint64_t deadline_ns)
 {
 	struct pollfd fds[] = {{.fd = tlobctl_fd(s->ctl), .events = POLLIN},
@@ -279,6 +295,9 @@ int cli_session_loop(struct cli_session *s, struct cli_child *child, uint64_t de
 		if (n < 0 && n != -EINTR)
 			return cli_error(CLI_ERROR, "%s", tlobctl_error());
 		keep_metrics(s);
+		status = keep_view(s);
+		if (status)
+			return status;
 		if (fds[1].revents) {
 			status = take_signals(s, child, &e);
 			if (status)
@@ -366,6 +385,8 @@ int cli_session_finish(struct cli_session *s, int program_status)
 	bool failed;
 
 	hand_out_rest(s);
+	if (s->settings->top)
+		cli_page_clear(&s->term);
 	cli_live_tick(&s->live, cli_now_ns() + CLI_NS_PER_S); /* the last second counts too */
 	tlobctl_profiles(s->ctl, on_profile, s);
 	failed = s->settings->metrics &&

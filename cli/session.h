@@ -23,6 +23,7 @@ struct cli_session {
 	struct cli_summary summary;
 	uint64_t begun_ns;
 	bool stopped; /* by a signal, which a terminal shows as ^C */
+	uint64_t top_ns; /* when the view is drawn next */
 	uint64_t metrics_ns; /* when they are written next */
 };
 

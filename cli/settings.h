@@ -32,6 +32,7 @@ struct cli_settings {
 	pid_t pid; /* watch only, as are those below */
 	const char *cgroup;
 	uint64_t duration_ns;
+	bool top;
 };
 
 extern const struct cli_option cli_option_region, cli_option_chain, cli_option_engine,

@@ -98,13 +98,26 @@ static int by_overruns(const void *a, const void *b)
 	return strcmp(x->region, y->region);
 }
 
+static void free_rows(struct cli_summary *s)
+{
+	for (size_t i = 0; i < s->nrows; i++) {
+		free((char *)s->rows[i].stat.region);
+		free((char *)s->rows[i].stat.program);
+	}
+	free(s->rows);
+	s->rows = NULL;
+	s->nrows = 0;
+}
+
 int cli_summary_collect(struct cli_summary *s, struct tlobctl *ctl, const char *hgrm)
 {
 	struct collection c = {.summary = s, .hgrm = hgrm};
-	size_t before = s->nrows;
-	int err = tlobctl_stats(ctl, collect_row, &c);
+	int err;
 
-	if (err < 0 && s->nrows == before)
+	free_rows(s);
+	s->total = (struct tlobctl_stat){0};
+	err = tlobctl_stats(ctl, collect_row, &c);
+	if (err < 0 && !s->nrows)
 		cli_error(CLI_ERROR, "cannot read the statistics: %s", tlobctl_error());
 	tlobctl_why_stats(ctl, &s->why.stat);
 	snprintf(s->why.note, sizeof(s->why.note), "%s", s->why.stat.note);
@@ -122,11 +135,7 @@ int cli_summary_collect(struct cli_summary *s, struct tlobctl *ctl, const char *
 
 void cli_summary_deinit(struct cli_summary *s)
 {
-	for (size_t i = 0; i < s->nrows; i++) {
-		free((char *)s->rows[i].stat.region);
-		free((char *)s->rows[i].stat.program);
-	}
-	free(s->rows);
+	free_rows(s);
 	cli_why_deinit(&s->why);
 	cli_samples_deinit(&s->samples);
 	*s = (struct cli_summary){0};

@@ -53,7 +53,7 @@ void cli_summary_event(struct cli_summary *s, const struct tlobctl_event *event)
 /* What @stat counts is added to @total. */
 void cli_summary_add(struct tlobctl_stat *total, const struct tlobctl_stat *stat);
 /*
- * Take the statistics of the session. @hgrm: folder for distributions, or NULL. Returns 0 or a
+ * Take the statistics of the session, as they are now. @hgrm: folder for distributions, or NULL. Returns 0 or a
  * negative errno, having said why.
  */
 int cli_summary_collect(struct cli_summary *s, struct tlobctl *ctl, const char *hgrm);

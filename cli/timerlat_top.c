@@ -3,10 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "format.h"
+#include "page.h"
 #include "table.h"
 #include "text.h"
 #include "timerlat.h"
@@ -72,24 +72,6 @@ static void print_table(const struct timerlat_rows *rows, const struct cli_termi
 	cli_table_deinit(&t);
 }
 
-/* Over what was drawn before; as many lines as fit. */
-static void put_over(const struct cli_terminal *term, const char *text)
-{
-	struct winsize size = {.ws_row = 0};
-	size_t room;
-
-	ioctl(fileno(term->out), TIOCGWINSZ, &size);
-	room = size.ws_row > 1 ? size.ws_row - 1u : 24;
-	fputs("\033[H", term->out);
-	for (; *text && room; room--) {
-		size_t length = strcspn(text, "\n");
-
-		fprintf(term->out, "%.*s\033[K\n", (int)length, text);
-		text += length + (text[length] == '\n');
-	}
-	fputs("\033[J", term->out);
-}
-
 static void draw_over(struct timerlat_top *top, const struct timerlat_rows *rows, const char *title,
 		      const char *note)
 {
@@ -111,7 +93,7 @@ static void draw_over(struct timerlat_top *top, const struct timerlat_rows *rows
 	timerlat_print_lines(note, &page);
 	fclose(page.out);
 	if (text)
-		put_over(top->term, text);
+		cli_page_draw(top->term, text);
 	free(text);
 }
 
@@ -156,5 +138,5 @@ void timerlat_top_draw(struct timerlat_top *top, const struct timerlat_rows *row
 void timerlat_top_end(struct timerlat_top *top)
 {
 	if (top->redraw)
-		fputs("\033[H\033[J", top->term->out);
+		cli_page_clear(top->term);
 }

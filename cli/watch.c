@@ -14,6 +14,9 @@
 
 static const struct cli_option option_pid = {'p', "pid", "PID", "probes fire for this process only",
 					     CLI_PID(struct cli_settings, pid)};
+static const struct cli_option option_top = {
+	0, "top", NULL, "draw the summary so far, over and over, instead of\neach overrun",
+	CLI_FLAG(struct cli_settings, top)};
 static const struct cli_option option_cgroup = {
 	'c', "cgroup", "CGROUP", "probes fire in this control group (version 2) only",
 	CLI_TEXT(struct cli_settings, cgroup)};
@@ -86,13 +89,25 @@ const struct cli_command cli_watch = {
 	.about = "Watches regions in whatever runs on this machine, and programs linked with\n"
 		 "libtlob that join, until Ctrl-C; prints each overrun while it happens, then a\n"
 		 "summary.",
-	.options =
-		(const struct cli_option *const[]){
-			&cli_option_region, &cli_option_chain, &option_pid, &option_cgroup,
-			&option_duration, &cli_option_engine, &cli_option_json, &cli_option_hgrm,
-			&cli_option_metrics, &cli_option_why, &cli_option_history,
-			&cli_option_interrupts, &cli_option_sample_rate, &cli_option_good_share,
-			&cli_option_fail, &cli_option_quiet, &cli_option_color, &cli_option_help,
-			NULL},
+	.options = (const struct cli_option *const[]){&cli_option_region,
+						      &cli_option_chain,
+						      &option_pid,
+						      &option_cgroup,
+						      &option_duration,
+						      &option_top,
+						      &cli_option_engine,
+						      &cli_option_json,
+						      &cli_option_hgrm,
+						      &cli_option_metrics,
+						      &cli_option_why,
+						      &cli_option_history,
+						      &cli_option_interrupts,
+						      &cli_option_sample_rate,
+						      &cli_option_good_share,
+						      &cli_option_fail,
+						      &cli_option_quiet,
+						      &cli_option_color,
+						      &cli_option_help,
+						      NULL},
 	.main = watch_main,
 };

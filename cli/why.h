@@ -31,6 +31,7 @@ struct cli_why_count {
 struct cli_why_ranking {
 	struct cli_why_count *counts;
 	size_t ncounts;
+	uint64_t uncounted; /* whose cause found no room among them */
 	size_t shown; /* causes of a region, at most; 0: the usual number */
 	struct tlobctl_why_stat stat; /* without its note: */
 	char note[256];

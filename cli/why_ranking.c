@@ -27,8 +27,10 @@ static void count(struct cli_why_ranking *k, const struct tlobctl_event *e, cons
 			k->counts[i].count++;
 			return;
 		}
-	if (k->ncounts == MAX_COUNTS)
+	if (k->ncounts == MAX_COUNTS) {
+		k->uncounted++;
 		return;
+	}
 	grown = reallocarray(k->counts, k->ncounts + 1, sizeof(*grown));
 	if (!grown)
 		return;
@@ -150,6 +152,10 @@ void cli_why_print_ranking(const struct cli_why_ranking *k, const struct cli_ter
 {
 	for (size_t i = 0; i < k->ncounts;)
 		i = print_region(k, i, term);
+	if (k->uncounted)
+		fprintf(term->out,
+			"%llu more late windows had causes beyond the %d that are told apart.\n",
+			(unsigned long long)k->uncounted, MAX_COUNTS);
 	if (k->stat.agent_cpu_ns)
 		print_cost(k, term, elapsed_ns);
 	if (k->note[0])

@@ -4,7 +4,7 @@
 # Options of each command, as its table has them.
 declare -gA _tlob_options=(
 	[run]='-r --region --chain -e --engine -j --json --hgrm --metrics --why --history --interrupts --sample-rate --good-share --fail -q --quiet --color -h --help'
-	[watch]='-r --region --chain -p --pid -c --cgroup -d --duration -e --engine -j --json --hgrm --metrics --why --history --interrupts --sample-rate --good-share --fail -q --quiet --color -h --help'
+	[watch]='-r --region --chain -p --pid -c --cgroup -d --duration --top -e --engine -j --json --hgrm --metrics --why --history --interrupts --sample-rate --good-share --fail -q --quiet --color -h --help'
 	[timerlat]='-c --cpus -p --period -P --priority -d --duration -T --total -i --irq --why --history -b --backend --top --hist -j --json --hgrm --load --deep-idle -q --quiet --color -h --help'
 	[ring]='-s --source -e --event -f --follow --count -o --output -i --input -d --duration --size --copy -q --quiet -h --help'
 	[ls]='-p --pid -j --json --color -h --help'

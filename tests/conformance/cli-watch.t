@@ -6,7 +6,7 @@
 tlob=$BUILD/tlob
 probee=$BUILD/tests/conformance/probee # begins once a byte can be read from descriptor 4
 why=$("$tlob" doctor --usable bpf) || skip_all "engine bpf: $(head -n 1 <<<"$why")"
-plan 31
+plan 37
 
 watch() { # ARGUMENT...: in the background, text in $TMP/text, JSON in $TMP/json; returns when it watches
 	rm -f "$TMP/json"
@@ -133,6 +133,26 @@ watch -r answer@1s
 kill -INT $watcher
 finished
 has "a budget may be changed from outside" "All 5 within budget." "$text"
+
+# ---- a view that is drawn over itself
+rm -f "$TMP/json"
+TERM=xterm SHELL=/bin/bash script -qec "stty cols 100 rows 30; $tlob watch --top --color never -j $TMP/json -d 6s \
+	-r late=$probee:work_sleep@5ms" /dev/null </dev/null >"$TMP/text" 2>"$TMP/err" &
+watcher=$!
+for _ in {1..100}; do
+	grep -q '"type":"start"' "$TMP/json" 2>/dev/null && break
+	sleep 0.1
+done
+late
+finished
+# each drawing begins at the top, the summary on an empty screen
+mapfile -d $'\f' -t views < <(sed 's/\x1b\[H\x1b\[J/\f/; s/\x1b\[H/\f/g; s/\x1b\[[KJ]//g' "$TMP/text" | tr -d '\r')
+has "--top: what it is" "tlob: engine bpf, watching for " "${views[1]-}"
+ok "--top: over and over" test ${#views[@]} -ge 4
+has "--top: regions while they are watched" "2 of 2 windows went over budget" "${views[-2]-}"
+is "--top: overruns are not shown one by one" 0 "$(grep -c '>5ms' "$TMP/text")"
+has "--top: the summary stays" "2 of 2 windows went over budget" "${views[-1]-}"
+is "--top: not without a terminal" 64 "$("$tlob" watch --top -d 100ms >/dev/null 2>&1; echo $?)"
 
 # ---- nothing is left
 watch -r "late=$probee:work_sleep@5ms"
