@@ -27,7 +27,7 @@ static char folder[64], path[80];
 
 /* Of one CPU, written page by page. */
 struct pages {
-	char bytes[4 * PAGE_BYTES];
+	char bytes[4 * PAGE_BYTES] __attribute__((aligned(8)));
 	uint32_t npages, used, events;
 };
 
