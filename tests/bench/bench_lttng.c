@@ -38,7 +38,9 @@ static int measured(const char *name)
 		fprintf(stderr, "bench: measured by engine %s, not %s\n", tlob_engine(), name);
 		return 1;
 	}
-	usleep(300000); /* lttng-ust registers in a thread of its own */
+	/* lttng-ust registers in a thread of its own */
+	for (int i = 0; i < 500 && !lttng_ust_tracepoint_enabled(tlob_bench, start); i++)
+		usleep(10000);
 	if (!lttng_ust_tracepoint_enabled(tlob_bench, start)) {
 		bench_note("lttng-ust: the session did not enable the tracepoints: not compared");
 		return 0;
