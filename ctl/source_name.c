@@ -49,8 +49,6 @@ static bool mangled(const struct tlobctl_symbol *symbol, char buf[MANGLED_BYTES]
 bool tlobctl_source_name_init(struct tlobctl_source_name *wanted, const char *name, bool glob)
 {
 	wanted->glob = glob;
-	if (!strstr(name, "::") && !strpbrk(name, "(<"))
-		return false;
 	if (!squeeze(name, wanted->text))
 		return false;
 	/* any parameters, of a function that is const too */

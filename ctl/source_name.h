@@ -17,7 +17,7 @@ struct tlobctl_source_name {
 	bool glob;
 };
 
-/* False: @name can only be one of a symbol table. */
+/* False: @name is too long for one. */
 bool tlobctl_source_name_init(struct tlobctl_source_name *wanted, const char *name, bool glob);
 
 /*

@@ -255,6 +255,7 @@ static void names_of_the_source(void **state)
 		"template <class T> struct Filter { KEEP T step(T x) { return x * 2; } };\n"
 		"template struct Filter<double>; template struct Filter<unsigned int>; }\n"
 		"namespace { KEEP int hidden(char *) { return 3; } }\n"
+		"KEEP int plain(int x) { return x + 1; }\n"
 		"int main() { return hidden(nullptr) + robot::Arm().plan(3); }\n";
 	struct tlobctl_site *s;
 	size_t n;
@@ -264,6 +265,8 @@ static void names_of_the_source(void **state)
 	s = lab_site(0, lab_spec("arm", "robot::Arm::plan(int)"));
 	assert_string_equal(s->name, "robot::Arm::plan(int)");
 	tlobctl_sites_free(s, 1);
+	tlobctl_sites_free(lab_site(0, lab_spec("arm", "plain")), 1);
+	tlobctl_sites_free(lab_site(0, lab_spec("arm", "plai?")), 1);
 	tlobctl_sites_free(lab_site(0, lab_spec("arm", "robot::Arm::operator+")), 1);
 	tlobctl_sites_free(lab_site(0, lab_spec("arm", "robot::Arm::operator*")), 1);
 	tlobctl_sites_free(lab_site(0, lab_spec("arm", "robot::Filter<unsigned int>::step")), 1);
