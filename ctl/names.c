@@ -20,7 +20,7 @@
 #define PARTIES 256 /* power of two: processes share what may be spent */
 #define QUICK_MS 250
 #define SLOW_MS 20000
-#define SLOW_NICE 10
+#define SLOW_NICE 3 /* much more, and on a busy machine it would get next to nothing */
 /* A record is held up for so long at most, */
 #define PATIENCE_NS 20000000ULL
 /* all of them for a tenth of the time, and this much at once; */

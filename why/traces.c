@@ -85,7 +85,8 @@ static uint32_t add(struct why_traces *t, uint32_t hash, bool cut)
 	size_t bytes = t->n * sizeof(*t->places);
 	struct why_trace *trace;
 
-	if (t->count == WHY_MAX_TRACES || (t->count == t->room && grow(t)))
+	if (t->count == WHY_MAX_TRACES || bytes > WHY_MAX_TRACE_BYTES - t->bytes ||
+	    (t->count == t->room && grow(t)))
 		return UINT32_MAX;
 	trace = malloc(sizeof(*trace) + bytes);
 	if (!trace)
@@ -94,6 +95,7 @@ static uint32_t add(struct why_traces *t, uint32_t hash, bool cut)
 	memcpy(trace->places, t->places, bytes);
 	enter(t, hash, (uint32_t)t->count);
 	t->list[t->count] = trace;
+	t->bytes += bytes;
 	return (uint32_t)t->count++;
 }
 

@@ -6,6 +6,7 @@
 #include "sync.h"
 
 #define WHY_MAX_TRACES 65536
+#define WHY_MAX_TRACE_BYTES ((size_t)64 << 20) /* of all; deep ones take much */
 
 struct why_place {
 	const struct why_object *object; /* NULL: memory without a file */
@@ -23,9 +24,10 @@ struct why_trace {
 struct why_traces {
 	struct why_trace **list;
 	size_t count, room;
+	size_t bytes;
 	uint32_t *table; /* number + 1 by hash; 0: free */
 	size_t slots; /* power of two */
-	uint64_t refused; /* there were WHY_MAX_TRACES, or no memory */
+	uint64_t refused; /* there were as many, or as large ones, as there may be, or no memory */
 	/* the one that is coming in, and what the stream said before */
 	struct why_place places[WHY_MAX_CHAIN];
 	uint16_t n;

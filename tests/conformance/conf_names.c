@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 
 #define MS 1000000ULL
-#define ENTRIES 3000000u /* of debug information, 17 bytes each */
+#define ENTRIES 2000000u /* of debug information, 17 bytes each */
 #define FRAMES \
 	2000000u /* of call frame information, 24 bytes each, without a table: it is searched from the start */
 #define LATE_NS \

@@ -398,6 +398,26 @@ static void test_many_stacks(void **state)
 
 #define T(name) cmocka_unit_test_setup_teardown(test_##name, begin, end)
 
+/* As deep as they can be, each another one: they do not take hundreds of megabytes. */
+static void test_deep_stacks(void **state)
+{
+	struct why_traces t = {0};
+	uint32_t number;
+
+	(void)state;
+	for (uint64_t i = 0; i < 20000; i++) {
+		take(&t, &number, WHY_TRACE_BEGIN, 0);
+		take(&t, &number, WHY_PLACE, i);
+		for (uint64_t k = 1; k < WHY_MAX_CHAIN; k++)
+			take(&t, &number, WHY_PLACE, k);
+		take(&t, &number, WHY_TRACE_END, false);
+	}
+	assert_in_range(t.bytes, WHY_MAX_TRACE_BYTES / 2, WHY_MAX_TRACE_BYTES);
+	assert_int_equal(t.count + t.refused, 20000);
+	assert_true(t.refused);
+	why_traces_deinit(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -422,6 +442,7 @@ int main(void)
 		T(too_many_threads),
 		T(same_stack),
 		T(many_stacks),
+		T(deep_stacks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
