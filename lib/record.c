@@ -122,19 +122,19 @@ bool tlob_record_heard(void)
 	return tlob_record_has_callback() || tlob_log_is_open();
 }
 
-void tlob_record_call(const struct tlob_record *r)
+static void call(const struct tlob_record *r, const struct tlob_region *region)
 {
 	struct callback *c = tlob_load_acquire(&callback);
 
 	if (c && c->fn)
-		c->fn(r, tlob_region_at(r->region), c->arg);
+		c->fn(r, region, c->arg);
 }
 
 void tlob_record_tell(const struct tlob_home *home, const struct tlob_record *r)
 {
 	if (tlob_log_is_open() && r->region < TLOB_MAX_REGIONS)
 		tlob_log_record(r, &home->ledger->regions[r->region]);
-	tlob_record_call(r);
+	call(r, tlob_region_at(r->region));
 }
 
 struct tlob_record tlob_record_overrun_of(const struct tlob_record *close)
@@ -151,13 +151,10 @@ struct tlob_record tlob_record_overrun_of(const struct tlob_record *close)
 void tlob_record_call_both(struct tlob_record *close, const struct tlob_region *region)
 {
 	struct tlob_record overrun = tlob_record_overrun_of(close);
-	struct callback *c = tlob_load_acquire(&callback);
 
 	close->type = TLOB_REC_CLOSE;
-	if (c && c->fn) {
-		c->fn(&overrun, region, c->arg);
-		c->fn(close, region, c->arg);
-	}
+	call(&overrun, region);
+	call(close, region);
 }
 
 void tlob_record_tell_both(const struct tlob_home *home, struct tlob_record *close,
@@ -165,14 +162,13 @@ void tlob_record_tell_both(const struct tlob_home *home, struct tlob_record *clo
 {
 	struct tlob_record overrun = tlob_record_overrun_of(close);
 
-	close->type = TLOB_REC_CLOSE;
 	if (callback_only) {
-		tlob_record_call(&overrun);
-		tlob_record_call(close);
-	} else {
-		tlob_record_tell(home, &overrun);
-		tlob_record_tell(home, close);
+		tlob_record_call_both(close, tlob_region_at(close->region));
+		return;
 	}
+	close->type = TLOB_REC_CLOSE;
+	tlob_record_tell(home, &overrun);
+	tlob_record_tell(home, close);
 }
 
 void tlob_record_deliver(struct tlob_home *home, const struct tlob_record *r)
