@@ -18,6 +18,7 @@ static const unsigned char place_of[] = {10, 12, 11, 5, 13, 14, 4, 19, 9, 8, 7, 
 #define FP 6
 #define PC 16
 #define CALL_TAKES 8 /* of the stack, so that a caller's frame is always above */
+#define BARE_STUBS false
 
 /* Where a call returns to, as it is kept. */
 static inline uint64_t address_of(uint64_t kept)
@@ -67,6 +68,7 @@ static const unsigned char place_of[] = {0,  1,	 2,  3,	 4,  5,	 6,  7,	 8,  9,	
 #define LR 30
 #define PC 0 /* has no number */
 #define CALL_TAKES 0
+#define BARE_STUBS true /* linkers write no frame information for procedure linkage tables */
 #define ADDRESS_BITS 48 /* of user space, unless a program asks for more */
 
 /* Signed by the function that kept it: the signature is above the address. */
@@ -120,6 +122,7 @@ static const unsigned char place_of[] = {0};
 #define FP 0
 #define PC 0
 #define CALL_TAKES 0
+#define BARE_STUBS false
 
 static inline uint64_t address_of(uint64_t kept)
 {

@@ -141,6 +141,8 @@ static bool step_out(const struct why_regs *regs, bool call, const struct why_co
 		known = by_information(info, &frame, s);
 	else if (code->from_signal)
 		known = by_signal(regs, copy, &s->next);
+	else if (code->cfi && !call && BARE_STUBS)
+		known = by_the_call(regs, copy, s);
 	else /* code made at run time, often without frame pointers; it may have called nobody */
 		known = by_frame_pointer(regs, copy, s) || (!call && by_the_call(regs, copy, s));
 	free(info);
