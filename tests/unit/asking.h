@@ -108,8 +108,9 @@ static inline void ask(struct answer *a, const char *binary, const char *from, c
 {
 	unsigned char id[WHY_BUILD_ID_BYTES];
 	size_t n = build_id_of(binary, id);
+	uint64_t offset = offset_of(from, symbol); /* before in_lab() is: there is one buffer */
 
-	ask_root(a, "", in_lab(binary), id, n, offset_of(from, symbol), false);
+	ask_root(a, "", in_lab(binary), id, n, offset, false);
 	assert_string_equal(a->frames[0].object, in_lab(binary));
 }
 

@@ -327,7 +327,7 @@ static void try_damaged(const char *data, size_t size)
 
 static void damaged_files(void **state)
 {
-	static char whole[65536], spoilt[sizeof(whole)];
+	static char whole[1 << 18], spoilt[sizeof(whole)];
 	Elf64_Ehdr head;
 	char path[64];
 	ssize_t n;
