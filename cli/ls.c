@@ -77,7 +77,8 @@ static int list_standing(const struct ls_settings *settings)
 	int status;
 
 	if (tlobctl_standing_list(cli_standing_take, &standing) < 0)
-		status = cli_error(CLI_ERROR, "%s", tlobctl_error());
+		status = cli_error(CLI_ERROR, "%s. For the functions of a binary: tlob ls BINARY",
+				   tlobctl_error());
 	else if (settings->json)
 		status = write_regions(&standing);
 	else
