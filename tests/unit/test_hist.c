@@ -199,7 +199,8 @@ static void test_merge_is_the_sum(void **state)
 static void test_absurd_counts(void **state)
 {
 	memset(&hist, 0xff, sizeof(hist));
-	assert_true(tlob_hist_count(&hist) >= 1ULL << 53);
+	assert_int_equal(tlob_hist_count(&hist), 1ULL << 53);
+	assert_int_equal(tlob_hist_quantile(&hist, TLOB_HIST_PPB), UINT64_MAX);
 	assert_int_equal(tlob_hist_percentile(&hist, 100), UINT64_MAX);
 	assert_int_equal(tlob_hist_percentile(&hist, 50), 0);
 	hist.max_ns = 5;
@@ -208,6 +209,10 @@ static void test_absurd_counts(void **state)
 	assert_int_equal(tlob_hist_percentile(&hist, 99), 1);
 	tlob_hist_merge(&other, &hist);
 	assert_int_equal(other.max_ns, 5);
+	/* neither alone is too many, both are */
+	memset(&hist, 0, sizeof(hist));
+	hist.count[3] = hist.count[7] = (1ULL << 52) + 1;
+	assert_int_equal(tlob_hist_count(&hist), 1ULL << 53);
 }
 
 #define THREADS 4
