@@ -76,6 +76,12 @@ static const struct sample x86_64[] = {
 	{"06", NONE, "push es: invalid"},
 };
 
+/* The kernel takes them, for something else than they are. */
+static const struct sample x86_64_taken[] = {
+	{"4990", NONE, "xchg %rax,%r8"},
+	{"8fe97801c8", NONE, "blcfill: XOP"},
+};
+
 static const struct sample x86_32[] = {
 	{"55", EMULATED, "push %ebp"},	  {"41", STEPPED, "inc %ecx"},
 	{"90", EMULATED, "nop"},	  {"0f1f440000", EMULATED, "5-byte nop: never rewritten"},
@@ -146,6 +152,7 @@ static void check_kinds(uint16_t machine, const struct sample *samples, size_t c
 static void kinds(void **state)
 {
 	check_kinds(EM_X86_64, x86_64, COUNT(x86_64));
+	check_kinds(EM_X86_64, x86_64_taken, COUNT(x86_64_taken));
 	check_kinds(EM_386, x86_32, COUNT(x86_32));
 	check_kinds(EM_AARCH64, arm64, COUNT(arm64));
 }
