@@ -85,5 +85,13 @@ const char *tlobctl_source_name_of(const struct tlobctl_symbol *symbol, bool par
 
 	if (!mangled(symbol, name) || !why_demangle(name, parameters, buf, size))
 		snprintf(buf, size, "%.*s", (int)symbol->name_length, symbol->name);
+	/* no source has it, and its ':' would be taken for that behind a binary */
+	for (char *tag; (tag = strstr(buf, "[abi:"));) {
+		size_t bytes = strcspn(tag, "]") + 1;
+
+		if (bytes > strlen(tag))
+			break;
+		memmove(tag, tag + bytes, strlen(tag + bytes) + 1);
+	}
 	return buf;
 }

@@ -256,6 +256,7 @@ static void names_of_the_source(void **state)
 		"template struct Filter<double>; template struct Filter<unsigned int>; }\n"
 		"namespace { KEEP int hidden(char *) { return 3; } }\n"
 		"KEEP int plain(int x) { return x + 1; }\n"
+		"KEEP std::string label(int x) { return std::to_string(x); }\n" /* label[abi:cxx11](int) */
 		"int main() { return hidden(nullptr) + robot::Arm().plan(3); }\n";
 	struct tlobctl_site *s;
 	size_t n;
@@ -267,6 +268,10 @@ static void names_of_the_source(void **state)
 	tlobctl_sites_free(s, 1);
 	tlobctl_sites_free(lab_site(0, lab_spec("arm", "plain")), 1);
 	tlobctl_sites_free(lab_site(0, lab_spec("arm", "plai?")), 1);
+	s = lab_site(0, lab_spec("arm", "labe*"));
+	assert_string_equal(s->name, "label");
+	tlobctl_sites_free(s, 1);
+	tlobctl_sites_free(lab_site(0, lab_spec("arm", "label")), 1);
 	tlobctl_sites_free(lab_site(0, lab_spec("arm", "robot::Arm::operator+")), 1);
 	tlobctl_sites_free(lab_site(0, lab_spec("arm", "robot::Arm::operator*")), 1);
 	tlobctl_sites_free(lab_site(0, lab_spec("arm", "robot::Filter<unsigned int>::step")), 1);
