@@ -125,6 +125,9 @@ struct pt_regs___syscall {
 
 #pragma clang attribute pop
 
+/* What updates of maps return. Before Linux 6.4 the upper half of it is anything, for kinds of maps that are called directly. */
+#define MAP_ERROR(update) ((int)(update))
+
 /* Linux 6.2. Without it a wake-up program keeps the books that are otherwise looked up. */
 extern struct task_struct *bpf_task_from_pid(__s32 pid) __ksym __weak;
 extern void bpf_task_release(struct task_struct *task) __ksym __weak;

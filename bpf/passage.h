@@ -132,7 +132,7 @@ static __noinline int open_passage(struct tlob_slot *slot, const struct tlob_ope
 		return EINVAL;
 	w = &slot->windows[index];
 	ref.gen = arm_passage(w, key, budget_ns);
-	err = bpf_map_update_elem(&passages, key, &ref, BPF_NOEXIST);
+	err = MAP_ERROR(bpf_map_update_elem(&passages, key, &ref, BPF_NOEXIST));
 	if (err) {
 		tlob_window_take(w, ref.gen << 2 | TLOB_ARMED, TLOB_IDLE);
 		give_passage(slot, index, o->width);

@@ -132,9 +132,9 @@ static __always_inline long enter_shared(const struct tlob_shared_key *key, stru
 	long err;
 
 	ref->serial = 2 * __sync_fetch_and_add(&shared_serial, 1);
-	err = bpf_map_update_elem(&shared, key, ref, BPF_NOEXIST);
+	err = MAP_ERROR(bpf_map_update_elem(&shared, key, ref, BPF_NOEXIST));
 	if (err == -EEXIST && drop_stale(key))
-		err = bpf_map_update_elem(&shared, key, ref, BPF_NOEXIST);
+		err = MAP_ERROR(bpf_map_update_elem(&shared, key, ref, BPF_NOEXIST));
 	return err;
 }
 
