@@ -31,7 +31,7 @@ struct cli_option {
 #define CLI_TEXT(type, member) CLI_PUT(cli_put_text, const char *, type, member)
 #define CLI_DURATION(type, member) CLI_PUT(cli_put_duration, uint64_t, type, member)
 #define CLI_PID(type, member) CLI_PUT(cli_put_pid, pid_t, type, member)
-#define CLI_HISTORY(type, member) CLI_PUT(cli_put_history, uint64_t, type, member)
+#define CLI_HISTORY(type, member) CLI_PUT(cli_put_history, struct cli_history, type, member)
 #define CLI_COLOR(type, member) CLI_PUT(cli_put_color, enum cli_color, type, member)
 /* The size of the array is negative if @member is of another kind. */
 #define CLI_PUT(how, kind, type, member) \

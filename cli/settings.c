@@ -120,9 +120,9 @@ const struct cli_option cli_option_why = {
 	"CPU time. With engine bpf, culprit with kernel too;\nnone: do not ask",
 	.set = set_why};
 const struct cli_option cli_option_history = {
-	0, "history", "MIB",
-	"memory for what the whole machine did last, to ask\nin (8 for each CPU)",
-	CLI_HISTORY(struct cli_settings, history_bytes)};
+	0, "history", "SIZE",
+	"of what the whole machine did last, to ask in: MiB\n(8 for each CPU), or a time of a busy machine (2s)",
+	CLI_HISTORY(struct cli_settings, history)};
 const struct cli_option cli_option_interrupts = {
 	0, "interrupts", NULL,
 	"and what interrupts took of a late window, apart\nfrom its own running (engine bpf)",

@@ -22,7 +22,7 @@ struct cli_settings {
 	const char *hgrm; /* folder; NULL: none */
 	const char *metrics; /* path; NULL: none */
 	enum tlobctl_why_mode why;
-	uint64_t history_bytes;
+	struct cli_history history;
 	bool interrupts;
 	uint32_t sample_hz; /* 0: the library's default */
 	uint32_t good_share; /* likewise */

@@ -229,6 +229,8 @@ static int timerlat_main(const struct cli_command *self, int argc, char **argv)
 
 	if (cli_options_parse(self, argc, argv, &settings, &status) >= 0) {
 		s.load = settings.load;
+		settings.opts.history_bytes = settings.history.bytes;
+		settings.opts.history_ns = settings.history.ns;
 		status = init(&s);
 		if (!status)
 			status = measure(&s);

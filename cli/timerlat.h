@@ -18,6 +18,7 @@ enum timerlat_view {
 
 struct timerlat_settings {
 	uint32_t *cpus; /* of opts */
+	struct cli_history history;
 	struct tlobctl_timerlat_opts opts;
 	uint64_t duration_ns;
 	enum timerlat_view view;

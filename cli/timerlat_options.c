@@ -149,9 +149,9 @@ static const struct cli_option option_why = {
 	"if a limit is passed: culprit (default), stacks (of\nshort delays too), by BPF; none: do not ask",
 	.set = set_why};
 static const struct cli_option option_history = {
-	0, "history", "MIB",
-	"memory for what the whole machine did last, to ask in\n(8 for each CPU)",
-	CLI_HISTORY(struct timerlat_settings, opts.history_bytes)};
+	0, "history", "SIZE",
+	"of what the whole machine did last, to ask in: MiB\n(8 for each CPU), or a time of a busy machine (2s)",
+	CLI_HISTORY(struct timerlat_settings, history)};
 static const struct cli_option option_load = {
 	0, "load", "KINDS",
 	"disturb this machine meanwhile: all, or some of cpu,\ntimer, fork, memory, io and rt",

@@ -14,6 +14,7 @@
 #include "values.h"
 
 #define HISTORY_MAX_MIB 4096
+#define HISTORY_MAX_NS 256000000000ULL
 #define CHOICES_BYTES 128 /* room for all names of one option in a sentence */
 
 int cli_value_choice(const char *what, const char *value, const char *const *names, size_t nnames,
@@ -95,12 +96,20 @@ int cli_put_pid(const char *option, const char *value, void *place)
 
 int cli_put_history(const char *option, const char *value, void *place)
 {
+	struct cli_history *history = place;
+	struct tlob_parse_error err;
 	unsigned long mib;
+	uint64_t ns;
 
-	if (cli_value_number(value, 1, HISTORY_MAX_MIB, &mib))
-		return cli_usage("--%s is a size in MiB, from 1 to %d, not '%s'", option,
-				 HISTORY_MAX_MIB, value);
-	*(uint64_t *)place = (uint64_t)mib << 20;
+	*history = (struct cli_history){0};
+	if (!cli_value_number(value, 1, HISTORY_MAX_MIB, &mib))
+		history->bytes = (uint64_t)mib << 20;
+	else if (!tlob_duration_parse(value, &ns, &err) && ns && ns <= HISTORY_MAX_NS)
+		history->ns = ns;
+	else
+		return cli_usage(
+			"--%s is a size in MiB, from 1 to %d, or a time up to 256s, not '%s'",
+			option, HISTORY_MAX_MIB, value);
 	return 0;
 }
 

@@ -6,6 +6,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* One of them is 0, or both: as usual. */
+struct cli_history {
+	uint64_t bytes; /* given in MiB */
+	uint64_t ns; /* given with a unit of time */
+};
+
 /* One of @names, which @what is a word for ("engine"). @index: which one. */
 int cli_value_choice(const char *what, const char *value, const char *const *names, size_t nnames,
 		     size_t *index);
@@ -19,7 +25,7 @@ int cli_put_text(const char *option, const char *value, void *place); /* const c
 /* uint64_t, ns: a time that is not 0, such as "5ms". */
 int cli_put_duration(const char *option, const char *value, void *place);
 int cli_put_pid(const char *option, const char *value, void *place); /* pid_t */
-int cli_put_history(const char *option, const char *value, void *place); /* uint64_t, bytes: MiB */
+int cli_put_history(const char *option, const char *value, void *place); /* struct cli_history */
 int cli_put_color(const char *option, const char *value, void *place); /* enum cli_color */
 
 #endif

@@ -65,7 +65,7 @@ _tlob_value() {
 	*:-r | *:--region) _tlob_region ;;
 	*:-e | *:--engine | *:-u | *:--usable) _tlob_words auto bpf kernel user ;;
 	*:--why) _tlob_words culprit stacks samples none ;;
-	*:--history) _tlob_words 8 64 256 ;;
+	*:--history) _tlob_words 8 64 256 2s 10s ;;
 	*:--sample-rate) _tlob_words 99 999 4999 ;;
 	*:--good-share) _tlob_words 0 1 10 100 ;;
 	*:--color) _tlob_words auto always never ;;

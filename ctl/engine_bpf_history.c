@@ -10,8 +10,7 @@
 #include "history_size.h"
 #include "tlob.skel.h"
 
-#define ENTRIES_PER_CPU \
-	131072u /* two seconds of a CPU with 30,000 switches and as many wake-ups a second */
+#define ENTRIES_PER_CPU (2 * TLOBCTL_HISTORY_RATE) /* two seconds of a busy CPU */
 
 /* Where in each CPU's own data variable @name stands; -1: nobody says. */
 static int64_t per_cpu_offset(const struct btf *btf, const char *name)
@@ -59,7 +58,7 @@ void tlobctl_bpf_history_configure(const struct tlobctl *ctl, struct tlobctl_bpf
 	s->rodata->kernel_count_distance = count_distance();
 	s->rodata->history_cpus = (uint32_t)cpus;
 	s->rodata->history_capacity =
-		tlobctl_history_entries(ctl->opts.history_bytes, (uint32_t)cpus, ENTRIES_PER_CPU);
+		tlobctl_history_entries(&ctl->opts, (uint32_t)cpus, ENTRIES_PER_CPU);
 	bpf_map__set_max_entries(s->maps.history,
 				 s->rodata->history_cpus * (1 + s->rodata->history_capacity));
 }

@@ -319,7 +319,7 @@ static int make(struct tlobctl *ctl, struct tlobctl_kernel_history *k)
 	int r = check_namespace();
 
 	k->cpus = count_cpus();
-	k->capacity = tlobctl_history_entries(ctl->opts.history_bytes, k->cpus, ENTRIES_PER_CPU);
+	k->capacity = tlobctl_history_entries(&ctl->opts, k->cpus, ENTRIES_PER_CPU);
 	if (!r)
 		r = open_rings(k);
 	if (!r)

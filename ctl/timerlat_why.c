@@ -31,7 +31,8 @@ void timerlat_why_open(struct tlobctl_timerlat *t)
 	struct tlobctl_opts opts = {.size = sizeof(opts),
 				    .engine = TLOBCTL_ENGINE_BPF,
 				    .why = TLOBCTL_WHY_CULPRIT,
-				    .history_bytes = o->history_bytes};
+				    .history_bytes = o->history_bytes,
+				    .history_ns = o->history_ns};
 	struct tlobctl_why_stat stat;
 
 	if (o->why == TLOBCTL_WHY_NONE || !(o->stop_irq_ns || o->stop_total_ns))

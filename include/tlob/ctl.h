@@ -58,7 +58,11 @@ struct tlobctl_opts {
 	uint32_t sample_hz; /* TLOBCTL_WHY_SAMPLES: of each CPU, 10 to 20,000; 0: 999 */
 	uint32_t good_share; /* and of one in so many windows in time; 0: 10; TLOBCTL_GOOD_NONE */
 	bool interrupts; /* bpf, with why: what interrupts took of a window is told apart from its own running */
+	uint64_t history_ns; /* not 0: history_bytes is what holds as long, at TLOBCTL_HISTORY_RATE; at most 256 s */
 };
+
+#define TLOBCTL_HISTORY_RATE \
+	65536 /* entries a second of a busy CPU: switches, and as many wake-ups */
 
 /* Text of the last failure in this thread; "" if none. */
 const char *tlobctl_error(void);
@@ -458,6 +462,7 @@ struct tlobctl_timerlat_opts {
 		why; /* what is to be found out about that one; needs what engine bpf needs */
 	uint64_t history_bytes; /* as in tlobctl_opts */
 	bool deep_idle; /* leave /dev/cpu_dma_latency alone; else idle CPUs stay ready */
+	uint64_t history_ns; /* as in tlobctl_opts */
 };
 
 struct tlobctl_timerlat;

@@ -5,7 +5,7 @@
 . "$(dirname "$0")/../tap.sh"
 tlob=$BUILD/tlob
 why=$("$tlob" doctor --usable bpf 2>&1) || skip_all "engine bpf: $(head -n 1 <<<"$why")"
-plan 51
+plan 54
 
 lacks() { # NAME WORDS
 	[[ $err != *"$2"* ]]
@@ -115,6 +115,8 @@ has "quiet: but the ranking" "late was over budget once:" "$err"
 # ---- memory for the history
 late mutex 'holder' --history 1
 has "little memory is enough for a short window" "until holder[" "$err"
+late mutex 'holder' --history 1s
+has "or little time" "until holder[" "$err"
 group=/sys/fs/cgroup/memory/tlob-why-$$
 if mkdir $group 2>/dev/null && echo 100M >$group/memory.limit_in_bytes; then
 	err=$(
@@ -126,7 +128,7 @@ else
 	skip "no memory for it is said" "no memory control groups of version 1"
 fi
 rmdir $group 2>/dev/null
-for value in 0 -1 x 5000 1k ''; do
+for value in 0 -1 x 5000 1k 0s 257s ''; do
 	err=$("$tlob" run --history="$value" -- true 2>&1)
 	is "no such history: '$value'" 64 $?
 done

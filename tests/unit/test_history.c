@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <sys/mman.h>
 
+#include "ctl/history_size.h"
 #include "why/history.h"
 
 #define CPUS 3
@@ -258,6 +259,28 @@ static void test_while_it_is_written(void **state)
 	assert_true(stream.count >= 41);
 }
 
+static uint32_t entries_of(uint64_t bytes, uint64_t ns, uint32_t cpus)
+{
+	const struct tlobctl_opts opts = {.history_bytes = bytes, .history_ns = ns};
+
+	return tlobctl_history_entries(&opts, cpus, 131072);
+}
+
+static void test_sizes(void **state)
+{
+	assert_int_equal(entries_of(0, 0, 4), 131072);
+	assert_int_equal(entries_of(0, 0, 64), 65536); /* 256 MiB in all */
+	assert_int_equal(entries_of(16 << 20, 0, 4), 65536);
+	assert_int_equal(entries_of(17 << 20, 0, 4), 65536); /* rounded down */
+	assert_int_equal(entries_of(1, 0, 4), 1024);
+	/* a time is rounded up, and counts for each CPU */
+	assert_int_equal(entries_of(0, 1000000000, 64), 65536);
+	assert_int_equal(entries_of(0, 1000100000, 64), 131072);
+	assert_int_equal(entries_of(0, 1, 64), 1024);
+	assert_int_equal(entries_of(1, 256000000000, 64), 1 << 24);
+	assert_int_equal(entries_of(0, UINT64_MAX, 64), 1 << 24);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(test_##name, begin, end)
@@ -272,6 +295,7 @@ int main(void)
 		CASE(half_written),
 		CASE(mapped),
 		CASE(while_it_is_written),
+		CASE(sizes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
