@@ -47,20 +47,24 @@ static tlob_cold int begin_in_vain(struct tlob_home *home, __u32 region, int r)
 	return fail(-r);
 }
 
-/* The engine has to be told of a deadline; as in window.c. */
+/*
+ * The engine has to be told of a deadline; as in window.c. Another thread may have ended the window by now, and begun its own
+ * in its place: then this tells of that one's deadline once more, and there is nothing to take back.
+ */
 static tlob_cold int kick(struct tlob_seat *seat, struct tlob_region *region,
 			  const struct tlob_place *p, __u64 gen)
 {
 	struct tlob_home *home = seat->home;
 	struct tlob_window *w = &p->slot->windows[p->index];
-	__u64 tag = w->tag;
+	__u64 tag = tlob_load(&w->tag), start = tlob_load(&w->start_ns);
+	__u64 deadline = tlob_load(&w->deadline_ns);
 	int r = -ESHUTDOWN;
 
 	{
 		TLOB_CALM;
 
 		if (!tlob_load(&home->pool.entries[p->arena]->head.closed))
-			r = home->engine->transit_arm(home, p->arena, w->start_ns, w->deadline_ns);
+			r = home->engine->transit_arm(home, p->arena, start, deadline);
 		if (r >= 0 || !(tlob_engine_gone(r) || r == -ESRCH))
 			return 0;
 		if (!tlob_window_take(w, gen << 2 | TLOB_ARMED, TLOB_IDLE))
